@@ -1,0 +1,130 @@
+"""The models every benchmark steps, as keyword arguments of ``Agent``.
+
+Each function returns a dict with ``A, B, C, D`` and ``policy_len``; both
+``freeagent_core.Agent`` and ``pymdp.legacy.agent.Agent`` accept it as it is.
+"""
+
+import numpy as np
+
+MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
+
+
+def object_array(arrays):
+    """Return `arrays` as the one-dimensional object array that pymdp expects."""
+    out = np.empty(len(arrays), dtype=object)
+    for index, array in enumerate(arrays):
+        out[index] = np.asarray(array, dtype=float)
+    return out
+
+
+def grid_transitions(rows, columns):
+    """Return B of one factor: the cells of a grid, moved up, down, left, right or not at all."""
+    num_cells = rows * columns
+    B = np.zeros((num_cells, num_cells, len(MOVES)))
+    for cell in range(num_cells):
+        row, column = divmod(cell, columns)
+        for action, (down, right) in enumerate(MOVES):
+            new_row = min(max(row + down, 0), rows - 1)
+            new_column = min(max(column + right, 0), columns - 1)
+            B[new_row * columns + new_column, cell, action] = 1.0
+    return B
+
+
+def grid(side, policy_len):
+    """Return a `side` x `side` grid world whose cell is observed; the last cell is preferred."""
+    num_cells = side * side
+    C = np.zeros(num_cells)
+    C[-1] = 3.0
+    D = np.zeros(num_cells)
+    D[0] = 1.0
+    return {
+        "A": object_array([np.eye(num_cells)]),
+        "B": object_array([grid_transitions(side, side)]),
+        "C": object_array([C]),
+        "D": object_array([D]),
+        "policy_len": policy_len,
+    }
+
+
+def three_factors(seed=0):
+    """Return three factors of 8 states, three modalities of 6 outcomes, 27 policies, all dense."""
+    rng = np.random.default_rng(seed)
+    num_states, num_obs, num_controls = [8, 8, 8], [6, 6, 6], [3, 3, 3]
+    A = [rng.random([n, *num_states]) for n in num_obs]
+    B = [rng.random((n, n, u)) for n, u in zip(num_states, num_controls, strict=True)]
+    return {
+        "A": object_array([a / a.sum(axis=0) for a in A]),
+        "B": object_array([b / b.sum(axis=0) for b in B]),
+        "C": object_array([rng.normal(size=n) for n in num_obs]),
+        "D": object_array([np.full(n, 1.0 / n) for n in num_states]),
+        "policy_len": 1,
+    }
+
+
+def cue_chaining(policy_len=4, rows=5, columns=7):
+    """Return pymdp's cue-chaining task: 35 cells, 4 places of the second cue, 2 of the reward.
+
+    The first cue (cell (2, 0)) tells where the second cue is, the second cue
+    tells which of two cells holds the reward and which the shock.
+    """
+    num_cells = rows * columns
+    cue_1 = 2 * columns
+    cue_2 = [0 * columns + 2, 1 * columns + 3, 3 * columns + 3, 4 * columns + 2]
+    rewards = [1 * columns + 5, 3 * columns + 5]
+    num_states = [num_cells, 4, 2]
+
+    location = np.zeros([num_cells, *num_states])
+    location[np.arange(num_cells), np.arange(num_cells)] = 1.0
+    first = np.zeros([5, *num_states])  # nothing, place 1 to 4
+    first[0] = 1.0
+    first[0, cue_1] = 0.0
+    for place in range(4):
+        first[place + 1, cue_1, place, :] = 1.0
+    second = np.zeros([3, *num_states])  # nothing, reward above, reward below
+    second[0] = 1.0
+    for place, cell in enumerate(cue_2):
+        second[0, cell, place] = 0.0
+        for side in range(2):
+            second[side + 1, cell, place, side] = 1.0
+    reward = np.zeros([3, *num_states])  # nothing, cheese, shock
+    reward[0] = 1.0
+    for side, cell in enumerate(rewards):
+        reward[0, cell] = 0.0
+        reward[1, cell, :, side] = 1.0
+        reward[2, cell, :, 1 - side] = 1.0
+
+    D_location = np.zeros(num_cells)
+    D_location[0] = 1.0
+    return {
+        "A": object_array([location, first, second, reward]),
+        "B": object_array(
+            [grid_transitions(rows, columns), np.eye(4)[:, :, None], np.eye(2)[:, :, None]]
+        ),
+        "C": object_array([np.zeros(num_cells), np.zeros(5), np.zeros(3), [0.0, 2.0, -4.0]]),
+        "D": object_array([D_location, np.full(4, 0.25), np.full(2, 0.5)]),
+        "policy_len": policy_len,
+    }
+
+
+def dense(num_states=128, num_obs=64, num_controls=8, policy_len=2, seed=0):
+    """Return one dense factor and one dense modality."""
+    rng = np.random.default_rng(seed)
+    A = rng.random((num_obs, num_states))
+    B = rng.random((num_states, num_states, num_controls))
+    return {
+        "A": object_array([A / A.sum(axis=0)]),
+        "B": object_array([B / B.sum(axis=0)]),
+        "C": object_array([rng.normal(size=num_obs)]),
+        "D": object_array([np.full(num_states, 1.0 / num_states)]),
+        "policy_len": policy_len,
+    }
+
+
+MODELS = {
+    "grid 5x5, policy_len 1": lambda: grid(5, 1),
+    "grid 5x5, policy_len 3": lambda: grid(5, 3),
+    "grid 10x10, policy_len 2": lambda: grid(10, 2),
+    "3 factors of 8, 3 modalities of 6": three_factors,
+    "dense 128 states, 64 outcomes": dense,
+    "cue chaining 35x4x2, policy_len 4": cue_chaining,
+}

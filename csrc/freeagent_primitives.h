@@ -1,0 +1,70 @@
+/* freeagent_primitives.h: the vector and small-matrix arithmetic below the kernels.
+ *
+ * Plain C11 without Python, without allocation and without global state but one
+ * pointer: the table of functions for the SIMD level chosen at run time
+ * (dispatch.c). The same source (primitives_body.h) is compiled once per level.
+ *
+ * Every sum runs over eight fixed lanes and no level contracts a*b+c into a
+ * fused multiply-add, so all levels give the same bits.
+ *
+ * What no function here checks: pointers are valid, do not alias unless the
+ * contract says so, and sizes are not negative. Doubles need no alignment.
+ */
+#ifndef FREEAGENT_PRIMITIVES_H
+#define FREEAGENT_PRIMITIVES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* pymdp's constant in log(x + EPS) (pymdp.legacy.maths.EPS_VAL). */
+#define FC_EPS 1e-16
+/* exp(-16): states at or below this joint probability do not count in the
+ * state information gain (pymdp.legacy.maths.spm_MDP_G). */
+#define FC_MASK 1.1253517471925912e-07
+
+typedef struct {
+    const char *name; /* "plain", "avx2", "avx512" or "neon" */
+
+    /* out[i] = log(x[i]); IEEE results for 0, subnormals, negatives, inf, NaN. out may be x. */
+    void (*log)(const double *x, ptrdiff_t n, double *out);
+    /* out[i] = exp(x[i]); overflows to inf, underflows through subnormals to 0. out may be x. */
+    void (*exp)(const double *x, ptrdiff_t n, double *out);
+    /* out[i] = log(x[i] + FC_EPS) for x[i] >= 0; NaN and inf give NaN. out may be x. */
+    void (*log_eps)(const double *x, ptrdiff_t n, double *out);
+    /* sum(x * log(x + FC_EPS)) for x >= 0: minus the entropy. */
+    double (*neg_entropy)(const double *x, ptrdiff_t n);
+    /* out = exp(x - max(x)) / sum(exp(x - max(x))), n >= 1. out may be x. */
+    void (*softmax)(const double *x, ptrdiff_t n, double *out);
+    /* sum(x) */
+    double (*sum)(const double *x, ptrdiff_t n);
+    /* max(x), n >= 1, no NaN */
+    double (*max)(const double *x, ptrdiff_t n);
+    /* sum(x * y) */
+    double (*dot)(const double *x, const double *y, ptrdiff_t n);
+    /* y += a * x */
+    void (*axpy)(double a, const double *x, double *y, ptrdiff_t n);
+    /* out[i * ny + j] = x[i] * y[j]: outer(x, y) */
+    void (*outer)(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out);
+    /* out[i] = sum_j M[i * n + j] * x[j]: M @ x, M of shape (rows, n) */
+    void (*rows_dot)(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out);
+    /* out[j] = sum_i x[i] * M[i * n + j]: x @ M, M of shape (rows, n); rows of weight 0 are not read */
+    void (*columns_dot)(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out);
+    /* out[j] = sum_k x[index[k]] * M[index[k] * stride + j], j < stride:
+     * x[index] @ M[index]. stride must be a multiple of 8. num_index may be 0. */
+    void (*weighted_rows)(const double *x, const double *M, const int32_t *index,
+                          ptrdiff_t num_index, ptrdiff_t stride, double *out);
+    /* index = flatnonzero(x > threshold); returns how many. index holds n entries. */
+    ptrdiff_t (*above)(const double *x, ptrdiff_t n, double threshold, int32_t *index);
+} fc_primitives;
+
+/* The table in use; set by fc_select before any other call. */
+extern const fc_primitives *fc_active;
+
+/* Select a level by name, or the best this processor runs if name is NULL or empty.
+ * Returns 0, or -1 (and changes nothing) if the level is unknown or cannot run here. */
+int fc_select(const char *name);
+
+/* Name of the i-th level that this processor can run, best first; NULL past the last. */
+const char *fc_available(int i);
+
+#endif

@@ -1,0 +1,67 @@
+"""Action selection: the probabilities to choose by. Random numbers are drawn elsewhere."""
+
+from libc.math cimport fabs
+from libc.stdint cimport int32_t
+from libc.string cimport memset
+
+from freeagent_core._kernels.packed_model cimport Factor, PolicyTree
+from freeagent_core._kernels.primitives cimport P
+
+
+# work.p_actions[f, u] = sum over policies that begin with u in factor f of q_pi, normalised
+# pymdp.legacy.control.sample_action; policy by policy, so that sums that tie there tie here.
+# Cost: num_policies * num_factors additions.
+cdef void action_marginals(const Model* model, const double* q_pi,
+                           Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const int32_t* action = tree.first_action
+    cdef const Factor* f
+    cdef double* p
+    cdef double total
+    cdef Py_ssize_t i, policy, u
+    memset(work.p_actions, 0, model.num_controls_total * sizeof(double))
+    for policy in range(tree.num_policies):
+        for i in range(model.num_factors):
+            work.p_actions[model.factors[i].control_offset + action[i]] += q_pi[policy]
+        action += model.num_factors
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        p = work.p_actions + f.control_offset
+        total = P.sum(p, f.num_controls)
+        for u in range(f.num_controls):
+            p[u] /= total
+
+
+# out = softmax(alpha * log(p + 1e-16)): pymdp's precision of stochastic selection
+cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noexcept nogil:
+    cdef Py_ssize_t i
+    P.log_eps(p, n, out)
+    for i in range(n):
+        out[i] *= alpha
+    P.softmax(out, n, out)
+
+
+# How many entries lie within `tolerance` of the largest, and the first of them
+# (pymdp.legacy.control.select_highest: 1e-8; pymdp 0.0.7.1's argmax: 0).
+cdef Py_ssize_t count_best(const double* p, Py_ssize_t n, double tolerance,
+                           Py_ssize_t* first) noexcept nogil:
+    cdef double best = P.max(p, n)
+    cdef Py_ssize_t i, count = 0
+    for i in range(n - 1, -1, -1):
+        if fabs(p[i] - best) <= tolerance:
+            count += 1
+            first[0] = i
+    return count
+
+
+# The index of the `rank`-th of these entries.
+cdef Py_ssize_t nth_best(const double* p, Py_ssize_t n, double tolerance,
+                         Py_ssize_t rank) noexcept nogil:
+    cdef double best = P.max(p, n)
+    cdef Py_ssize_t i
+    for i in range(n):
+        if fabs(p[i] - best) <= tolerance:
+            if rank == 0:
+                return i
+            rank -= 1
+    return -1

@@ -1,0 +1,31 @@
+cimport cython
+
+from freeagent_core._kernels.belief_update cimport FPIParameters
+from freeagent_core._kernels.packed_model cimport PackedModel, Scratch, Workspace
+from freeagent_core._kernels.policy_evaluation cimport EFEParameters
+
+
+cdef class AgentCore:
+    cdef readonly PackedModel packed
+    cdef cython.pymutex _lock
+    cdef FPIParameters _fpi
+    cdef EFEParameters _efe
+    cdef double _alpha, _tie_tolerance
+    cdef bint _stochastic, _full, _joint_likelihood, _has_policies
+    cdef double* _qs               # (qs_size,)
+    cdef double* _q_pi             # (num_policies,)
+    cdef double* _G                # (num_policies,)
+    # What the caller holds of these, or has assigned. Callers write into it, so it is read
+    # again before each use. None where the buffer above is all there is.
+    cdef object _qs_object, _q_pi_object, _G_object, _action_object
+
+    cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1
+    cdef int _update_beliefs(self, Scratch scratch, bint vectors, bint has_action,
+                             bint joint_likelihood) noexcept nogil
+    cdef void _action_probabilities(self, Scratch scratch, const double* q_pi) noexcept nogil
+    cdef object _draw_action(self, Scratch scratch, const double* q_pi)
+    cdef Py_ssize_t _draw(self, const double* p, Py_ssize_t n) except -1
+    cdef const double* _current_qs(self, Scratch scratch) except NULL
+    cdef const double* _current_q_pi(self, Scratch scratch) except NULL
+    cdef void _keep_beliefs(self, Scratch scratch) noexcept
+    cdef void _keep_policies(self, Scratch scratch) noexcept

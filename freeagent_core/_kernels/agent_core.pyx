@@ -1,0 +1,450 @@
+"""One agent's state and its step: from checked input through the kernels and back.
+
+Results are written to scratch memory first and copied into the agent when the kernels
+have returned without an error, so that a failed call leaves the agent as it was. A lock
+per agent keeps calls from several threads apart while the GIL is released.
+
+Random numbers come from NumPy's global generator, by the same calls in the same order
+as pymdp's, so that one ``np.random.seed`` gives the same actions.
+"""
+
+from libc.math cimport isfinite
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.action_selection cimport (
+    action_marginals, count_best, nth_best, sharpen,
+)
+from freeagent_core._kernels.belief_update cimport (
+    log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
+)
+from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
+from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
+from freeagent_core._kernels.python_input cimport (
+    new_array, read_action, read_beliefs, read_observation, read_probabilities,
+)
+
+import numpy as np
+
+cdef object _empty = np.empty
+
+
+cdef double _finite(object value, str name) except? -1.0:
+    cdef double number
+    try:
+        number = value
+    except TypeError:
+        raise TypeError(f"{name} must be a number, got {value!r:.80}") from None
+    if not isfinite(number):
+        raise ValueError(f"{name} must be finite, got {number}")
+    return number
+
+
+cdef class AgentCore:
+    """Beliefs, policy posterior, last action and parameters of one agent.
+
+    Parameters
+    ----------
+    packed : PackedModel
+    joint_likelihood : bool
+        Take the joint likelihood of all modalities, as pymdp 0.0.7.1 does.
+    tie_tolerance : float
+        Actions this close to the best are drawn among; 0 takes the first of the best.
+    """
+
+    def __cinit__(self):
+        self._qs = NULL
+
+    def __init__(self, PackedModel packed not None, bint joint_likelihood, double tie_tolerance):
+        if self._qs != NULL:
+            raise TypeError("an AgentCore cannot be initialised twice")
+        cdef const Model* model = &packed.model
+        cdef const Factor* f
+        cdef Py_ssize_t i, s
+        self._qs = <double*>calloc(model.qs_size + 2 * model.tree.num_policies, sizeof(double))
+        if self._qs == NULL:
+            raise MemoryError("no memory for an agent's beliefs")
+        self.packed = packed
+        self._q_pi = self._qs + model.qs_size
+        self._G = self._q_pi + model.tree.num_policies
+        for i in range(model.num_factors):
+            f = &model.factors[i]
+            for s in range(f.num_states):
+                self._qs[f.offset + s] = 1.0 / f.num_states
+        self._joint_likelihood = joint_likelihood
+        self._tie_tolerance = tie_tolerance
+
+    def __dealloc__(self):
+        free(self._qs)
+
+    # --- parameters, each checked where it is set ----------------------------------------
+
+    @property
+    def gamma(self):
+        return self._efe.gamma
+
+    @gamma.setter
+    def gamma(self, value):
+        self._efe.gamma = _finite(value, "gamma")
+
+    @property
+    def alpha(self):
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value):
+        self._alpha = _finite(value, "alpha")
+
+    @property
+    def use_utility(self):
+        return bool(self._efe.use_utility)
+
+    @use_utility.setter
+    def use_utility(self, value):
+        self._efe.use_utility = bool(value)
+
+    @property
+    def use_states_info_gain(self):
+        return bool(self._efe.use_states_info_gain)
+
+    @use_states_info_gain.setter
+    def use_states_info_gain(self, value):
+        self._efe.use_states_info_gain = bool(value)
+
+    @property
+    def use_param_info_gain(self):
+        return bool(self._efe.use_param_info_gain)
+
+    @use_param_info_gain.setter
+    def use_param_info_gain(self, value):
+        self._efe.use_param_info_gain = bool(value)
+
+    @property
+    def action_selection(self):
+        return "stochastic" if self._stochastic else "deterministic"
+
+    @action_selection.setter
+    def action_selection(self, value):
+        if value not in ("deterministic", "stochastic"):
+            raise ValueError(
+                f"action_selection must be 'deterministic' or 'stochastic', got {value!r}")
+        self._stochastic = value == "stochastic"
+
+    @property
+    def sampling_mode(self):
+        return "full" if self._full else "marginal"
+
+    @sampling_mode.setter
+    def sampling_mode(self, value):
+        if value not in ("marginal", "full"):
+            raise ValueError(f"sampling_mode must be 'marginal' or 'full', got {value!r}")
+        self._full = value == "full"
+
+    def set_inference_params(self, int num_iter, double dF, double dF_tol, bint compute_vfe):
+        """Set the stopping rule of the fixed-point iteration."""
+        self._fpi.num_iter = num_iter
+        self._fpi.dF = dF
+        self._fpi.dF_tol = dF_tol
+        self._fpi.compute_vfe = compute_vfe
+
+    # --- state that callers read and assign ----------------------------------------------
+
+    @property
+    def qs(self):
+        """Beliefs, an object array of one float64 array per factor."""
+        cdef const Factor* f
+        cdef Py_ssize_t i
+        if self._qs_object is None:
+            beliefs = _empty(self.packed.model.num_factors, object)
+            for i in range(self.packed.model.num_factors):
+                f = &self.packed.model.factors[i]
+                beliefs[i] = new_array(self._qs + f.offset, f.num_states)
+            self._qs_object = beliefs
+        return self._qs_object
+
+    @qs.setter
+    def qs(self, value):
+        cdef Scratch scratch = self.packed.take_scratch()
+        try:
+            read_beliefs(self.packed, scratch, value, "qs")
+            self._qs_object = value
+        finally:
+            self.packed.give_scratch(scratch)
+
+    @property
+    def q_pi(self):
+        """Posterior over policies, float64 of shape (num_policies,)."""
+        if self._q_pi_object is None:
+            if not self._has_policies:
+                raise AttributeError("q_pi is not set before infer_policies")
+            self._q_pi_object = new_array(self._q_pi, self.packed.model.tree.num_policies)
+        return self._q_pi_object
+
+    @q_pi.setter
+    def q_pi(self, value):
+        cdef Scratch scratch = self.packed.take_scratch()
+        try:
+            read_probabilities(value, self.packed.model.tree.num_policies, scratch.work.q_pi_new,
+                               "q_pi")
+            self._q_pi_object = value
+        finally:
+            self.packed.give_scratch(scratch)
+
+    @property
+    def G(self):
+        """Negative expected free energy per policy, float64 of shape (num_policies,)."""
+        if self._G_object is None:
+            if not self._has_policies:
+                raise AttributeError("G is not set before infer_policies")
+            self._G_object = new_array(self._G, self.packed.model.tree.num_policies)
+        return self._G_object
+
+    @G.setter
+    def G(self, value):
+        self._G_object = value
+
+    @property
+    def action(self):
+        """The last action, float64 of shape (num_factors,), or None before the first."""
+        return self._action_object
+
+    @action.setter
+    def action(self, value):
+        cdef Scratch scratch
+        if value is not None:
+            scratch = self.packed.take_scratch()
+            try:
+                read_action(self.packed, scratch, value)
+            finally:
+                self.packed.give_scratch(scratch)
+        self._action_object = value
+
+    def checked_qs(self, value=None, str name="qs"):
+        """Return beliefs, the present ones by default, as new arrays of checked numbers."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef const Factor* f
+        cdef Py_ssize_t i
+        try:
+            read_beliefs(self.packed, scratch, self.qs if value is None else value, name)
+            beliefs = []
+            for i in range(self.packed.model.num_factors):
+                f = &self.packed.model.factors[i]
+                beliefs.append(new_array(scratch.work.qs_new + f.offset, f.num_states))
+            return beliefs
+        finally:
+            self.packed.give_scratch(scratch)
+
+    def observation_vectors(self, observation):
+        """Return one checked vector over outcomes per modality; indices become one-hot."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef Py_ssize_t m, num_obs
+        try:
+            distributions = read_observation(self.packed, scratch, observation, True)
+            vectors = []
+            for m in range(self.packed.model.num_modalities):
+                num_obs = self.packed.model.modalities[m].num_obs
+                if distributions:
+                    vectors.append(new_array(scratch.work.distributions[m], num_obs))
+                else:
+                    vector = np.zeros(num_obs)
+                    vector[scratch.work.observation[m]] = 1.0
+                    vectors.append(vector)
+            return vectors
+        finally:
+            self.packed.give_scratch(scratch)
+
+    cdef const double* _current_qs(self, Scratch scratch) except NULL:
+        if self._qs_object is None:
+            return self._qs
+        read_beliefs(self.packed, scratch, self._qs_object, "qs")
+        return scratch.work.qs_new
+
+    cdef const double* _current_q_pi(self, Scratch scratch) except NULL:
+        if self._q_pi_object is None:
+            if not self._has_policies:
+                raise AttributeError("q_pi is not set: call infer_policies before sample_action")
+            return self._q_pi
+        read_probabilities(self._q_pi_object, self.packed.model.tree.num_policies,
+                           scratch.work.q_pi_new, "q_pi")
+        return scratch.work.q_pi_new
+
+    cdef void _keep_beliefs(self, Scratch scratch) noexcept:
+        memcpy(self._qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
+        self._qs_object = None
+
+    cdef void _keep_policies(self, Scratch scratch) noexcept:
+        cdef Py_ssize_t num_bytes = self.packed.model.tree.num_policies * sizeof(double)
+        memcpy(self._q_pi, scratch.work.q_pi_new, num_bytes)
+        memcpy(self._G, scratch.work.G_new, num_bytes)
+        self._q_pi_object = None
+        self._G_object = None
+        self._has_policies = True
+
+    # --- the step ------------------------------------------------------------------------
+
+    cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1:
+        """Read what a belief update starts from; return 1 for vectors, 2 for an action, 3 both."""
+        cdef int vectors = read_observation(self.packed, scratch, observation, distr_obs)
+        if self._action_object is None:
+            return vectors
+        read_action(self.packed, scratch, self._action_object)
+        if self._qs_object is not None:
+            read_beliefs(self.packed, scratch, self._qs_object, "qs")
+            memcpy(self._qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
+        return vectors + 2
+
+    cdef int _update_beliefs(self, Scratch scratch, bint vectors, bint has_action,
+                             bint joint_likelihood) noexcept nogil:
+        cdef const Model* model = &self.packed.model
+        cdef Workspace* work = &scratch.work
+        if has_action:
+            predict_all(model, self._qs, work.action, work, work.prior)
+        else:
+            memcpy(work.prior, model.D, model.qs_size * sizeof(double))
+        if vectors:
+            log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
+        else:
+            log_likelihood_of_outcomes(model, work.observation, joint_likelihood, work)
+        return update_beliefs(model, &self._fpi, work)
+
+    def infer_states(self, observation, bint distr_obs, bint joint_likelihood=False):
+        """Update the beliefs; `joint_likelihood` forces that of `_infer_states_test`."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef int read, status
+        joint_likelihood |= self._joint_likelihood
+        try:
+            with self._lock:
+                read = self._read_step(scratch, observation, distr_obs)
+                with nogil:
+                    status = self._update_beliefs(scratch, read & 1, read & 2, joint_likelihood)
+                if status != 0:
+                    raise FloatingPointError("a belief became NaN or infinite")
+                self._keep_beliefs(scratch)
+        finally:
+            self.packed.give_scratch(scratch)
+
+    def infer_policies(self):
+        """Evaluate all policies from the current beliefs."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef const double* qs
+        cdef int status
+        try:
+            with self._lock:
+                qs = self._current_qs(scratch)
+                with nogil:
+                    status = evaluate_policies(&self.packed.model, &self._efe, qs, &scratch.work)
+                if status != 0:
+                    raise FloatingPointError("q_pi became NaN or infinite")
+                self._keep_policies(scratch)
+        finally:
+            self.packed.give_scratch(scratch)
+
+    def sample_action(self):
+        """Choose an action from q_pi, keep it and return it."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef const double* q_pi
+        try:
+            with self._lock:
+                q_pi = self._current_q_pi(scratch)
+                with nogil:
+                    self._action_probabilities(scratch, q_pi)
+                self._action_object = self._draw_action(scratch, q_pi)
+                return self._action_object
+        finally:
+            self.packed.give_scratch(scratch)
+
+    def step(self, observation, bint distr_obs=False):
+        """infer_states, infer_policies and sample_action in one call; the GIL is back only
+        to draw random numbers and to return."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef Workspace* work = &scratch.work
+        cdef int read, beliefs_status, status = 0
+        try:
+            with self._lock:
+                read = self._read_step(scratch, observation, distr_obs)
+                with nogil:
+                    beliefs_status = self._update_beliefs(scratch, read & 1, read & 2,
+                                                          self._joint_likelihood)
+                    if beliefs_status == 0:
+                        status = evaluate_policies(&self.packed.model, &self._efe, work.qs_new,
+                                                   work)
+                        if status == 0:
+                            self._action_probabilities(scratch, work.q_pi_new)
+                if beliefs_status != 0 or status != 0:
+                    raise FloatingPointError("a belief or q_pi became NaN or infinite")
+                action = self._draw_action(scratch, work.q_pi_new)
+                self._keep_beliefs(scratch)
+                self._keep_policies(scratch)
+                self._action_object = action
+                return action
+        finally:
+            self.packed.give_scratch(scratch)
+
+    # --- choosing ------------------------------------------------------------------------
+
+    # Fills work.p_actions (marginal) or work.p_policies (full, stochastic) with what is
+    # drawn from; full and deterministic chooses on q_pi itself.
+    cdef void _action_probabilities(self, Scratch scratch, const double* q_pi) noexcept nogil:
+        cdef const Model* model = &self.packed.model
+        cdef Workspace* work = &scratch.work
+        cdef double* p
+        cdef Py_ssize_t i
+        if self._full:
+            if self._stochastic:
+                sharpen(q_pi, model.tree.num_policies, self._alpha, work.p_policies)
+            return
+        action_marginals(model, q_pi, work)
+        if self._stochastic:
+            for i in range(model.num_factors):
+                p = work.p_actions + model.factors[i].control_offset
+                sharpen(p, model.factors[i].num_controls, self._alpha, p)
+
+    cdef object _draw_action(self, Scratch scratch, const double* q_pi):
+        cdef const Model* model = &self.packed.model
+        cdef Workspace* work = &scratch.work
+        cdef double action[MAX_FACTORS]
+        cdef Py_ssize_t i, policy
+        if self._full:
+            policy = self._draw(work.p_policies if self._stochastic else q_pi,
+                                model.tree.num_policies)
+            for i in range(model.num_factors):
+                action[i] = model.tree.first_action[policy * model.num_factors + i]
+        else:
+            for i in range(model.num_factors):
+                action[i] = self._draw(work.p_actions + model.factors[i].control_offset,
+                                       model.factors[i].num_controls)
+        return new_array(action, model.num_factors)
+
+    # One index: np.random.multinomial as pymdp's utils.sample, or the best, with
+    # np.random.choice among ties as pymdp.legacy.control.select_highest.
+    cdef Py_ssize_t _draw(self, const double* p, Py_ssize_t n) except -1:
+        cdef Py_ssize_t count, first = 0
+        if self._stochastic:
+            return np.random.multinomial(1, new_array(p, n)).argmax()
+        count = count_best(p, n, self._tie_tolerance, &first)
+        if count == 1 or self._tie_tolerance == 0.0:
+            return first
+        return nth_best(p, n, self._tie_tolerance, np.random.choice(count))
+
+    def action_distribution(self):
+        """Return what `sample_action` draws from: an array over policies ("full") or an
+        object array of one array per factor ("marginal")."""
+        cdef Scratch scratch = self.packed.take_scratch()
+        cdef const Model* model = &self.packed.model
+        cdef const double* q_pi
+        cdef Py_ssize_t i
+        try:
+            with self._lock:
+                q_pi = self._current_q_pi(scratch)
+                self._action_probabilities(scratch, q_pi)
+                if self._full:
+                    return new_array(scratch.work.p_policies if self._stochastic else q_pi,
+                                     model.tree.num_policies)
+                p_actions = _empty(model.num_factors, object)
+                for i in range(model.num_factors):
+                    p_actions[i] = new_array(scratch.work.p_actions
+                                             + model.factors[i].control_offset,
+                                             model.factors[i].num_controls)
+                return p_actions
+        finally:
+            self.packed.give_scratch(scratch)

@@ -1,0 +1,20 @@
+from freeagent_core._kernels.packed_model cimport Model, Workspace
+
+
+cdef struct FPIParameters:        # pymdp's inference_params of the VANILLA algorithm
+    int num_iter
+    double dF
+    double dF_tol
+    bint compute_vfe
+
+
+cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
+                  const double** previous, Workspace* work, double* out) noexcept nogil
+cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* action,
+                      Workspace* work, double* out) noexcept nogil
+cdef void log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* observation,
+                                     bint joint_likelihood, Workspace* work) noexcept nogil
+cdef void log_likelihood_of_distributions(const Model* model, const double** observation,
+                                          bint joint_likelihood, Workspace* work) noexcept nogil
+cdef int update_beliefs(const Model* model, const FPIParameters* parameters,
+                        Workspace* work) noexcept nogil

@@ -1,0 +1,141 @@
+from libc.stdint cimport int32_t
+
+
+cdef struct Factor:
+    Py_ssize_t num_states
+    Py_ssize_t stride              # num_states rounded up to 8: the space of a belief
+    Py_ssize_t offset              # of this factor's belief in a flat array of all factors
+    Py_ssize_t num_controls
+    Py_ssize_t control_offset      # of this factor's actions in a flat array of all factors
+    Py_ssize_t num_dependencies    # factors its transitions depend on (B_factor_list)
+    const int32_t* dependencies
+    Py_ssize_t num_previous        # joint states of the dependencies
+    const double* B                # (num_controls, num_previous, stride), NULL if sparse
+    const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if dense
+    const int32_t* sparse_state    # next states of the nonzero entries of B
+    const double* sparse_B         # their probabilities
+    const double* wB               # like B, the novelty of pB; NULL without pB
+    const double* inductive_cost   # (depth, num_states): (1 - I) * log(1e-3); NULL without H
+    const int32_t* inductive_row   # (num_states,): the row that holds if this state is likeliest, or -1
+
+
+cdef struct Modality:
+    Py_ssize_t num_obs
+    const double* A                # (num_obs, num_joint of its group)
+    const double* log_A            # log(A + 1e-16), same shape
+
+
+cdef struct Group:                 # the modalities that depend on the same factors
+    Py_ssize_t num_factors
+    const int32_t* factors
+    Py_ssize_t num_joint           # joint states of its factors
+    Py_ssize_t num_modalities
+    const int32_t* modalities
+    Py_ssize_t num_utility_steps   # 1, or the steps that a time-dependent C reaches
+    const double* utility          # (num_utility_steps, num_joint): sum_o A[o, s] log C[o]
+    Py_ssize_t num_outcomes        # of the state information gain
+    Py_ssize_t outcome_stride      # num_outcomes + 1, rounded up to 8
+    const double* outcomes         # (num_joint, outcome_stride): A, then sum_o A log(A + exp(-16))
+    Py_ssize_t novelty_stride      # sum of num_obs, rounded up to 8
+    const double* novelty_A        # (num_joint, novelty_stride): A; NULL without pA
+    const double* novelty_wA       # same shape: the novelty of pA; NULL without pA
+
+
+cdef struct PolicyTree:
+    Py_ssize_t num_policies
+    Py_ssize_t num_factor_nodes    # distinct (factor, step, action sequence); first the roots
+    const int32_t* node_factor
+    const int32_t* node_action
+    const int32_t* node_parent_start  # (num_factor_nodes + 1,) into node_parents
+    const int32_t* node_parents    # the factor nodes of the dependencies, one step before
+    const Py_ssize_t* node_offset  # of the node's belief
+    Py_ssize_t beliefs_size
+    Py_ssize_t num_group_nodes     # distinct (group, step, factor nodes)
+    const int32_t* group_of
+    const int32_t* group_step
+    const int32_t* group_start     # (num_group_nodes + 1,) into group_factor_nodes
+    const int32_t* group_factor_nodes
+    Py_ssize_t num_prefixes        # distinct policy prefixes, each after its parent
+    const int32_t* prefix_parent   # -1 at the first step
+    const int32_t* prefix_factor_nodes  # (num_prefixes, num_factors)
+    const int32_t* prefix_group_nodes   # (num_prefixes, num_groups)
+    const int32_t* policy_prefix   # (num_policies,): its last prefix
+    const int32_t* first_action    # (num_policies, num_factors)
+
+
+cdef struct Model:
+    Py_ssize_t num_factors
+    Py_ssize_t num_modalities
+    Py_ssize_t num_groups
+    Py_ssize_t qs_size             # sum of the factors' strides
+    Py_ssize_t num_controls_total
+    Py_ssize_t num_obs_total
+    const Factor* factors
+    const Modality* modalities
+    const Group* groups
+    PolicyTree tree
+    const double* D                # (qs_size,)
+    const double* log_E            # (num_policies,)
+    bint has_inductive
+    bint has_wA
+    bint has_wB
+
+
+cdef struct Workspace:             # what one thread needs to run kernels on one model
+    double* prior                  # (qs_size,)
+    double* qs_new                 # (qs_size,)
+    double* message                # (qs_size,)
+    double* log_likelihood         # (sum of the groups' num_joint,)
+    double* contraction            # (2 * largest joint,): partial sums of the messages
+    double* weights                # (2 * largest joint,): growing joint probabilities
+    double* joint                  # (2 * largest joint,)
+    double* row                    # (2 * largest stride,)
+    Py_ssize_t largest_joint
+    int32_t* index                 # (largest joint,)
+    double* beliefs                # (tree.beliefs_size,)
+    double* factor_value           # (tree.num_factor_nodes,)
+    double* group_value            # (tree.num_group_nodes,)
+    double* prefix_value           # (tree.num_prefixes,)
+    double* q_pi_new               # (num_policies,)
+    double* G_new                  # (num_policies,)
+    double* p_policies             # (num_policies,)
+    double* p_actions              # (num_controls_total,)
+    int32_t* inductive_row         # (num_factors,)
+    double* outcome_probabilities  # (sum of num_obs,)
+    const double** distributions   # (num_modalities,) into outcome_probabilities
+    Py_ssize_t* observation        # (num_modalities,)
+    Py_ssize_t* action             # (num_factors,)
+
+
+cdef class Scratch:
+    cdef Workspace work
+    cdef void* _block
+
+
+cdef class PackedModel:
+    cdef Model model
+    cdef readonly list _keep       # the arrays that the pointers point into
+    cdef Factor* _factors
+    cdef Modality* _modalities
+    cdef Group* _groups
+    cdef list _pool
+    cdef readonly Py_ssize_t largest_joint, largest_stride, scratch_bytes
+    cdef int _pack_factors(self, list factors) except -1
+    cdef int _pack_groups(self, list groups, list modalities) except -1
+    cdef int _pack_tree(self, dict spec) except -1
+    cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1
+    cdef Scratch take_scratch(self)
+    cdef void give_scratch(self, Scratch scratch)
+
+
+# More factors than any joint of two or more states each could be held in memory for.
+cdef enum:
+    MAX_FACTORS = 64
+
+
+# Joint belief of independent parts, x0 (x1 (x2 ...)): pymdp's spm_cross, from the last
+# part, so that the inner loop is long where the last factors are small (profiled on cue
+# chaining, where from the first part it was the largest single cost of a step). One part
+# is returned as it is; `out` has room for two joints. Cost: the joint's size.
+cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
+                                Py_ssize_t count, double* out, Py_ssize_t largest) noexcept nogil

@@ -1,0 +1,348 @@
+"""The packed form of a generative model, and the scratch memory to run kernels on it.
+
+`PackedModel` owns no arithmetic: `freeagent_core._packing` computes every array, this
+module checks their sizes against each other, keeps them alive and points into them.
+"""
+
+from libc.stdint cimport int32_t, uintptr_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+
+from freeagent_core._kernels.primitives cimport P
+
+import numpy as np
+
+
+cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
+                                Py_ssize_t count, double* out,
+                                Py_ssize_t largest) noexcept nogil:
+    cdef const double* joint = parts[count - 1]
+    cdef Py_ssize_t size = sizes[count - 1], k
+    for k in range(count - 2, -1, -1):
+        P.outer(parts[k], sizes[k], joint, size, out + (largest if k % 2 else 0))
+        joint = out + (largest if k % 2 else 0)
+        size *= sizes[k]
+    return joint
+
+
+cdef const double* _doubles(list keep, object array, Py_ssize_t size, str name) except? NULL:
+    """Point to `size` doubles of `array`, which `keep` keeps alive."""
+    cdef const double[::1] view = array.reshape(-1)
+    if view.shape[0] != size:
+        raise ValueError(f"packed {name} must have {size} entries, got {view.shape[0]}")
+    keep.append(array)
+    return &view[0] if size else NULL
+
+
+cdef const double* _optional(list keep, object array, Py_ssize_t size, str name) except? NULL:
+    return NULL if array is None else _doubles(keep, array, size, name)
+
+
+cdef const int32_t* _indices(list keep, object array, Py_ssize_t size, Py_ssize_t low,
+                             Py_ssize_t high, str name) except? NULL:
+    """Point to `size` indices of `array`, each in [low, high)."""
+    cdef const int32_t[::1] view = array.reshape(-1)
+    cdef Py_ssize_t i
+    if view.shape[0] != size:
+        raise ValueError(f"packed {name} must have {size} entries, got {view.shape[0]}")
+    for i in range(size):
+        if not low <= view[i] < high:
+            raise ValueError(f"packed {name}[{i}] must be in [{low}, {high}), got {view[i]}")
+    keep.append(array)
+    return &view[0] if size else NULL
+
+
+cdef class Scratch:
+    """The memory of one step of one thread; no kernel allocates."""
+
+    def __cinit__(self):
+        self._block = NULL
+
+    def __dealloc__(self):
+        free(self._block)
+
+
+cdef Py_ssize_t _padded(Py_ssize_t size) noexcept nogil:
+    return (size + 7) // 8 * 8
+
+
+cdef class PackedModel:
+    """A generative model as the kernels read it; immutable, shared by any number of agents.
+
+    Parameters
+    ----------
+    factors, modalities, groups : list of dict
+    tree : dict
+    D, log_E : ndarray of float64
+
+    Notes
+    -----
+    Built by `freeagent_core._packing.pack`, which documents the keys; the fields of
+    the structs in ``packed_model.pxd`` have the same names.
+    """
+
+    def __cinit__(self):
+        self._factors = NULL
+        self._modalities = NULL
+        self._groups = NULL
+
+    def __dealloc__(self):
+        free(self._factors)
+        free(self._modalities)
+        free(self._groups)
+
+    def __init__(self, list factors, list modalities, list groups, dict tree, D, log_E):
+        if self._factors != NULL:
+            raise TypeError("a PackedModel cannot be initialised twice")
+        self._keep = []
+        self._pool = []
+        self._factors = <Factor*>calloc(len(factors), sizeof(Factor))
+        self._modalities = <Modality*>calloc(len(modalities), sizeof(Modality))
+        self._groups = <Group*>calloc(len(groups), sizeof(Group))
+        if self._factors == NULL or self._modalities == NULL or self._groups == NULL:
+            raise MemoryError("no memory for the packed model")
+        if len(factors) > MAX_FACTORS:
+            raise ValueError(f"at most {MAX_FACTORS} factors are supported, got {len(factors)}")
+        self.model.num_factors = len(factors)
+        self.model.num_modalities = len(modalities)
+        self.model.num_groups = len(groups)
+        self.model.factors = self._factors
+        self.model.modalities = self._modalities
+        self.model.groups = self._groups
+        self.largest_joint = 0
+        self.largest_stride = 0
+        self._pack_factors(factors)
+        self._pack_groups(groups, modalities)
+        self._pack_tree(tree)
+        self.model.D = _doubles(self._keep, D, self.model.qs_size, "D")
+        self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
+
+    cdef int _pack_factors(self, list factors) except -1:
+        cdef Py_ssize_t f, dependency, size, num_factors = len(factors)
+        cdef Factor* factor
+        for f in range(num_factors):
+            factor = &self._factors[f]
+            factor.num_states = factors[f]["num_states"]
+            factor.stride = _padded(factor.num_states)
+            factor.offset = self.model.qs_size
+            self.model.qs_size += factor.stride
+            factor.num_controls = factors[f]["num_controls"]
+            factor.control_offset = self.model.num_controls_total
+            self.model.num_controls_total += factor.num_controls
+        for f in range(num_factors):
+            spec = factors[f]
+            factor = &self._factors[f]
+            factor.num_dependencies = len(spec["dependencies"])
+            factor.dependencies = _indices(self._keep, spec["dependencies"],
+                                           factor.num_dependencies, 0, num_factors,
+                                           f"B_factor_list[{f}]")
+            factor.num_previous = 1
+            for dependency in range(factor.num_dependencies):
+                factor.num_previous *= self._factors[factor.dependencies[dependency]].num_states
+            size = factor.num_controls * factor.num_previous
+            if spec["sparse_B"] is None:
+                factor.B = _doubles(self._keep, spec["B"], size * factor.stride, f"B[{f}]")
+            else:
+                factor.sparse_B = _doubles(self._keep, spec["sparse_B"], len(spec["sparse_B"]),
+                                           f"B[{f}]")
+                factor.sparse_start = _indices(self._keep, spec["sparse_start"], size + 1, 0,
+                                               len(spec["sparse_B"]) + 1, f"B[{f}]")
+                factor.sparse_state = _indices(self._keep, spec["sparse_state"],
+                                               len(spec["sparse_B"]), 0, factor.num_states,
+                                               f"B[{f}]")
+            factor.wB = _optional(self._keep, spec["wB"], size * factor.stride, f"pB[{f}]")
+            self.model.has_wB |= factor.wB != NULL
+            if spec["inductive_cost"] is not None:
+                size = len(spec["inductive_cost"])
+                factor.inductive_cost = _doubles(self._keep, spec["inductive_cost"],
+                                                 size * factor.num_states, f"I[{f}]")
+                factor.inductive_row = _indices(self._keep, spec["inductive_row"],
+                                                factor.num_states, -1, size, f"I[{f}]")
+                self.model.has_inductive = True
+            self.largest_joint = max(self.largest_joint, factor.num_previous)
+            self.largest_stride = max(self.largest_stride, factor.stride)
+        return 0
+
+    cdef int _pack_groups(self, list groups, list modalities) except -1:
+        cdef Py_ssize_t g, f, m
+        cdef Group* group
+        cdef Modality* modality
+        for g in range(len(groups)):
+            spec = groups[g]
+            group = &self._groups[g]
+            group.num_factors = len(spec["factors"])
+            group.factors = _indices(self._keep, spec["factors"], group.num_factors, 0,
+                                     self.model.num_factors, "A_factor_list")
+            group.num_joint = 1
+            for f in range(group.num_factors):
+                group.num_joint *= self._factors[group.factors[f]].num_states
+            group.num_modalities = len(spec["modalities"])
+            group.modalities = _indices(self._keep, spec["modalities"], group.num_modalities, 0,
+                                        self.model.num_modalities, "modalities")
+            for m in range(group.num_modalities):
+                modality = &self._modalities[group.modalities[m]]
+                single = modalities[group.modalities[m]]
+                modality.num_obs = single["num_obs"]
+                modality.A = _doubles(self._keep, single["A"],
+                                      modality.num_obs * group.num_joint, "A")
+                modality.log_A = _doubles(self._keep, single["log_A"],
+                                          modality.num_obs * group.num_joint, "log_A")
+                self.model.num_obs_total += modality.num_obs
+            group.num_utility_steps = spec["num_utility_steps"]
+            group.utility = _doubles(self._keep, spec["utility"],
+                                     group.num_utility_steps * group.num_joint, "utility")
+            group.num_outcomes = spec["num_outcomes"]
+            group.outcome_stride = _padded(group.num_outcomes + 1)
+            group.outcomes = _doubles(self._keep, spec["outcomes"],
+                                      group.num_joint * group.outcome_stride, "outcomes")
+            group.novelty_stride = spec["novelty_stride"]
+            group.novelty_A = _optional(self._keep, spec["novelty_A"],
+                                        group.num_joint * group.novelty_stride, "A")
+            group.novelty_wA = _optional(self._keep, spec["novelty_wA"],
+                                         group.num_joint * group.novelty_stride, "pA")
+            self.model.has_wA |= group.novelty_wA != NULL
+            self.largest_joint = max(self.largest_joint, group.num_joint)
+            self.largest_stride = max(self.largest_stride, group.outcome_stride,
+                                      group.novelty_stride)
+        return 0
+
+    cdef int _pack_tree(self, dict spec) except -1:
+        cdef PolicyTree* tree = &self.model.tree
+        cdef Py_ssize_t i, g, num_factors = self.model.num_factors
+        cdef Py_ssize_t num_groups = self.model.num_groups
+        keep = self._keep
+        tree.num_policies = len(spec["policy_prefix"])
+        tree.num_factor_nodes = len(spec["node_factor"])
+        tree.num_group_nodes = len(spec["group_of"])
+        tree.num_prefixes = len(spec["prefix_parent"])
+        tree.beliefs_size = spec["beliefs_size"]
+        nodes = tree.num_factor_nodes
+        tree.node_factor = _indices(keep, spec["node_factor"], nodes, 0, num_factors, "node_factor")
+        tree.node_action = _indices(keep, spec["node_action"], nodes, 0, 2**31 - 1, "node_action")
+        parents = len(spec["node_parents"])
+        tree.node_parent_start = _indices(keep, spec["node_parent_start"], nodes + 1, 0,
+                                          parents + 1, "node_parent_start")
+        tree.node_parents = _indices(keep, spec["node_parents"], parents, 0, nodes, "node_parents")
+        offsets = spec["node_offset"]
+        cdef const Py_ssize_t[::1] offset_view = offsets
+        if offset_view.shape[0] != tree.num_factor_nodes:
+            raise ValueError("packed node_offset has the wrong length")
+        keep.append(offsets)
+        tree.node_offset = &offset_view[0]
+        for i in range(tree.num_factor_nodes):
+            f = tree.node_factor[i]
+            if tree.node_action[i] >= self._factors[f].num_controls:
+                raise ValueError(f"packed node_action[{i}] is out of range")
+            if not 0 <= offset_view[i] <= tree.beliefs_size - self._factors[f].stride:
+                raise ValueError(f"packed node_offset[{i}] is out of range")
+        count = tree.num_group_nodes
+        tree.group_of = _indices(keep, spec["group_of"], count, 0, num_groups, "group_of")
+        tree.group_step = _indices(keep, spec["group_step"], count, 0, 2**31 - 1, "group_step")
+        for g in range(num_groups):
+            self._check_utility_steps(g, spec)
+        members = len(spec["group_factor_nodes"])
+        tree.group_start = _indices(keep, spec["group_start"], count + 1, 0, members + 1,
+                                    "group_start")
+        tree.group_factor_nodes = _indices(keep, spec["group_factor_nodes"], members, 0, nodes,
+                                           "group_factor_nodes")
+        count = tree.num_prefixes
+        tree.prefix_parent = _indices(keep, spec["prefix_parent"], count, -1, count,
+                                      "prefix_parent")
+        tree.prefix_factor_nodes = _indices(keep, spec["prefix_factor_nodes"],
+                                            count * num_factors, 0, nodes, "prefix_factor_nodes")
+        tree.prefix_group_nodes = _indices(keep, spec["prefix_group_nodes"], count * num_groups, 0,
+                                           tree.num_group_nodes, "prefix_group_nodes")
+        tree.policy_prefix = _indices(keep, spec["policy_prefix"], tree.num_policies, 0, count,
+                                      "policy_prefix")
+        tree.first_action = _indices(keep, spec["first_action"], tree.num_policies * num_factors,
+                                     0, 2**31 - 1, "first_action")
+        for i in range(tree.num_policies * num_factors):
+            if tree.first_action[i] >= self._factors[i % num_factors].num_controls:
+                raise ValueError(f"packed first_action[{i}] is out of range")
+        return 0
+
+    cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1:
+        cdef Py_ssize_t steps = self._groups[g].num_utility_steps
+        if steps > 1:
+            here = spec["group_of"] == g
+            if here.any() and spec["group_step"][here].max() >= steps:
+                raise ValueError(f"packed utility of group {g} has too few steps")
+        return 0
+
+    @property
+    def qs_size(self):
+        """Doubles in a flat belief over all factors, padded."""
+        return self.model.qs_size
+
+    cdef Scratch take_scratch(self):
+        """Return scratch memory that no other thread uses; give it back with give_scratch."""
+        try:
+            return self._pool.pop()
+        except IndexError:
+            return _new_scratch(self)
+
+    cdef void give_scratch(self, Scratch scratch):
+        self._pool.append(scratch)
+
+
+cdef Scratch _new_scratch(PackedModel packed):
+    cdef Model* model = &packed.model
+    cdef PolicyTree* tree = &model.tree
+    cdef Py_ssize_t likelihoods = 0, g, i
+    for g in range(model.num_groups):
+        likelihoods += _padded(model.groups[g].num_joint)
+    cdef Py_ssize_t joint = _padded(packed.largest_joint)
+    # in doubles, in the order of the fields below
+    cdef Py_ssize_t[15] sizes = [
+        model.qs_size, model.qs_size, model.qs_size, likelihoods, 2 * joint, 2 * joint, 2 * joint,
+        2 * packed.largest_stride, _padded(tree.beliefs_size), _padded(tree.num_factor_nodes),
+        _padded(tree.num_group_nodes), _padded(tree.num_prefixes), 3 * _padded(tree.num_policies),
+        _padded(model.num_controls_total), _padded(model.num_obs_total),
+    ]
+    cdef Py_ssize_t doubles = 0
+    for i in range(15):
+        doubles += sizes[i]
+    cdef Py_ssize_t num_bytes = (
+        doubles * sizeof(double) + (2 * model.num_modalities + model.num_factors) * sizeof(void*)
+        + (joint + model.num_factors) * sizeof(int32_t) + 64
+    )
+    cdef Scratch scratch = Scratch()
+    scratch._block = malloc(num_bytes)
+    if scratch._block == NULL:
+        raise MemoryError(f"no memory for {num_bytes} bytes of scratch")
+    memset(scratch._block, 0, num_bytes)
+    packed.scratch_bytes = num_bytes
+    cdef Workspace* work = &scratch.work
+    cdef double* here = <double*>((<uintptr_t>scratch._block + 63) // 64 * 64)
+    cdef double** fields[15]
+    fields[0] = &work.prior
+    fields[1] = &work.qs_new
+    fields[2] = &work.message
+    fields[3] = &work.log_likelihood
+    fields[4] = &work.contraction
+    fields[5] = &work.weights
+    fields[6] = &work.joint
+    fields[7] = &work.row
+    fields[8] = &work.beliefs
+    fields[9] = &work.factor_value
+    fields[10] = &work.group_value
+    fields[11] = &work.prefix_value
+    fields[12] = &work.q_pi_new
+    fields[13] = &work.p_actions
+    fields[14] = &work.outcome_probabilities
+    for i in range(15):
+        fields[i][0] = here
+        here += sizes[i]
+    work.G_new = work.q_pi_new + _padded(tree.num_policies)
+    work.p_policies = work.G_new + _padded(tree.num_policies)
+    work.distributions = <const double**>here
+    work.observation = <Py_ssize_t*>(work.distributions + model.num_modalities)
+    work.action = work.observation + model.num_modalities
+    work.index = <int32_t*>(work.action + model.num_factors)
+    work.inductive_row = work.index + joint
+    work.largest_joint = joint
+    here = work.outcome_probabilities
+    for i in range(model.num_modalities):
+        work.distributions[i] = here
+        here += model.modalities[i].num_obs
+    return scratch

@@ -1,0 +1,160 @@
+"""Policy evaluation: the (negative) expected free energy G of every policy, and q(pi).
+
+The policies are a tree that was laid out when the model was packed
+(`freeagent_core._policy_tree`): a *factor node* is one belief of one factor after one
+distinct action sequence, a *group node* one distinct combination of factor nodes that
+a group of modalities depends on, a *prefix* one distinct beginning of policies. Each is
+computed once; G of a policy is the sum of the values along its prefixes.
+
+Measured (``benchmarks/step_time.py``, cue chaining): taking the expected utility from
+``utility`` (a dot product over states) instead of from the expected observations saves
+the product with A for all states that the mask leaves out.
+"""
+
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.belief_update cimport predict
+from freeagent_core._kernels.packed_model cimport (
+    MAX_FACTORS, Factor, Group, PolicyTree, joint_belief,
+)
+from freeagent_core._kernels.primitives cimport FC_MASK, P
+
+
+# work.G_new[pi] = sum_t sum_g (utility + information gains) + sum_t sum_f (inductive cost
+# + novelty of pB); work.q_pi_new = softmax(G * gamma + log(E + 1e-16))
+# pymdp.legacy.control.update_posterior_policies_factorized.
+# Returns 0, or -1 if q_pi is not finite.
+cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, const double* qs,
+                           Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef bint novelty_B = parameters.use_param_info_gain and model.has_wB
+    cdef bint factor_values = novelty_B or model.has_inductive
+    cdef const int32_t* nodes
+    cdef Py_ssize_t i, g, f
+    cdef double value
+    _predict_nodes(model, qs, novelty_B, factor_values, work)
+    for i in range(tree.num_group_nodes):
+        work.group_value[i] = _group_value(model, parameters, i, work)
+    for i in range(tree.num_prefixes):
+        value = 0.0
+        nodes = tree.prefix_group_nodes + i * model.num_groups
+        for g in range(model.num_groups):
+            value += work.group_value[nodes[g]]
+        if factor_values:
+            nodes = tree.prefix_factor_nodes + i * model.num_factors
+            for f in range(model.num_factors):
+                value += work.factor_value[nodes[f]]
+        if tree.prefix_parent[i] >= 0:
+            value += work.prefix_value[tree.prefix_parent[i]]
+        work.prefix_value[i] = value
+    for i in range(tree.num_policies):
+        work.G_new[i] = work.prefix_value[tree.policy_prefix[i]]
+        work.q_pi_new[i] = work.G_new[i] * parameters.gamma + model.log_E[i]
+    P.softmax(work.q_pi_new, tree.num_policies, work.q_pi_new)
+    return 0 if isfinite(P.sum(work.q_pi_new, tree.num_policies)) else -1
+
+
+# Beliefs of all factor nodes (a parent stands before its children; the roots are the
+# current beliefs), and the part of G that depends on one factor only.
+cdef void _predict_nodes(const Model* model, const double* qs, bint novelty_B,
+                         bint factor_values, Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const double* previous[MAX_FACTORS]
+    cdef const Factor* f
+    cdef double* belief
+    cdef Py_ssize_t i, k, first
+    if model.has_inductive:
+        _inductive_rows(model, qs, work)
+    for i in range(tree.num_factor_nodes):
+        f = &model.factors[tree.node_factor[i]]
+        belief = work.beliefs + tree.node_offset[i]
+        first = tree.node_parent_start[i]
+        if tree.node_parent_start[i + 1] == first:
+            memcpy(belief, qs + f.offset, f.num_states * sizeof(double))
+            continue
+        for k in range(f.num_dependencies):
+            previous[k] = work.beliefs + tree.node_offset[tree.node_parents[first + k]]
+        predict(model, tree.node_factor[i], tree.node_action[i], previous, work, belief)
+        if not factor_values:
+            continue
+        work.factor_value[i] = 0.0
+        if novelty_B and f.wB != NULL:
+            work.factor_value[i] -= _transition_novelty(model, f, tree.node_action[i], previous,
+                                                        belief, work)
+        if f.inductive_cost != NULL and work.inductive_row[tree.node_factor[i]] >= 0:
+            work.factor_value[i] += P.dot(
+                f.inductive_cost + work.inductive_row[tree.node_factor[i]] * f.num_states,
+                belief, f.num_states)
+
+
+# The row of the inductive cost that holds now: the last before the goal comes in reach of
+# the likeliest state (np.argmax: the first of equals). pymdp.legacy.control.calc_inductive_cost
+cdef void _inductive_rows(const Model* model, const double* qs, Workspace* work) noexcept nogil:
+    cdef const Factor* f
+    cdef Py_ssize_t i, s, best
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        work.inductive_row[i] = -1
+        if f.inductive_row == NULL:
+            continue
+        best = 0
+        for s in range(1, f.num_states):
+            if qs[f.offset + s] > qs[f.offset + best]:
+                best = s
+        work.inductive_row[i] = f.inductive_row[best]
+
+
+# sum_s q(s) sum_p wB[s, p, action] q(p): minus the information gain about pB, for one
+# factor and step. pymdp.legacy.control.calc_pB_info_gain_interactions.
+cdef double _transition_novelty(const Model* model, const Factor* f, Py_ssize_t action,
+                                const double** previous, const double* belief,
+                                Workspace* work) noexcept nogil:
+    cdef Py_ssize_t[MAX_FACTORS] sizes
+    cdef Py_ssize_t d, count
+    for d in range(f.num_dependencies):
+        sizes[d] = model.factors[f.dependencies[d]].num_states
+    cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
+                                        work.largest_joint)
+    count = P.above(x, f.num_previous, 0.0, work.index)
+    P.weighted_rows(x, f.wB + action * f.num_previous * f.stride, work.index, count, f.stride,
+                    work.row)
+    return P.dot(work.row, belief, f.num_states)
+
+
+# One step of G that depends on the joint belief q(s) of one group's factors:
+#   utility        sum_s q(s) sum_m sum_o A_m[o, s] log C_m[o]          (calc_expected_utility)
+#   states         sum_s q(s) sum_o A[o, s] log(A[o, s] + exp(-16)) - sum_o q(o) log(q(o) + 1e-16),
+#                  q(o) = sum_s A[o, s] q(s), over the s with q(s) > exp(-16)   (spm_MDP_G)
+#   parameters     - sum_o q(o) sum_s wA[o, s] q(s)               (calc_pA_info_gain_factorized)
+# The first term of `states` is the last column of `outcomes`.
+# Cost: num_joint + (states above the mask) * num_outcomes multiply-adds, num_outcomes logs.
+cdef double _group_value(const Model* model, const EFEParameters* parameters, Py_ssize_t node,
+                         Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const Group* group = &model.groups[tree.group_of[node]]
+    cdef const int32_t* members = tree.group_factor_nodes + tree.group_start[node]
+    cdef const double* parts[MAX_FACTORS]
+    cdef Py_ssize_t[MAX_FACTORS] sizes
+    cdef Py_ssize_t k, count, step
+    cdef double value = 0.0
+    for k in range(group.num_factors):
+        parts[k] = work.beliefs + tree.node_offset[members[k]]
+        sizes[k] = model.factors[group.factors[k]].num_states
+    cdef const double* q = joint_belief(parts, sizes, group.num_factors, work.joint,
+                                        work.largest_joint)
+    if parameters.use_utility:
+        step = tree.group_step[node] if group.num_utility_steps > 1 else 0
+        value += P.dot(group.utility + step * group.num_joint, q, group.num_joint)
+    if parameters.use_states_info_gain:
+        count = P.above(q, group.num_joint, FC_MASK, work.index)
+        P.weighted_rows(q, group.outcomes, work.index, count, group.outcome_stride, work.row)
+        value += work.row[group.num_outcomes] - P.neg_entropy(work.row, group.num_outcomes)
+    if parameters.use_param_info_gain and group.novelty_wA != NULL:
+        count = P.above(q, group.num_joint, 0.0, work.index)
+        P.weighted_rows(q, group.novelty_A, work.index, count, group.novelty_stride, work.row)
+        P.weighted_rows(q, group.novelty_wA, work.index, count, group.novelty_stride,
+                        work.row + group.novelty_stride)
+        value -= P.dot(work.row, work.row + group.novelty_stride, group.novelty_stride)
+    return value

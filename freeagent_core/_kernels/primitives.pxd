@@ -1,0 +1,34 @@
+from libc.stdint cimport int32_t
+
+
+cdef extern from "freeagent_primitives.h" nogil:
+    const double FC_EPS
+    const double FC_MASK
+
+    ctypedef struct fc_primitives:
+        const char* name
+        void (*log)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+        void (*exp)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+        void (*log_eps)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+        double (*neg_entropy)(const double* x, Py_ssize_t n) noexcept nogil
+        void (*softmax)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+        double (*sum)(const double* x, Py_ssize_t n) noexcept nogil
+        double (*max)(const double* x, Py_ssize_t n) noexcept nogil
+        double (*dot)(const double* x, const double* y, Py_ssize_t n) noexcept nogil
+        void (*axpy)(double a, const double* x, double* y, Py_ssize_t n) noexcept nogil
+        void (*outer)(const double* x, Py_ssize_t nx, const double* y, Py_ssize_t ny,
+                      double* out) noexcept nogil
+        void (*rows_dot)(const double* M, const double* x, Py_ssize_t rows, Py_ssize_t n,
+                         double* out) noexcept nogil
+        void (*columns_dot)(const double* x, const double* M, Py_ssize_t rows, Py_ssize_t n,
+                            double* out) noexcept nogil
+        void (*weighted_rows)(const double* x, const double* M, const int32_t* index,
+                              Py_ssize_t num_index, Py_ssize_t stride,
+                              double* out) noexcept nogil
+        Py_ssize_t (*above)(const double* x, Py_ssize_t n, double threshold,
+                            int32_t* index) noexcept nogil
+
+
+# The table of the SIMD level in use. Only primitives.pyx links csrc/, so that there is
+# one choice of level in a process; other kernels cimport P.
+cdef const fc_primitives* P

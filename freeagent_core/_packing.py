@@ -1,0 +1,245 @@
+"""Everything that depends on the model alone, computed once and laid out for the kernels.
+
+Arrays of states come first in memory and are padded to eight doubles, so that a kernel
+adds whole rows for the states that a belief gives weight to, and skips the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core._kernels.packed_model import PackedModel
+from freeagent_core._policy_tree import build_policy_tree
+
+if TYPE_CHECKING:
+    from freeagent_core.model import GenerativeModel
+
+FloatArray = npt.NDArray[np.float64]
+
+EPS = 1e-16  # pymdp.legacy.maths.EPS_VAL
+AMBIGUITY_EPS = np.exp(-16)  # pymdp.legacy.maths.spm_MDP_G
+INDUCTIVE_EPS = 1e-3  # pymdp.legacy.control.calc_inductive_cost
+# Below this share of nonzeros a scatter over them beats whole rows of eight lanes.
+SPARSE_SHARE = 0.25
+# pymdp 0.0.7.1's information gain runs over the joint of all modalities.
+LARGEST_JOINT_OUTCOMES = 2**27
+
+# Which parts of a packed model must be made again when an argument changes; the
+# arguments that are not named here are no part of it.
+PARTS = {
+    "A": ("groups",),
+    "pA": ("groups",),
+    "C": ("groups",),
+    "pymdp_version": ("groups",),
+    "B": ("factors",),
+    "pB": ("factors",),
+    "H": ("factors",),
+    "I": ("factors",),
+    "ii_depth": ("factors",),
+    "ii_threshold": ("factors",),
+    "D": ("D",),
+    "pD": ("D",),
+    "E": ("log_E",),
+    "policies": ("tree", "groups", "log_E"),
+    "policy_len": ("tree", "groups", "log_E"),
+    "A_factor_list": ("tree", "groups"),
+    "B_factor_list": ("tree", "factors"),
+}
+
+
+def _padded(size: int) -> int:
+    return -(-size // 8) * 8
+
+
+def _aligned_zeros(shape: tuple[int, ...]) -> FloatArray:
+    """Return zeros that start on a cache line (64 bytes)."""
+    size = int(np.prod(shape))
+    block = np.zeros(size + 8)
+    start = -(block.ctypes.data // 8) % 8
+    return block[start : start + size].reshape(shape)
+
+
+def _rows_by_state(columns: FloatArray, stride: int) -> FloatArray:
+    """Return `columns`, of shape (rows, states), as padded rows of shape (states, stride)."""
+    out = _aligned_zeros((columns.shape[1], stride))
+    out[:, : columns.shape[0]] = columns.T
+    return out
+
+
+def _weights(dirichlet: FloatArray) -> FloatArray:
+    """Return pymdp's ``spm_wnorm(p) * (p > 0)``: the novelty weight of Dirichlet parameters."""
+    raised = dirichlet + EPS
+    weights: FloatArray = (1.0 / raised.sum(axis=0) - 1.0 / raised) * (dirichlet > 0)
+    return weights
+
+
+def _log_preferences(C: FloatArray) -> FloatArray:
+    """Return ``log(softmax(C) + 1e-16)`` over outcomes, with a column per step."""
+    C = C if C.ndim == 2 else C[:, np.newaxis]
+    e = np.exp(C - C.max(axis=0))
+    log_C: FloatArray = np.log(e / e.sum(axis=0) + EPS)
+    return log_C
+
+
+def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
+    B, num_states = model.B[factor], model.num_states[factor]
+    by_action = B.reshape(num_states, -1, B.shape[-1]).transpose(2, 1, 0)
+    num_controls, num_previous, _ = by_action.shape
+    shape = (num_controls, num_previous, _padded(num_states))
+    packed: dict[str, Any] = {
+        "num_states": num_states,
+        "num_controls": num_controls,
+        "dependencies": np.array(model.B_factor_list[factor], dtype=np.int32),
+        "B": None,
+        "sparse_B": None,
+        "sparse_start": None,
+        "sparse_state": None,
+        "wB": None,
+        "inductive_cost": None,
+        "inductive_row": None,
+    }
+    nonzero = by_action != 0.0
+    if nonzero.sum() <= SPARSE_SHARE * by_action.size:
+        counts = nonzero.sum(axis=2).ravel()
+        packed["sparse_start"] = np.append(0, np.cumsum(counts)).astype(np.int32)
+        packed["sparse_state"] = np.nonzero(nonzero)[2].astype(np.int32)
+        packed["sparse_B"] = np.ascontiguousarray(by_action[nonzero])
+    else:
+        packed["B"] = _aligned_zeros(shape)
+        packed["B"][:, :, :num_states] = by_action
+    if model.pB is not None:
+        weights = _weights(model.pB[factor]).reshape(num_states, -1, num_controls)
+        packed["wB"] = _aligned_zeros(shape)
+        packed["wB"][:, :, :num_states] = weights.transpose(2, 1, 0)
+    if model.I is not None and factor < len(model.I):
+        reached = model.I[factor] == 1.0
+        row = np.maximum(reached.argmax(axis=0) - 1, 0)
+        packed["inductive_row"] = np.where(reached.any(axis=0), row, -1).astype(np.int32)
+        packed["inductive_cost"] = np.ascontiguousarray(
+            (1.0 - model.I[factor]) * np.log(INDUCTIVE_EPS)
+        )
+    return packed
+
+
+def group_factors(model: GenerativeModel) -> list[tuple[int, ...]]:
+    """Return the distinct entries of ``A_factor_list``, in order of appearance."""
+    return list(dict.fromkeys(tuple(factors) for factors in model.A_factor_list))
+
+
+def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
+    """Return the joint likelihood of all modalities' outcomes, shape (outcomes, states)."""
+    size = np.prod([A.shape[0] for A in likelihoods], dtype=object) * likelihoods[0].shape[1]
+    if size > LARGEST_JOINT_OUTCOMES:
+        raise ValueError(
+            f"A has {size} joint probabilities of outcomes and states; the information gain of "
+            f"pymdp 0.0.7.1 needs them all, and at most {LARGEST_JOINT_OUTCOMES} are supported"
+        )
+    joint = np.ones((1, likelihoods[0].shape[1]))
+    for A in likelihoods:
+        joint = (joint[:, np.newaxis] * A[np.newaxis]).reshape(-1, A.shape[1])
+    return joint
+
+
+def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, Any]:
+    modalities = [m for m, list_m in enumerate(model.A_factor_list) if tuple(list_m) == factors]
+    likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
+    stacked = np.concatenate(likelihoods)
+    outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
+    neg_ambiguity = (outcomes * np.log(outcomes + AMBIGUITY_EPS)).sum(axis=0)
+
+    log_C = [_log_preferences(model.C[m]) for m in modalities]
+    steps = 1
+    if any(model.C[m].ndim == 2 for m in modalities):
+        steps = max(len(policy) for policy in model.policy_arrays)
+    utility = _aligned_zeros((steps, stacked.shape[1]))
+    for A, preferences in zip(likelihoods, log_C, strict=True):
+        utility += np.broadcast_to(preferences.T, (max(steps, preferences.shape[1]), len(A)))[
+            :steps
+        ] @ A
+
+    novelty_stride = _padded(len(stacked))
+    packed = {
+        "factors": np.array(factors, dtype=np.int32),
+        "modalities": np.array(modalities, dtype=np.int32),
+        "num_utility_steps": steps,
+        "utility": utility,
+        "num_outcomes": len(outcomes),
+        "outcomes": _rows_by_state(
+            np.concatenate([outcomes, neg_ambiguity[np.newaxis]]), _padded(len(outcomes) + 1)
+        ),
+        "novelty_stride": novelty_stride,
+        "novelty_A": None,
+        "novelty_wA": None,
+    }
+    if model.pA is not None:
+        weights = [_weights(model.pA[m]).reshape(model.num_obs[m], -1) for m in modalities]
+        packed["novelty_A"] = _rows_by_state(stacked, novelty_stride)
+        packed["novelty_wA"] = _rows_by_state(np.concatenate(weights), novelty_stride)
+    return packed
+
+
+def _pack_modality(A: FloatArray) -> dict[str, Any]:
+    by_outcome = _aligned_zeros((A.shape[0], A[0].size))
+    by_outcome[:] = A.reshape(A.shape[0], -1)
+    log_A = _aligned_zeros(by_outcome.shape)
+    np.log(by_outcome + EPS, out=log_A)
+    return {"num_obs": A.shape[0], "A": by_outcome, "log_A": log_A}
+
+
+def _pack_prior(model: GenerativeModel) -> FloatArray:
+    parts = [np.zeros(_padded(n)) for n in model.num_states]
+    for part, D in zip(parts, model.D, strict=True):
+        part[: len(D)] = D
+    return np.concatenate(parts)
+
+
+def pack(
+    model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()
+) -> PackedModel:
+    """Compute the packed form of `model`.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+    parts : dict
+        Parts of the packed form of a model that differs in `changed` only, or none. They
+        are taken over where they do not depend on that; the missing ones are added.
+    changed : iterable of str
+        Arguments of `GenerativeModel`.
+
+    Returns
+    -------
+    packed : PackedModel
+    """
+    for name in changed:
+        for part in PARTS.get(name, ()):
+            parts.pop(part, None)
+    groups = group_factors(model)
+    if "factors" not in parts:
+        parts["factors"] = [_pack_factor(model, f) for f in range(model.num_factors)]
+    if "groups" not in parts:
+        parts["modalities"] = [_pack_modality(A) for A in model.A]
+        parts["groups"] = [_pack_group(model, factors) for factors in groups]
+    if "tree" not in parts:
+        parts["tree"] = build_policy_tree(
+            model.policy_arrays,
+            model.B_factor_list,
+            groups,
+            [_padded(n) for n in model.num_states],
+        )
+    if "D" not in parts:
+        parts["D"] = _pack_prior(model)
+    if "log_E" not in parts:
+        parts["log_E"] = np.log(model.E + EPS)
+    return PackedModel(
+        parts["factors"],
+        parts["modalities"],
+        parts["groups"],
+        parts["tree"],
+        parts["D"],
+        parts["log_E"],
+    )

@@ -1,0 +1,698 @@
+"""`Agent`: one active-inference agent with the interface of ``pymdp.legacy.agent.Agent``.
+
+No arithmetic of inference here: beliefs, policies and the last action live in a compiled
+`AgentCore`, everything that describes the model in a shared, immutable `GenerativeModel`.
+This class keeps time and histories, and gives all of it pymdp's names.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core import _validation as check
+from freeagent_core._kernels import learning as kernels
+from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core.model import GenerativeModel, check_inference_params, normalised
+
+FloatArray = npt.NDArray[np.float64]
+ObjectArray = npt.NDArray[Any]
+
+TIE_TOLERANCE = 1e-8  # pymdp.legacy.control.select_highest
+
+
+class _ModelArgument:
+    """An attribute of the model; an assignment packs another model at the next call."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"`{name}` of `GenerativeModel`; its arrays are read-only, assign new ones."
+
+    def __get__(self, agent: Any, owner: type) -> Any:
+        if agent is None:
+            return self
+        changes = agent._changes
+        return changes[self.name] if self.name in changes else getattr(agent._model, self.name)
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        agent._changes[self.name] = value
+
+
+class _ModelFact:
+    """An attribute that follows from the model's arguments."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"`{name}`, from the model."
+
+    def __get__(self, agent: Any, owner: type) -> Any:
+        return self if agent is None else getattr(agent.model, self.name)
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        raise AttributeError(f"{self.name} follows from the model; it cannot be set")
+
+
+class _CoreAttribute:
+    """An attribute that the compiled core holds and checks."""
+
+    def __init__(self, name: str, doc: str) -> None:
+        self.name = name
+        self.__doc__ = doc
+
+    def __get__(self, agent: Any, owner: type) -> Any:
+        return self if agent is None else getattr(agent._core, self.name)
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        if agent._changes:
+            agent._synchronise()
+        setattr(agent._core, self.name, value)
+
+
+# Each with its default in GenerativeModel.
+CORE_PARAMETERS = (
+    "gamma",
+    "alpha",
+    "use_utility",
+    "use_states_info_gain",
+    "use_param_info_gain",
+    "action_selection",
+    "sampling_mode",
+)
+OWN_PARAMETERS = (
+    "modalities_to_learn",
+    "lr_pA",
+    "factors_to_learn",
+    "lr_pB",
+    "lr_pD",
+    "si_horizon",
+    "si_policy_prune_threshold",
+    "si_state_prune_threshold",
+    "si_prune_penalty",
+)
+
+
+class Agent:
+    """An active-inference agent of a discrete POMDP.
+
+    A drop-in for ``pymdp.legacy.agent.Agent`` (pymdp 1.0 and later): the same arguments,
+    attributes, methods and results, computed in compiled code.
+
+    Parameters
+    ----------
+    A, B, C, D, E, H, pA, pB, pD, num_controls, policy_len, inference_horizon, \
+control_fac_idx, policies, gamma, alpha, use_utility, use_states_info_gain, \
+use_param_info_gain, action_selection, sampling_mode, inference_algo, inference_params, \
+modalities_to_learn, lr_pA, factors_to_learn, lr_pB, lr_pD, use_BMA, policy_sep_prior, \
+save_belief_hist, A_factor_list, B_factor_list, sophisticated, si_horizon, \
+si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth, ii_threshold
+        See `GenerativeModel`.
+
+    Attributes
+    ----------
+    qs : ndarray of object
+        Beliefs: per factor a float64 array of shape (num_states[f],).
+    q_pi, G : ndarray of float64, shape (num_policies,)
+        Posterior over policies and their negative expected free energy (nats), after
+        `infer_policies`.
+    action : ndarray of float64, shape (num_factors,), or None
+        The last action.
+    prev_actions : list of ndarray, or None
+    curr_timestep : int
+    qs_hist, q_pi_hist : list
+        With `save_belief_hist`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, the index and the expected shape. A call that raises leaves
+        the agent as it was.
+
+    See Also
+    --------
+    Agent.from_model : many agents of one model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> agent = Agent(A=np.eye(2), B=np.stack([np.eye(2), 1 - np.eye(2)], axis=-1),
+    ...               C=np.array([0.0, 2.0]))
+    >>> qs = agent.infer_states([0])
+    >>> q_pi, G = agent.infer_policies()
+    >>> agent.sample_action()
+    array([1.])
+    >>> agent.step([1])
+    array([0.])
+    """
+
+    A, B, C, D, E, H, I, pA, pB, pD, policies, policy_len = map(
+        _ModelArgument,
+        ("A", "B", "C", "D", "E", "H", "I", "pA", "pB", "pD", "policies", "policy_len"),
+    )
+    A_factor_list, B_factor_list = map(_ModelArgument, ("A_factor_list", "B_factor_list"))
+    num_obs, num_modalities, num_states, num_factors, num_controls, factorized = map(
+        _ModelFact,
+        ("num_obs", "num_modalities", "num_states", "num_factors", "num_controls", "factorized"),
+    )
+    control_fac_idx, inference_algo, inference_horizon, sophisticated = map(
+        _ModelFact, ("control_fac_idx", "inference_algo", "inference_horizon", "sophisticated")
+    )
+
+    gamma = _CoreAttribute("gamma", "Precision of policies.")
+    alpha = _CoreAttribute("alpha", "Precision of stochastic action selection.")
+    use_utility = _CoreAttribute("use_utility", "Whether G has the expected utility.")
+    use_states_info_gain = _CoreAttribute(
+        "use_states_info_gain", "Whether G has the information gain about states."
+    )
+    use_param_info_gain = _CoreAttribute(
+        "use_param_info_gain", "Whether G has the information gain about pA and pB."
+    )
+    action_selection = _CoreAttribute("action_selection", '"deterministic" or "stochastic".')
+    sampling_mode = _CoreAttribute("sampling_mode", '"marginal" or "full".')
+    qs = _CoreAttribute("qs", "Beliefs, an object array of one float64 array per factor.")
+    q_pi = _CoreAttribute("q_pi", "Posterior over policies, shape (num_policies,).")
+    G = _CoreAttribute("G", "Negative expected free energy of policies, in nats.")
+    action = _CoreAttribute("action", "The last action, shape (num_factors,), or None.")
+
+    _pymdp_version = "legacy"
+    _steps_at_once = True
+
+    def __init__(
+        self,
+        A: Any,
+        B: Any,
+        C: Any = None,
+        D: Any = None,
+        E: Any = None,
+        H: Any = None,
+        pA: Any = None,
+        pB: Any = None,
+        pD: Any = None,
+        num_controls: Any = None,
+        policy_len: int = 1,
+        inference_horizon: int = 1,
+        control_fac_idx: Any = None,
+        policies: Any = None,
+        gamma: float = 16.0,
+        alpha: float = 16.0,
+        use_utility: bool = True,
+        use_states_info_gain: bool = True,
+        use_param_info_gain: bool = False,
+        action_selection: str = "deterministic",
+        sampling_mode: str = "marginal",
+        inference_algo: str | None = "VANILLA",
+        inference_params: Mapping[str, Any] | None = None,
+        modalities_to_learn: Any = "all",
+        lr_pA: float = 1.0,
+        factors_to_learn: Any = "all",
+        lr_pB: float = 1.0,
+        lr_pD: float = 1.0,
+        use_BMA: bool = True,
+        policy_sep_prior: bool = False,
+        save_belief_hist: bool = False,
+        A_factor_list: Any = None,
+        B_factor_list: Any = None,
+        sophisticated: bool = False,
+        si_horizon: int = 3,
+        si_policy_prune_threshold: float = 1 / 16,
+        si_state_prune_threshold: float = 1 / 16,
+        si_prune_penalty: float = 512,
+        ii_depth: int = 10,
+        ii_threshold: float = 1 / 16,
+    ) -> None:
+        arguments = {name: value for name, value in locals().items() if name != "self"}
+        self._begin(GenerativeModel(**arguments, pymdp_version=self._pymdp_version))
+
+    @classmethod
+    def from_model(cls, model: GenerativeModel) -> Agent:
+        """Return a new agent of `model`, which it shares.
+
+        Parameters
+        ----------
+        model : GenerativeModel
+            With the `pymdp_version` of this class.
+
+        Returns
+        -------
+        agent : Agent
+            Without a call of ``__init__``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> model = GenerativeModel(A=np.eye(2), B=np.eye(2)[:, :, None])
+        >>> agents = [Agent.from_model(model) for _ in range(3)]
+        >>> agents[0].A is agents[1].A
+        True
+        """
+        if not isinstance(model, GenerativeModel):
+            raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
+        if model.pymdp_version != cls._pymdp_version:
+            raise ValueError(
+                f"model must have pymdp_version {cls._pymdp_version!r} for this Agent, "
+                f"got {model.pymdp_version!r}"
+            )
+        agent = cls.__new__(cls)
+        agent._begin(model)
+        return agent
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass that changes one of the three calls gets it called by `step` too.
+        if any(
+            getattr(cls, name) is not getattr(Agent, name)
+            for name in ("infer_states", "infer_policies", "sample_action", "step_time")
+        ):
+            cls._steps_at_once = False
+
+    def _begin(self, model: GenerativeModel) -> None:
+        self._model = model
+        self._changes: dict[str, Any] = {}
+        self._inference_params = model.inference_params
+        for name in OWN_PARAMETERS:
+            setattr(self, name, getattr(model, name))
+        self.edge_handling_params = {
+            "use_BMA": model.use_BMA,
+            "policy_sep_prior": model.policy_sep_prior,
+        }
+        if model.policy_sep_prior and model.use_BMA:
+            warnings.warn(
+                "policy_sep_prior and use_BMA exclude each other: use_BMA is set to False",
+                stacklevel=3,
+            )
+            self.edge_handling_params["use_BMA"] = False
+        if model.save_belief_hist:
+            self.qs_hist: list[ObjectArray] = []
+            self.q_pi_hist: list[FloatArray] = []
+        self.prev_obs: list[Any] = []
+        self.prev_actions: list[FloatArray] | None = None
+        self.curr_timestep = 0
+        self._core = self._new_core({name: getattr(model, name) for name in CORE_PARAMETERS})
+
+    def _new_core(self, state: dict[str, Any]) -> AgentCore:
+        """Return a core of the present model, with these attributes set."""
+        tolerance = 0.0 if self._model.joint_likelihood else TIE_TOLERANCE
+        core = AgentCore(self._model.packed, self._model.joint_likelihood, tolerance)
+        core.set_inference_params(**self._inference_params)
+        for name, value in state.items():
+            setattr(core, name, value)
+        return core
+
+    # --- the model -----------------------------------------------------------------------
+
+    @property
+    def model(self) -> GenerativeModel:
+        """The model in use, with all assignments carried out."""
+        if self._changes:
+            self._synchronise()
+        return self._model
+
+    def _synchronise(self) -> None:
+        """Pack what was assigned since the last call. An error drops the assignments."""
+        changes, self._changes = self._changes, {}
+        before = self._model
+        self._model = before.replace(**changes)
+        state = self._core_state()
+        if before.num_states != self._model.num_states:
+            state = {name: state[name] for name in CORE_PARAMETERS}
+        elif len(before.policy_arrays) != len(self._model.policy_arrays):
+            state = {name: state[name] for name in state if name not in ("q_pi", "G")}
+        try:
+            self._core = self._new_core(state)
+        except BaseException:
+            self._model = before
+            raise
+
+    def _core_state(self) -> dict[str, Any]:
+        names = [*CORE_PARAMETERS, "qs", "action"]
+        names += [name for name in ("q_pi", "G") if hasattr(self._core, name)]
+        return {name: getattr(self._core, name) for name in names}
+
+    @property
+    def mb_dict(self) -> dict[str, list[list[int]]]:
+        """``A_factor_list``, and per factor the modalities that depend on it."""
+        lists = self.model.A_factor_list
+        modalities = [
+            [m for m, factors in enumerate(lists) if f in factors]
+            for f in range(self._model.num_factors)
+        ]
+        return {"A_factor_list": lists, "A_modality_list": modalities}
+
+    @property
+    def inference_params(self) -> MappingProxyType[str, Any]:
+        """``num_iter``, ``dF``, ``dF_tol`` and ``compute_vfe``; assign a dict to change them."""
+        return MappingProxyType(dict(self._inference_params))
+
+    @inference_params.setter
+    def inference_params(self, value: Mapping[str, Any]) -> None:
+        self._inference_params = check_inference_params(value)
+        self._core.set_inference_params(**self._inference_params)
+
+    # --- the step ------------------------------------------------------------------------
+
+    def reset(self, init_qs: Any = None) -> ObjectArray:
+        """Set time to 0 and the beliefs to `init_qs`, or to uniform ones.
+
+        Where there are pA and pB, A and B become their means again (not with pymdp
+        0.0.7.1's numbers). As in pymdp, the last action stays.
+
+        Parameters
+        ----------
+        init_qs : ndarray of object, optional
+
+        Returns
+        -------
+        qs : ndarray of object
+        """
+        if init_qs is None:
+            init_qs = np.empty(self.num_factors, dtype=object)
+            for f, num_states in enumerate(self.num_states):
+                init_qs[f] = np.full(num_states, 1.0 / num_states)
+        self.qs = init_qs
+        if not self._model.joint_likelihood:
+            for name, prior in (("A", self.pA), ("B", self.pB)):
+                if prior is not None:
+                    means = normalised(prior)
+                    if not all(map(np.array_equal, means, getattr(self, name))):
+                        setattr(self, name, means)
+        self.curr_timestep = 0
+        return self.qs  # type: ignore[no-any-return]
+
+    def infer_states(self, observation: Any, distr_obs: bool = False) -> ObjectArray:
+        """Update the beliefs about hidden states with an observation.
+
+        Parameters
+        ----------
+        observation : sequence of int
+            An index per modality; with one modality, an int as well. One-hot vectors, alone
+            or one per modality, are taken too.
+        distr_obs : bool
+            The vectors are distributions over outcomes.
+
+        Returns
+        -------
+        qs : ndarray of object
+            The new ``agent.qs``: per factor a float64 array of shape (num_states[f],).
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.inference.update_posterior_states_factorized``.
+        """
+        if self._changes:
+            self._synchronise()
+        self._core.infer_states(observation, distr_obs)
+        qs = self._core.qs
+        if "qs_hist" in self.__dict__:
+            self.qs_hist.append(qs)
+        return qs  # type: ignore[no-any-return]
+
+    def _infer_states_test(self, observation: Any, distr_obs: bool = False) -> ObjectArray:
+        """Update the beliefs from the joint likelihood of all modalities, as pymdp's method
+        of this name does (``pymdp.legacy.inference.update_posterior_states``)."""
+        if self.model.factorized:
+            raise ValueError("_infer_states_test needs a model without A_factor_list")
+        self._core.infer_states(observation, distr_obs, True)
+        qs = self._core.qs
+        if "qs_hist" in self.__dict__:
+            self.qs_hist.append(qs)
+        return qs  # type: ignore[no-any-return]
+
+    def infer_policies(self) -> tuple[FloatArray, FloatArray]:
+        """Update the posterior over policies, from the expected free energy of each.
+
+        Returns
+        -------
+        q_pi : ndarray of float64, shape (num_policies,)
+            ``softmax(G * gamma + log(E))``.
+        G : ndarray of float64, shape (num_policies,)
+            Negative expected free energies, in nats.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.control.update_posterior_policies_factorized``.
+        """
+        if self._changes:
+            self._synchronise()
+        core = self._core
+        core.infer_policies()
+        q_pi = core.q_pi
+        if "q_pi_hist" in self.__dict__:
+            self._keep_q_pi(q_pi)
+        return q_pi, core.G
+
+    def _keep_q_pi(self, q_pi: FloatArray) -> None:
+        self.q_pi_hist.append(q_pi)
+        horizon = self._model.inference_horizon
+        if len(self.q_pi_hist) > horizon:
+            self.q_pi_hist = self.q_pi_hist[-(horizon - 1) :]
+
+    def sample_action(self) -> FloatArray:
+        """Choose an action from ``q_pi``, keep it as ``agent.action`` and advance time.
+
+        Returns
+        -------
+        action : ndarray of float64, shape (num_factors,)
+            A control per factor, as floats like pymdp's.
+
+        Notes
+        -----
+        Random numbers are NumPy's global ones (``np.random.seed``), drawn as pymdp draws them.
+        """
+        if self._changes:
+            self._synchronise()
+        action = self._core.sample_action()
+        self.step_time()
+        return action  # type: ignore[no-any-return]
+
+    def _sample_action_test(self) -> tuple[FloatArray, Any]:
+        """Return an action and the probabilities that it was chosen by."""
+        if self._changes:
+            self._synchronise()
+        p_dist = self._core.action_distribution()
+        return self.sample_action(), p_dist
+
+    def step(self, observation: Any, distr_obs: bool = False) -> FloatArray:
+        """Take an observation to an action: the three calls in one, without the GIL.
+
+        `infer_states`, `infer_policies` and `sample_action` with the same results.
+
+        Parameters
+        ----------
+        observation, distr_obs
+            See `infer_states`.
+
+        Returns
+        -------
+        action : ndarray of float64, shape (num_factors,)
+
+        Notes
+        -----
+        A subclass that overrides one of the three gets them called one by one.
+        """
+        if not self._steps_at_once:
+            self.infer_states(observation, distr_obs)
+            self.infer_policies()
+            return self.sample_action()
+        if self._changes:
+            self._synchronise()
+        core = self._core
+        action = core.step(observation, distr_obs)
+        if "qs_hist" in self.__dict__:
+            self.qs_hist.append(core.qs)
+        if "q_pi_hist" in self.__dict__:
+            self._keep_q_pi(core.q_pi)
+        if self.prev_actions is None:
+            self.prev_actions = []
+        self.prev_actions.append(action)
+        self.curr_timestep += 1
+        return action  # type: ignore[no-any-return]
+
+    def step_time(self) -> int:
+        """Append the last action to ``prev_actions`` and advance time; return the time."""
+        if self.prev_actions is None:
+            self.prev_actions = []
+        self.prev_actions.append(self._core.action)
+        self.curr_timestep += 1
+        return self.curr_timestep
+
+    # --- learning ------------------------------------------------------------------------
+
+    def update_A(self, obs: Any) -> ObjectArray:
+        """Learn the likelihoods from an observation and the present beliefs.
+
+        Parameters
+        ----------
+        obs : sequence of int, or of vectors
+            See `infer_states`.
+
+        Returns
+        -------
+        qA : ndarray of object
+            The new Dirichlet parameters ``agent.pA``; ``agent.A`` becomes their mean.
+
+        Raises
+        ------
+        ValueError
+            Without `pA`.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized``.
+        """
+        model = self.model
+        if model.pA is None:
+            raise ValueError("update_A needs pA, the Dirichlet parameters of A")
+        vectors = self._core.observation_vectors(obs)
+        qs = self._core.checked_qs()
+        learned = check.index_subset(
+            self.modalities_to_learn, model.num_modalities, "modalities_to_learn"
+        )
+        qA = [pA.copy() for pA in model.pA]
+        for m in range(model.num_modalities) if learned == "all" else learned:
+            shape = (model.num_obs[m], -1)
+            kernels.update_likelihood(
+                model.pA[m].reshape(shape),
+                model.A[m].reshape(shape),
+                vectors[m],
+                kernels.joint_belief([qs[f] for f in model.A_factor_list[m]]),
+                self.lr_pA,
+                qA[m].reshape(shape),
+            )
+        return self._learn("A", qA)
+
+    def update_B(self, qs_prev: Any) -> ObjectArray:
+        """Learn the transitions from the last action and the beliefs before and after it.
+
+        Parameters
+        ----------
+        qs_prev : ndarray of object
+            Beliefs one step before, like ``agent.qs``.
+
+        Returns
+        -------
+        qB : ndarray of object
+            The new Dirichlet parameters ``agent.pB``; ``agent.B`` becomes their mean.
+
+        Raises
+        ------
+        ValueError
+            Without `pB`, or before the first action.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions``.
+        """
+        model = self.model
+        if model.pB is None:
+            raise ValueError("update_B needs pB, the Dirichlet parameters of B")
+        if self.action is None:
+            raise ValueError("update_B needs an action: call sample_action before")
+        self.action = self.action  # checked again: callers write into it
+        before = self._core.checked_qs(qs_prev, "qs_prev")
+        qs = self._core.checked_qs()
+        learned = check.index_subset(self.factors_to_learn, model.num_factors, "factors_to_learn")
+        qB = [pB.copy() for pB in model.pB]
+        for f in range(model.num_factors) if learned == "all" else learned:
+            shape = (model.num_states[f], -1, model.num_controls[f])
+            kernels.update_transition(
+                model.pB[f].reshape(shape),
+                model.B[f].reshape(shape),
+                int(self.action[f]),
+                qs[f],
+                kernels.joint_belief([before[g] for g in model.B_factor_list[f]]),
+                self.lr_pB,
+                qB[f].reshape(shape),
+            )
+        return self._learn("B", qB)
+
+    def update_D(self, qs_t0: Any = None) -> ObjectArray:
+        """Learn the initial states.
+
+        Parameters
+        ----------
+        qs_t0 : ndarray of object, optional
+            Beliefs at the first step; the first of ``qs_hist`` by default.
+
+        Returns
+        -------
+        qD : ndarray of object
+            The new Dirichlet parameters ``agent.pD``; ``agent.D`` becomes their mean.
+
+        Raises
+        ------
+        ValueError
+            Without `pD`, or without `qs_t0` and a history.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.learning.update_state_prior_dirichlet``.
+        """
+        model = self.model
+        if model.pD is None:
+            raise ValueError("update_D needs pD, the Dirichlet parameters of D")
+        if qs_t0 is None:
+            if not self.__dict__.get("qs_hist"):
+                raise ValueError("update_D needs qs_t0, or save_belief_hist=True and a step before")
+            qs_t0 = self.qs_hist[0]
+        first = self._core.checked_qs(qs_t0, "qs_t0")
+        learned = check.index_subset(self.factors_to_learn, model.num_factors, "factors_to_learn")
+        qD = [pD.copy() for pD in model.pD]
+        for f in range(model.num_factors) if learned == "all" else learned:
+            kernels.update_prior(model.pD[f], first[f], self.lr_pD, qD[f])
+        return self._learn("D", qD)
+
+    def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:
+        """Make the posterior Dirichlet parameters the prior, and their mean A, B or D."""
+        parameters = np.empty(len(posterior), dtype=object)
+        for i, array in enumerate(posterior):
+            parameters[i] = array
+        self._changes["p" + name] = parameters
+        self._changes[name] = normalised(parameters)
+        return parameters
+
+    def _update_A_old(self, obs: Any) -> ObjectArray:
+        """pymdp's form of `update_A` for models without factor lists: the same result."""
+        return self.update_A(obs)
+
+    def _update_B_old(self, qs_prev: Any) -> ObjectArray:
+        """pymdp's form of `update_B` for models without factor lists: the same result."""
+        return self.update_B(qs_prev)
+
+    # --- what pymdp's constructor fills in ------------------------------------------------
+
+    def _construct_C_prior(self) -> ObjectArray:
+        return check.object_array(np.zeros(n) for n in self.num_obs)
+
+    def _construct_D_prior(self) -> ObjectArray:
+        return normalised(np.ones(n) for n in self.num_states)
+
+    def _construct_E_prior(self) -> FloatArray:
+        return np.ones(len(self.policies)) / len(self.policies)
+
+    def _construct_policies(self) -> list[npt.NDArray[np.int64]]:
+        model = self.model
+        return model.replace(policies=None, policy_len=model.policy_len).policies
+
+    def _construct_num_controls(self) -> list[int]:
+        return [int(n) for n in np.max(np.vstack(self.policies), axis=0) + 1]
+
+    def _get_default_params(self) -> dict[str, Any]:
+        return dict(check_inference_params(None))
+
+    # --- copies --------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: value for name, value in self.__dict__.items() if name != "_core"}
+        own["_inference_params"] = dict(self._inference_params)
+        return {"own": own, "core": self._core_state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state["own"])
+        self._core = self._new_core(state["core"])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._model!r}, curr_timestep={self.curr_timestep})"

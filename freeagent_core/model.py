@@ -1,0 +1,584 @@
+"""`GenerativeModel`: a discrete POMDP, checked once and packed once, shared by its agents."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core import _validation as check
+from freeagent_core._packing import pack
+
+FloatArray = npt.NDArray[np.float64]
+
+MAX_POLICIES = 2**24
+
+DEFAULT_INFERENCE_PARAMS = MappingProxyType(
+    {"num_iter": 10, "dF": 1.0, "dF_tol": 0.001, "compute_vfe": True}
+)
+
+
+def construct_policies(num_controls: Sequence[int], policy_len: int) -> npt.NDArray[np.int64]:
+    """Return all sequences of actions, shape (num_policies, policy_len, num_factors).
+
+    In the order of pymdp's ``control.construct_policies``: the last action varies fastest.
+
+    Examples
+    --------
+    >>> construct_policies([2, 1], 1).tolist()
+    [[[0, 0]], [[1, 0]]]
+    """
+    radices = list(num_controls) * policy_len
+    count = int(np.prod(radices, dtype=object))
+    if count > MAX_POLICIES:
+        raise ValueError(
+            f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "
+            f"policies; at most {MAX_POLICIES} are supported"
+        )
+    digits = np.unravel_index(np.arange(count), radices)
+    policies = np.stack(digits, axis=1).reshape(count, policy_len, len(num_controls))
+    policies.flags.writeable = False
+    return policies
+
+
+def backwards_induction(
+    H: Sequence[FloatArray],
+    B: Sequence[FloatArray],
+    B_factor_list: Sequence[Sequence[int]] | None,
+    threshold: float,
+    depth: int,
+) -> list[FloatArray]:
+    """Return I, from which states a goal is in reach after how many steps.
+
+    Source: ``pymdp.legacy.control.backwards_induction``, including its direction (a state
+    is reached if an action leads to it from a state that was reached before).
+
+    Parameters
+    ----------
+    H : sequence of ndarray, shape (num_states,)
+        1 at the goal states of each factor.
+    B : sequence of ndarray
+    B_factor_list : sequence of sequence of int, optional
+    threshold : float
+        Transitions at most this probable do not count.
+    depth : int
+
+    Returns
+    -------
+    I : list of ndarray, shape (depth, num_states)
+
+    Raises
+    ------
+    ValueError
+        If a factor's transitions depend on more than one factor.
+    """
+    result = []
+    for factor, goal in enumerate(H):
+        source = factor
+        if B_factor_list is not None:
+            if len(B_factor_list[factor]) > 1:
+                raise ValueError(
+                    f"H needs factors whose transitions depend on one factor; "
+                    f"B_factor_list[{factor}] is {list(B_factor_list[factor])}"
+                )
+            source = B_factor_list[factor][0]
+        leads = (B[source] > threshold).any(axis=-1).astype(np.float64)
+        check.check_shape(leads, (len(goal), len(goal)), f"B[{source}] over states")
+        reached = np.zeros((depth, len(goal)))
+        reached[0] = goal
+        for step in range(1, depth):
+            reached[step] = leads @ reached[step - 1] > 0.1
+        reached.flags.writeable = False
+        result.append(reached)
+    return result
+
+
+class GenerativeModel:
+    """A generative model of a discrete POMDP, and the parameters of agents that use it.
+
+    Checks its arguments once, packs all that depends on them alone, and is immutable:
+    any number of agents may share one (`Agent.from_model`, `replace` for a variation).
+
+    Parameters
+    ----------
+    A : ndarray, or object array of ndarray of shape (num_obs[m], *states of its factors)
+        Likelihoods: ``A[m][o, s1, s2, ...]`` is the probability of outcome ``o``.
+        Columns sum to 1.
+    B : ndarray, or object array of ndarray of shape (num_states[f], *previous, num_controls[f])
+        Transitions: ``B[f][next, previous, ..., action]``. Columns sum to 1.
+    C : object array of ndarray of shape (num_obs[m],) or (num_obs[m], steps), optional
+        Preferences over outcomes, in nats up to a constant; with a second axis, per step
+        of a policy. Default: none.
+    D : object array of ndarray of shape (num_states[f],), optional
+        Beliefs before the first observation. Default: from `pD`, or uniform.
+    E : ndarray of shape (num_policies,), optional
+        Prior over policies. Default: uniform.
+    H : object array of ndarray of shape (num_states[f],), optional
+        Goal states (1), for inductive inference.
+    pA, pB, pD : object arrays like A, B, D, optional
+        Dirichlet parameters to learn. As in pymdp, A and B are then their means.
+    num_controls : list of int, optional
+        Must agree with `B`, from which it is taken by default.
+    policy_len : int
+        Steps of the policies that are made where `policies` is not given.
+    inference_horizon : int
+        Kept for pymdp's MMP algorithm; 1 with "VANILLA".
+    control_fac_idx : list of int, optional
+        Factors with more than one control.
+    policies : list of ndarray of int, shape (policy_len, num_factors), optional
+        Default: all sequences of actions.
+    gamma, alpha : float
+        Precision of policies, and of stochastic action selection.
+    use_utility, use_states_info_gain, use_param_info_gain : bool
+        Which terms the expected free energy has.
+    action_selection : {"deterministic", "stochastic"}
+    sampling_mode : {"marginal", "full"}
+    inference_algo : {"VANILLA"}
+    inference_params : dict, optional
+        ``num_iter``, ``dF``, ``dF_tol``, ``compute_vfe`` of the fixed-point iteration, each
+        replacing its default (pymdp ignores this argument).
+    modalities_to_learn, factors_to_learn : "all" or list of int
+    lr_pA, lr_pB, lr_pD : float
+        Learning rates.
+    use_BMA, policy_sep_prior, save_belief_hist : bool
+    A_factor_list, B_factor_list : list of list of int, optional
+        Factors that each modality, and each factor's transitions, depend on. Default: a
+        modality on all factors, a factor on itself.
+    sophisticated, si_horizon, si_policy_prune_threshold, si_state_prune_threshold, \
+si_prune_penalty
+        Not covered yet: `sophisticated` must be False.
+    ii_depth, ii_threshold
+        Steps, and least transition probability, of inductive inference.
+    pymdp_version : {"legacy", "0.0.7.1"}
+        Whose numbers to reproduce; see `freeagent_core.pymdp_v0`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, the index and the expected shape.
+    NotImplementedError
+        For an `inference_algo` other than "VANILLA", and for `sophisticated`.
+
+    Notes
+    -----
+    The arguments and their defaults are those of ``pymdp.legacy.agent.Agent``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = GenerativeModel(A=np.eye(2), B=np.stack([np.eye(2), 1 - np.eye(2)], axis=-1))
+    >>> model.num_states, model.num_controls, len(model.policies)
+    ([2], [2], 2)
+    """
+
+    A: npt.NDArray[Any]
+    B: npt.NDArray[Any]
+    C: npt.NDArray[Any]
+    D: npt.NDArray[Any]
+    E: FloatArray
+    H: npt.NDArray[Any] | None
+    I: npt.NDArray[Any] | None  # noqa: E741
+    pA: npt.NDArray[Any] | None
+    pB: npt.NDArray[Any] | None
+    pD: npt.NDArray[Any] | None
+    num_obs: list[int]
+    num_states: list[int]
+    num_controls: list[int]
+    num_modalities: int
+    num_factors: int
+    A_factor_list: list[list[int]]
+    B_factor_list: list[list[int]]
+    control_fac_idx: list[int]
+    policy_arrays: Sequence[npt.NDArray[np.int64]]
+    inference_params: Mapping[str, Any]
+
+    def __init__(
+        self,
+        A: Any,
+        B: Any,
+        C: Any = None,
+        D: Any = None,
+        E: Any = None,
+        H: Any = None,
+        pA: Any = None,
+        pB: Any = None,
+        pD: Any = None,
+        num_controls: Any = None,
+        policy_len: int = 1,
+        inference_horizon: int = 1,
+        control_fac_idx: Any = None,
+        policies: Any = None,
+        gamma: float = 16.0,
+        alpha: float = 16.0,
+        use_utility: bool = True,
+        use_states_info_gain: bool = True,
+        use_param_info_gain: bool = False,
+        action_selection: str = "deterministic",
+        sampling_mode: str = "marginal",
+        inference_algo: str | None = "VANILLA",
+        inference_params: Mapping[str, Any] | None = None,
+        modalities_to_learn: Any = "all",
+        lr_pA: float = 1.0,
+        factors_to_learn: Any = "all",
+        lr_pB: float = 1.0,
+        lr_pD: float = 1.0,
+        use_BMA: bool = True,
+        policy_sep_prior: bool = False,
+        save_belief_hist: bool = False,
+        A_factor_list: Any = None,
+        B_factor_list: Any = None,
+        sophisticated: bool = False,
+        si_horizon: int = 3,
+        si_policy_prune_threshold: float = 1 / 16,
+        si_state_prune_threshold: float = 1 / 16,
+        si_prune_penalty: float = 512,
+        ii_depth: int = 10,
+        ii_threshold: float = 1 / 16,
+        pymdp_version: str = "legacy",
+    ) -> None:
+        self._initialise({name: value for name, value in locals().items() if name != "self"}, {})
+
+    # --- construction --------------------------------------------------------------------
+
+    # `arguments` are those of __init__; a model made from another one adds what its
+    # arguments alone do not tell (see _arguments).
+    def _initialise(
+        self, arguments: dict[str, Any], parts: dict[str, Any], changed: Iterable[str] = ()
+    ) -> None:
+        fields = self.__dict__
+        if arguments["pymdp_version"] not in ("legacy", "0.0.7.1"):
+            raise ValueError(
+                f"pymdp_version must be 'legacy' or '0.0.7.1', got {arguments['pymdp_version']!r}"
+            )
+        fields["joint_likelihood"] = arguments["pymdp_version"] == "0.0.7.1"
+        self._set_likelihood(arguments)
+        self._set_transitions(arguments)
+        self._set_policies(arguments)
+        self._set_priors(arguments)
+        self._set_parameters(arguments)
+        fields["_parts"] = parts
+        fields["packed"] = pack(self, parts, changed)
+
+    def _set_likelihood(self, arguments: dict[str, Any]) -> None:
+        fields = self.__dict__
+        A = check.split(arguments["A"], "A")
+        for m, A_m in enumerate(A):
+            if A_m.ndim < 2:
+                raise ValueError(
+                    f"A[{m}] must have shape (num_obs, num_states, ...), got {A_m.shape}"
+                )
+            check.check_normalised(A_m, f"A[{m}]")
+        fields["num_obs"] = [len(A_m) for A_m in A]
+        fields["num_modalities"] = len(A)
+        fields["A"] = check.object_array(A)
+
+    def _set_transitions(self, arguments: dict[str, Any]) -> None:
+        fields = self.__dict__
+        B = check.split(arguments["B"], "B")
+        for f, B_f in enumerate(B):
+            if B_f.ndim < 3:
+                raise ValueError(
+                    f"B[{f}] must have shape (num_states, num_states, num_controls), "
+                    f"got {B_f.shape}"
+                )
+            check.check_normalised(B_f, f"B[{f}]")
+        num_factors = len(B)
+        fields["num_factors"] = num_factors
+        fields["num_states"] = num_states = [len(B_f) for B_f in B]
+        fields["num_controls"] = [B_f.shape[-1] for B_f in B]
+        if arguments["num_controls"] is not None:
+            given = [int(n) for n in arguments["num_controls"]]
+            if given != self.num_controls:
+                raise ValueError(
+                    f"num_controls must be {self.num_controls}, the last axes of B, got {given}"
+                )
+        given_A, given_B = arguments["A_factor_list"], arguments["B_factor_list"]
+        fields["factorized"] = arguments.get(
+            "factorized", given_A is not None or given_B is not None
+        )
+        fields["A_factor_list"] = (
+            [list(range(num_factors)) for _ in self.num_obs]
+            if given_A is None
+            else check.factor_lists(given_A, self.num_modalities, num_factors, "A_factor_list")
+        )
+        fields["B_factor_list"] = (
+            [[f] for f in range(num_factors)]
+            if given_B is None
+            else check.factor_lists(given_B, num_factors, num_factors, "B_factor_list")
+        )
+        shapes_A = [
+            (n, *(num_states[f] for f in factors))
+            for n, factors in zip(self.num_obs, self.A_factor_list, strict=True)
+        ]
+        shapes_B = [
+            (n, *(num_states[g] for g in factors), u)
+            for n, u, factors in zip(
+                num_states, self.num_controls, self.B_factor_list, strict=True
+            )
+        ]
+        for m, shape in enumerate(shapes_A):
+            check.check_shape(self.A[m], shape, f"A[{m}]")
+        for f, shape in enumerate(shapes_B):
+            check.check_shape(B[f], shape, f"B[{f}]")
+        # pymdp plans back from the goal with B as given, before pB replaces it
+        self._set_goal(arguments, B)
+        fields["B"] = check.object_array(B)
+        for name, shapes, of_what in (("pA", shapes_A, "modality"), ("pB", shapes_B, "factor")):
+            fields[name] = None
+            if arguments[name] is None:
+                continue
+            arrays = check.split(arguments[name], name)
+            check.check_count(arrays, len(shapes), name, of_what)
+            for i, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+                check.check_dirichlet(array, shape, f"{name}[{i}]")
+            fields[name] = check.object_array(arrays)
+            if not self.joint_likelihood and "policy_arrays" not in arguments:
+                fields[name[1]] = normalised(arrays)
+
+    def _set_goal(self, arguments: dict[str, Any], B: list[FloatArray]) -> None:
+        fields = self.__dict__
+        fields["H"] = fields["I"] = None
+        if arguments["H"] is not None:
+            H = check.split(arguments["H"], "H")
+            check.check_count(H, self.num_factors, "H", "factor")
+            for f, H_f in enumerate(H):
+                check.check_shape(H_f, (self.num_states[f],), f"H[{f}]")
+                check.check_non_negative(H_f, f"H[{f}]")
+            fields["H"] = check.object_array(H)
+        if arguments.get("I") is not None:
+            reached = check.split(arguments["I"], "I")
+            check.check_count(reached, self.num_factors, "I", "factor")
+            for f, I_f in enumerate(reached):
+                check.check_shape(I_f, (len(I_f), self.num_states[f]), f"I[{f}]")
+            fields["I"] = check.object_array(reached)
+        elif self.H is not None and "I" not in arguments:
+            depth = check.integer(arguments["ii_depth"], 1, None, "ii_depth")
+            threshold = check.number(arguments["ii_threshold"], "ii_threshold")
+            fields["I"] = check.object_array(
+                backwards_induction(H, B, self.B_factor_list, threshold, depth)
+            )
+
+    def _set_policies(self, arguments: dict[str, Any]) -> None:
+        fields = self.__dict__
+        policy_len = check.integer(arguments["policy_len"], 1, None, "policy_len")
+        fields["policy_len"] = policy_len
+        fields["control_fac_idx"] = [f for f, n in enumerate(self.num_controls) if n > 1]
+        if arguments["control_fac_idx"] is not None:
+            given = list(arguments["control_fac_idx"])
+            for i, f in enumerate(given):
+                check.integer(f, 0, self.num_factors, f"control_fac_idx[{i}]")
+                if self.num_controls[f] < 2:
+                    raise ValueError(
+                        f"control_fac_idx[{i}] is factor {f}, which has one control in B"
+                    )
+            fields["control_fac_idx"] = given
+        policies = arguments["policies"]
+        if arguments.get("policy_arrays") is not None:
+            fields["policy_arrays"] = arguments["policy_arrays"]
+        elif policies is None:
+            fields["policy_arrays"] = construct_policies(self.num_controls, policy_len)
+        else:
+            fields["policy_arrays"] = check.policy_list(policies, self.num_controls)
+
+    def _set_priors(self, arguments: dict[str, Any]) -> None:
+        fields = self.__dict__
+        steps = max(len(policy) for policy in self.policy_arrays)
+        C: list[Any] = [np.zeros(n) for n in self.num_obs]
+        if arguments["C"] is not None:
+            C = check.split(arguments["C"], "C")
+            check.check_count(C, self.num_modalities, "C", "modality")
+            for m, C_m in enumerate(C):
+                check.check_preferences(C_m, self.num_obs[m], steps, f"C[{m}]")
+        fields["C"] = check.object_array(C)
+
+        fields["pD"] = None
+        if arguments["pD"] is not None:
+            pD = _vectors(arguments["pD"], self.num_states, "pD")
+            for f, pD_f in enumerate(pD):
+                check.check_dirichlet(pD_f, (self.num_states[f],), f"pD[{f}]")
+            fields["pD"] = check.object_array(pD)
+        if arguments["D"] is not None:
+            D = _vectors(arguments["D"], self.num_states, "D")
+            for f, D_f in enumerate(D):
+                check.check_normalised(D_f, f"D[{f}]")
+            fields["D"] = check.object_array(D)
+        elif self.pD is not None:
+            fields["D"] = normalised(self.pD)
+        else:
+            fields["D"] = normalised(np.ones(n) for n in self.num_states)
+
+        num_policies = len(self.policy_arrays)
+        E = np.ones(num_policies) / num_policies
+        if arguments["E"] is not None:
+            E = check.real_array(arguments["E"], "E")
+            check.check_shape(E, (num_policies,), "E")
+            check.check_non_negative(E, "E")
+        E.flags.writeable = False
+        fields["E"] = E
+
+    def _set_parameters(self, arguments: dict[str, Any]) -> None:
+        fields = self.__dict__
+        for name in ("gamma", "alpha", "lr_pA", "lr_pB", "lr_pD"):
+            fields[name] = check.number(arguments[name], name)
+        for name in (
+            "si_policy_prune_threshold",
+            "si_state_prune_threshold",
+            "si_prune_penalty",
+            "ii_threshold",
+        ):
+            fields[name] = check.number(arguments[name], name)
+        for name in ("si_horizon", "ii_depth", "inference_horizon"):
+            fields[name] = check.integer(arguments[name], 1, None, name)
+        for name in (
+            "use_utility",
+            "use_states_info_gain",
+            "use_param_info_gain",
+            "use_BMA",
+            "policy_sep_prior",
+            "save_belief_hist",
+        ):
+            fields[name] = bool(arguments[name])
+        for name, choices in (
+            ("action_selection", ("deterministic", "stochastic")),
+            ("sampling_mode", ("marginal", "full")),
+        ):
+            if arguments[name] not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {arguments[name]!r}")
+            fields[name] = arguments[name]
+        fields["pymdp_version"] = arguments["pymdp_version"]
+        fields["modalities_to_learn"] = check.index_subset(
+            arguments["modalities_to_learn"], self.num_modalities, "modalities_to_learn"
+        )
+        fields["factors_to_learn"] = check.index_subset(
+            arguments["factors_to_learn"], self.num_factors, "factors_to_learn"
+        )
+        algorithm = arguments["inference_algo"] or "VANILLA"
+        if algorithm != "VANILLA":
+            raise NotImplementedError(f"inference_algo {algorithm!r} is not implemented")
+        fields["inference_algo"] = algorithm
+        fields["sophisticated"] = bool(arguments["sophisticated"])
+        if self.sophisticated:
+            raise NotImplementedError("sophisticated inference is not implemented")
+        fields["inference_params"] = check_inference_params(arguments["inference_params"])
+
+    # --- use -----------------------------------------------------------------------------
+
+    @property
+    def policies(self) -> list[npt.NDArray[np.int64]]:
+        """Policies, a list of read-only int arrays of shape (policy_len, num_factors)."""
+        return list(self.policy_arrays)
+
+    def replace(self, **changes: Any) -> GenerativeModel:
+        """Return a model that differs in these arguments; what they do not touch is shared.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of `GenerativeModel`.
+
+        Returns
+        -------
+        model : GenerativeModel
+
+        Notes
+        -----
+        Unlike at construction, A and B are taken as they are where `pA` and `pB` exist.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> model = GenerativeModel(A=np.eye(2), B=np.eye(2)[:, :, None])
+        >>> model.replace(gamma=4.0).gamma
+        4.0
+        """
+        arguments = self._arguments()
+        unknown = [name for name in changes if name not in arguments]
+        if unknown:
+            raise TypeError(f"GenerativeModel has no argument {unknown[0]!r}")
+        if "policies" in changes or "policy_len" in changes:
+            arguments.update(policy_arrays=None, E=None)
+        if changes.keys() & {"H", "ii_depth", "ii_threshold"}:
+            del arguments["I"]
+        arguments.update(changes, num_controls=changes.get("num_controls"))
+        model = object.__new__(type(self))
+        # another shape of B changes the layout of everything
+        same = [np.shape(B) for B in arguments["B"]] == [B.shape for B in self.B]
+        model._initialise(arguments, dict(self._parts) if same else {}, list(changes))
+        return model
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return what makes an equal model: the arguments, and what pymdp keeps beside them."""
+        arguments = {name: self.__dict__.get(name) for name in ARGUMENTS}
+        arguments["policies"] = None
+        for name in ("policy_arrays", "I", "factorized"):
+            arguments[name] = self.__dict__[name]
+        return arguments
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(
+            f"cannot set {name}: a GenerativeModel is immutable; make another with replace()"
+        )
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"cannot delete {name}: a GenerativeModel is immutable")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._arguments(),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GenerativeModel:
+        return self
+
+    def __copy__(self) -> GenerativeModel:
+        return self
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(num_obs={self.num_obs}, num_states={self.num_states}, "
+            f"num_controls={self.num_controls}, {len(self.policy_arrays)} policies)"
+        )
+
+
+ARGUMENTS = tuple(inspect.signature(GenerativeModel).parameters)
+
+
+def _restore(arguments: dict[str, Any]) -> GenerativeModel:
+    model = object.__new__(GenerativeModel)
+    model._initialise(arguments, {})
+    return model
+
+
+def _vectors(value: Any, sizes: Sequence[int], name: str) -> list[FloatArray]:
+    """Return one vector per factor; a column (num_states, 1) is taken as a vector."""
+    arrays = check.split(value, name)
+    check.check_count(arrays, len(sizes), name, "factor")
+    vectors = [a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a for a in arrays]
+    for f, (vector, size) in enumerate(zip(vectors, sizes, strict=True)):
+        check.check_shape(vector, (size,), f"{name}[{f}]")
+    return vectors
+
+
+def normalised(arrays: Any) -> npt.NDArray[Any]:
+    """Return the means of Dirichlet parameters: each column divided by its sum."""
+    means = [array / array.sum(axis=0) for array in arrays]
+    for mean in means:
+        mean.flags.writeable = False
+    return check.object_array(means)
+
+
+def check_inference_params(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the defaults with `value` over them, checked and read-only."""
+    params = dict(DEFAULT_INFERENCE_PARAMS)
+    for name, entry in dict(value or {}).items():
+        if name not in params:
+            raise ValueError(f"inference_params must have only {list(params)}, got {name!r}")
+        if name == "num_iter":
+            params[name] = check.integer(entry, 0, 2**31, "inference_params['num_iter']")
+        elif name == "compute_vfe":
+            params[name] = bool(entry)
+        else:
+            params[name] = check.number(entry, f"inference_params[{name!r}]")
+    return MappingProxyType(params)

@@ -1,0 +1,18 @@
+"""pymdp 0.0.7.1: an `Agent` with its numbers where they differ from later releases.
+
+The differences from `freeagent_core.Agent` (VANILLA):
+
+- one joint likelihood of all modalities, ``log(prod_m p_m + 1e-16)``, instead of the sum
+  of their logarithms;
+- the information gain about states runs over the joint outcomes of all modalities;
+- the best action is a plain argmax, the first of equals, instead of a random choice among
+  those within 1e-8;
+- A and B as given are used where pA and pB exist, and `reset` does not replace them.
+
+Where a belief underflows to 0, pymdp 0.0.7.1 divides 0 by 0 and gives NaN; this project
+gives the finite limit.
+"""
+
+from freeagent_core.pymdp_v0.agent import Agent
+
+__all__ = ["Agent"]
