@@ -4,7 +4,7 @@
  * pointer: the table of functions for the SIMD level chosen at run time
  * (dispatch.c). The same source (primitives_body.h) is compiled once per level.
  *
- * Every sum runs over eight fixed lanes and no level contracts a*b+c into a
+ * Every sum runs over fixed lanes and no level contracts a*b+c into a
  * fused multiply-add, so all levels give the same bits.
  *
  * What no function here checks: pointers are valid, do not alias unless the
@@ -35,7 +35,7 @@ typedef struct {
     double (*neg_entropy)(const double *x, ptrdiff_t n);
     /* out = exp(x - max(x)) / sum(exp(x - max(x))), n >= 1. out may be x. */
     void (*softmax)(const double *x, ptrdiff_t n, double *out);
-    /* sum(x) */
+    /* sum(x), to the bit as numpy.sum of contiguous doubles */
     double (*sum)(const double *x, ptrdiff_t n);
     /* max(x), n >= 1, no NaN */
     double (*max)(const double *x, ptrdiff_t n);

@@ -175,15 +175,29 @@ static double neg_entropy(const double *x, ptrdiff_t n)
     return sum_lanes(total);
 }
 
+/* numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to 128):
+ * probabilities that come out equal to the bit there do so here, and so do draws from them. */
 static double sum(const double *x, ptrdiff_t n)
 {
-    v8 total = SPLAT(0.0);
-    ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        total += load(x + i);
-    if (i < n)
-        total += load_tail(x + i, n - i, 0.0);
-    return sum_lanes(total);
+    if (n < LANES) {
+        double total = 0.0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            total += x[i];
+        return total;
+    }
+    if (n <= 128) {
+        v8 lanes = load(x);
+        ptrdiff_t i = LANES;
+        for (; i + LANES <= n; i += LANES)
+            lanes += load(x + i);
+        double total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+                       ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+        for (; i < n; i++)
+            total += x[i];
+        return total;
+    }
+    const ptrdiff_t half = n / 2 - (n / 2) % LANES;
+    return sum(x, half) + sum(x + half, n - half);
 }
 
 static double max(const double *x, ptrdiff_t n)
@@ -204,19 +218,12 @@ static double max(const double *x, ptrdiff_t n)
 static void softmax(const double *x, ptrdiff_t n, double *out)
 {
     const double top = max(x, n);
-    v8 total = SPLAT(0.0);
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const v8 e = exp_v8(load(x + i) - SPLAT(top));
-        store(out + i, e);
-        total += e;
-    }
-    if (i < n) {
-        const v8 e = exp_v8(load_tail(x + i, n - i, -INFINITY) - SPLAT(top));
-        store_tail(out + i, e, n - i);
-        total += e;
-    }
-    const double norm = sum_lanes(total);
+    for (; i + LANES <= n; i += LANES)
+        store(out + i, exp_v8(load(x + i) - SPLAT(top)));
+    if (i < n)
+        store_tail(out + i, exp_v8(load_tail(x + i, n - i, top) - SPLAT(top)), n - i);
+    const double norm = sum(out, n);
     for (i = 0; i < n; i++)
         out[i] /= norm;
 }

@@ -24,6 +24,9 @@ FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
 
 TIE_TOLERANCE = 1e-8  # pymdp.legacy.control.select_highest
+# pymdp 0.0.7.1 takes numpy.argmax, the first of equals. Sums that are equal but for
+# rounding count as equal here.
+ARGMAX_TOLERANCE = 1e-13
 
 
 class _ModelArgument:
@@ -295,8 +298,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     def _new_core(self, state: dict[str, Any]) -> AgentCore:
         """Return a core of the present model, with these attributes set."""
-        tolerance = 0.0 if self._model.joint_likelihood else TIE_TOLERANCE
-        core = AgentCore(self._model.packed, self._model.joint_likelihood, tolerance)
+        argmax = self._model.joint_likelihood
+        tolerance = ARGMAX_TOLERANCE if argmax else TIE_TOLERANCE
+        core = AgentCore(self._model.packed, self._model.joint_likelihood, tolerance, argmax)
         core.set_inference_params(**self._inference_params)
         for name, value in state.items():
             setattr(core, name, value)

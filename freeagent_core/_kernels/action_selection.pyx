@@ -42,7 +42,7 @@ cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noex
 
 
 # How many entries lie within `tolerance` of the largest, and the first of them
-# (pymdp.legacy.control.select_highest: 1e-8; pymdp 0.0.7.1's argmax: 0).
+# (pymdp.legacy.control.select_highest: 1e-8).
 cdef Py_ssize_t count_best(const double* p, Py_ssize_t n, double tolerance,
                            Py_ssize_t* first) noexcept nogil:
     cdef double best = P.max(p, n)

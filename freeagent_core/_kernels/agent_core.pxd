@@ -11,7 +11,7 @@ cdef class AgentCore:
     cdef FPIParameters _fpi
     cdef EFEParameters _efe
     cdef double _alpha, _tie_tolerance
-    cdef bint _stochastic, _full, _joint_likelihood, _has_policies
+    cdef bint _stochastic, _full, _first_of_ties, _joint_likelihood, _has_policies
     cdef double* _qs               # (qs_size,)
     cdef double* _q_pi             # (num_policies,)
     cdef double* _G                # (num_policies,)

@@ -49,13 +49,16 @@ cdef class AgentCore:
     joint_likelihood : bool
         Take the joint likelihood of all modalities, as pymdp 0.0.7.1 does.
     tie_tolerance : float
-        Actions this close to the best are drawn among; 0 takes the first of the best.
+        Actions with a probability this close to the best are as good.
+    first_of_ties : bool
+        Take the first of them instead of drawing one.
     """
 
     def __cinit__(self):
         self._qs = NULL
 
-    def __init__(self, PackedModel packed not None, bint joint_likelihood, double tie_tolerance):
+    def __init__(self, PackedModel packed not None, bint joint_likelihood, double tie_tolerance,
+                 bint first_of_ties):
         if self._qs != NULL:
             raise TypeError("an AgentCore cannot be initialised twice")
         cdef const Model* model = &packed.model
@@ -73,6 +76,7 @@ cdef class AgentCore:
                 self._qs[f.offset + s] = 1.0 / f.num_states
         self._joint_likelihood = joint_likelihood
         self._tie_tolerance = tie_tolerance
+        self._first_of_ties = first_of_ties
 
     def __dealloc__(self):
         free(self._qs)
@@ -422,7 +426,7 @@ cdef class AgentCore:
         if self._stochastic:
             return np.random.multinomial(1, new_array(p, n)).argmax()
         count = count_best(p, n, self._tie_tolerance, &first)
-        if count == 1 or self._tie_tolerance == 0.0:
+        if count == 1 or self._first_of_ties:
             return first
         return nth_best(p, n, self._tie_tolerance, np.random.choice(count))
 

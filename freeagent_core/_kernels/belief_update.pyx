@@ -186,7 +186,7 @@ cdef double _free_energy(const Model* model, const double* qs, const Workspace* 
 # become their logarithms). One factor: softmax(LL + log prior). More: all factors at once,
 # q_f = softmax(E_{q others}[LL] + log prior_f), from uniform beliefs, until |dF| < dF_tol
 # or num_iter. pymdp.legacy.algos.fpi.run_vanilla_fpi_factorized, and run_vanilla_fpi
-# (which divides by q_f and so gives NaN where q_f underflows to 0; here the limit).
+# (which divides by q_f and would give NaN where q_f is 0; here that is the finite limit).
 # Returns 0, or -1 if a belief is not finite. Cost: 2 joints per group and iteration.
 cdef int update_beliefs(const Model* model, const FPIParameters* parameters,
                         Workspace* work) noexcept nogil:

@@ -11,7 +11,7 @@ Measured (``benchmarks/step_time.py``, cue chaining): taking the expected utilit
 the product with A for all states that the mask leaves out.
 """
 
-from libc.math cimport isfinite
+from libc.math cimport fabs, isfinite
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 
@@ -20,6 +20,14 @@ from freeagent_core._kernels.packed_model cimport (
     MAX_FACTORS, Factor, Group, PolicyTree, joint_belief,
 )
 from freeagent_core._kernels.primitives cimport FC_MASK, P
+
+
+# Added and subtracted, this rounds a number below 2^17 to a multiple of 2^-34. Policies of
+# the same worth differ by the rounding errors of G, here and in pymdp; rounding their
+# logits (q_pi moves by less than 3e-11) makes them tie to the bit, so that draws do not
+# hang on errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
+cdef double ROUND_LOGIT = 393216.0  # 1.5 * 2^18
+cdef double EQUAL_BELIEFS = 1e-12
 
 
 # work.G_new[pi] = sum_t sum_g (utility + information gains) + sum_t sum_f (inductive cost
@@ -51,7 +59,10 @@ cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, 
         work.prefix_value[i] = value
     for i in range(tree.num_policies):
         work.G_new[i] = work.prefix_value[tree.policy_prefix[i]]
-        work.q_pi_new[i] = work.G_new[i] * parameters.gamma + model.log_E[i]
+        value = work.G_new[i] * parameters.gamma + model.log_E[i]
+        if fabs(value) < 131072.0:
+            value = (value + ROUND_LOGIT) - ROUND_LOGIT
+        work.q_pi_new[i] = value
     P.softmax(work.q_pi_new, tree.num_policies, work.q_pi_new)
     return 0 if isfinite(P.sum(work.q_pi_new, tree.num_policies)) else -1
 
@@ -90,7 +101,8 @@ cdef void _predict_nodes(const Model* model, const double* qs, bint novelty_B,
 
 
 # The row of the inductive cost that holds now: the last before the goal comes in reach of
-# the likeliest state (np.argmax: the first of equals). pymdp.legacy.control.calc_inductive_cost
+# the likeliest state. pymdp.legacy.control.calc_inductive_cost, where np.argmax takes the
+# first of equals; beliefs that are equal but for rounding count as equal.
 cdef void _inductive_rows(const Model* model, const double* qs, Workspace* work) noexcept nogil:
     cdef const Factor* f
     cdef Py_ssize_t i, s, best
@@ -101,7 +113,7 @@ cdef void _inductive_rows(const Model* model, const double* qs, Workspace* work)
             continue
         best = 0
         for s in range(1, f.num_states):
-            if qs[f.offset + s] > qs[f.offset + best]:
+            if qs[f.offset + s] > qs[f.offset + best] + EQUAL_BELIEFS:
                 best = s
         work.inductive_row[i] = f.inductive_row[best]
 

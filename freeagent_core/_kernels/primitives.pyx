@@ -135,6 +135,12 @@ def neg_entropy(x):
     return P.neg_entropy(&v[0], v.shape[0])
 
 
+def sum(x):
+    """Return the sum of a vector, to the bit as ``numpy.sum`` of contiguous float64."""
+    cdef const double[::1] v = _filled(x, "x")
+    return P.sum(&v[0], v.shape[0])
+
+
 def dot(x, y):
     """Return the inner product of two vectors of the same length."""
     cdef const double[::1] v = _filled(x, "x")

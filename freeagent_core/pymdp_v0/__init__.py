@@ -8,9 +8,6 @@ The differences from `freeagent_core.Agent` (VANILLA):
 - the best action is a plain argmax, the first of equals, instead of a random choice among
   those within 1e-8;
 - A and B as given are used where pA and pB exist, and `reset` does not replace them.
-
-Where a belief underflows to 0, pymdp 0.0.7.1 divides 0 by 0 and gives NaN; this project
-gives the finite limit.
 """
 
 from freeagent_core.pymdp_v0.agent import Agent

@@ -1,0 +1,134 @@
+"""The C primitives against NumPy and mpmath, at every SIMD level this machine runs."""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freeagent_core._kernels import primitives
+
+LEVELS = primitives.simd_levels()
+
+
+@pytest.fixture(params=LEVELS)
+def level(request):
+    before = primitives.simd_level()
+    primitives.set_simd_level(request.param)
+    assert primitives.simd_level() == request.param
+    yield request.param
+    primitives.set_simd_level(before)
+
+
+def ulps(values, exact):
+    """Distance from the exact results, in units of the last place of the result."""
+    with mpmath.workprec(200):
+        return max(
+            float(abs(mpmath.mpf(float(v)) - e) / mpmath.mpf(float(np.spacing(abs(v)))))
+            for v, e in zip(values, exact, strict=True)
+        )
+
+
+def test_log_accuracy(level):
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [
+            rng.random(2000),
+            1 + rng.normal(scale=1e-3, size=2000),
+            np.exp(rng.uniform(-744, 709, size=4000)),
+            np.ldexp(1 + rng.random(500), -1070).astype(float),
+            [5e-324, 2.2250738585072014e-308, 1e-16, 1.0, 1.7976931348623157e308],
+        ]
+    )
+    with mpmath.workprec(200):
+        exact = [mpmath.log(mpmath.mpf(float(v))) for v in x]
+    assert ulps(primitives.log(x), exact) < 1.0
+
+
+def test_exp_accuracy(level):
+    rng = np.random.default_rng(1)
+    x = np.concatenate(
+        [
+            rng.uniform(-708, 709.7, size=6000),
+            rng.normal(scale=1e-3, size=2000),
+            rng.uniform(-745, -708, size=500),
+            [0.0, -0.0, 709.782712893384, 1e-320],
+        ]
+    )
+    with mpmath.workprec(200):
+        exact = [mpmath.exp(mpmath.mpf(float(v))) for v in x]
+    assert ulps(primitives.exp(x), exact) < 1.0
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9])
+def test_special_values(level, size):
+    inf, nan = np.inf, np.nan
+    pad = [1.0] * (size - 1)
+    for x, expected in [(0.0, -inf), (-0.0, -inf), (-1.0, nan), (inf, inf), (nan, nan), (-inf, nan)]:
+        np.testing.assert_equal(primitives.log([*pad, x])[-1], expected)
+    for x, expected in [(710.0, inf), (inf, inf), (-inf, 0.0), (-746.0, 0.0), (nan, nan)]:
+        np.testing.assert_equal(primitives.exp([*pad, x])[-1], expected)
+    np.testing.assert_equal(primitives.exp([*pad, -745.13])[-1], 5e-324)
+    for x in (nan, inf):
+        assert np.isnan(primitives.log_eps([*pad, x])[-1])
+        assert np.isnan(primitives.neg_entropy([*pad, x]))
+
+
+@given(st.integers(1, 700), st.integers(0, 2**32 - 1))
+def test_sum_is_numpys_to_the_bit(size, seed):
+    x = np.random.default_rng(seed).random(size)
+    assert primitives.sum(x) == np.sum(x)
+
+
+@given(st.integers(1, 300), st.integers(0, 2**32 - 1))
+def test_levels_give_the_same_bits(size, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.random(size) * (rng.random(size) < 0.8), rng.normal(scale=30, size=size)
+    results = []
+    for name in LEVELS:
+        primitives.set_simd_level(name)
+        results.append(
+            np.concatenate(
+                [
+                    primitives.log(x + 1e-300),
+                    primitives.exp(y),
+                    primitives.log_eps(x),
+                    primitives.softmax(y),
+                    [primitives.sum(y), primitives.dot(x, y), primitives.neg_entropy(x)],
+                ]
+            )
+        )
+    primitives.set_simd_level()
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)
+
+
+@given(st.integers(1, 100), st.integers(0, 2**32 - 1))
+def test_against_numpy(size, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.random(size), rng.normal(scale=100, size=size)
+    np.testing.assert_allclose(primitives.dot(x, y), x @ y, rtol=1e-12, atol=1e-11)
+    e = np.exp(y - y.max())
+    np.testing.assert_allclose(primitives.softmax(y), e / e.sum(), rtol=1e-14)
+    np.testing.assert_allclose(
+        primitives.neg_entropy(x), (x * np.log(x + 1e-16)).sum(), rtol=1e-12, atol=1e-13
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: primitives.softmax([]), ValueError, "x must not be empty"),
+        (lambda: primitives.log([[1.0]]), ValueError, "x must have 1 dimension"),
+        (lambda: primitives.dot([1.0], [1.0, 2.0]), ValueError, "same length"),
+        (lambda: primitives.set_simd_level("mmx"), ValueError, "'mmx' does not run here"),
+        (lambda: primitives.set_simd_level(2), TypeError, "level must be a str"),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_empty_vectors_map_to_empty():
+    assert primitives.log([]).shape == (0,)
