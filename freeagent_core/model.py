@@ -503,10 +503,13 @@ si_prune_penalty
             arguments.update(policy_arrays=None, E=None)
         if changes.keys() & {"H", "ii_depth", "ii_threshold"}:
             del arguments["I"]
-        arguments.update(changes, num_controls=changes.get("num_controls"))
-        model = object.__new__(type(self))
         # another shape of B changes the layout of everything
-        same = [np.shape(B) for B in arguments["B"]] == [B.shape for B in self.B]
+        same = [np.shape(B) for B in changes.get("B", ())] == [B.shape for B in self.B]
+        same = same or "B" not in changes
+        if not same:
+            arguments.update(num_controls=None, control_fac_idx=None)
+        arguments.update(changes)
+        model = object.__new__(type(self))
         model._initialise(arguments, dict(self._parts) if same else {}, list(changes))
         return model
 
@@ -514,6 +517,9 @@ si_prune_penalty
         """Return what makes an equal model: the arguments, and what pymdp keeps beside them."""
         arguments = {name: self.__dict__.get(name) for name in ARGUMENTS}
         arguments["policies"] = None
+        arguments["inference_params"] = dict(self.inference_params)
+        if not self.factorized:
+            arguments.update(A_factor_list=None, B_factor_list=None)
         for name in ("policy_arrays", "I", "factorized"):
             arguments[name] = self.__dict__[name]
         return arguments
