@@ -19,6 +19,7 @@ KERNELS = [
     "belief_update",
     "policy_evaluation",
     "action_selection",
+    "global_random",
     "learning",
     "python_input",
     "agent_core",

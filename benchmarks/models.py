@@ -128,3 +128,36 @@ MODELS = {
     "dense 128 states, 64 outcomes": dense,
     "cue chaining 35x4x2, policy_len 4": cue_chaining,
 }
+
+
+class ModelEnvironment:
+    """Draws states and outcomes from a model's own A and B."""
+
+    def __init__(self, model, state, seed):
+        self.model = model
+        self.state = list(state)
+        self.rng = np.random.default_rng(seed)
+
+    def observe(self):
+        """Return an outcome per modality, drawn from the state."""
+        return [
+            int(self.rng.choice(len(A), p=A[(slice(None), *self.state)])) for A in self.model["A"]
+        ]
+
+    def step(self, action):
+        """Draw the next state after `action`, and return its outcomes."""
+        self.state = [
+            int(self.rng.choice(len(B), p=B[:, s, int(u)]))
+            for B, s, u in zip(self.model["B"], self.state, action, strict=True)
+        ]
+        return self.observe()
+
+
+def recorded_observations(model, agent, steps, seed=0):
+    """Return the outcomes that `agent` meets in an environment of its own model."""
+    rng = np.random.default_rng(seed)
+    environment = ModelEnvironment(model, [rng.choice(len(D), p=D) for D in model["D"]], seed)
+    observations = [environment.observe()]
+    for _ in range(steps - 1):
+        observations.append(environment.step(agent.step(observations[-1])))
+    return observations

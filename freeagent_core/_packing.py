@@ -157,9 +157,9 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
         steps = max(len(policy) for policy in model.policy_arrays)
     utility = _aligned_zeros((steps, stacked.shape[1]))
     for A, preferences in zip(likelihoods, log_C, strict=True):
-        utility += np.broadcast_to(preferences.T, (max(steps, preferences.shape[1]), len(A)))[
-            :steps
-        ] @ A
+        utility += (
+            np.broadcast_to(preferences.T, (max(steps, preferences.shape[1]), len(A)))[:steps] @ A
+        )
 
     novelty_stride = _padded(len(stacked))
     packed = {
@@ -197,9 +197,7 @@ def _pack_prior(model: GenerativeModel) -> FloatArray:
     return np.concatenate(parts)
 
 
-def pack(
-    model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()
-) -> PackedModel:
+def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
     """Compute the packed form of `model`.
 
     Parameters

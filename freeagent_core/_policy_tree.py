@@ -64,7 +64,7 @@ def build_policy_tree(
     actions = np.zeros((len(policies), lengths.max(), num_factors), dtype=np.int64)
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
-        actions[rows, :length] = np.stack([policies[row] for row in rows])
+        actions[rows, :length] = np.stack([policies[int(row)] for row in rows])
 
     node_factor: list[IntArray] = [np.arange(num_factors)]
     node_action: list[IntArray] = [np.zeros(num_factors, dtype=np.int64)]

@@ -8,7 +8,7 @@ This class keeps time and histories, and gives all of it pymdp's names.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import _validation as check
-from freeagent_core._kernels import learning as kernels
+from freeagent_core._attributes import AgentAttributes
 from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core._learning import LearningAgent
 from freeagent_core.model import GenerativeModel, check_inference_params, normalised
 
 FloatArray = npt.NDArray[np.float64]
@@ -27,53 +28,6 @@ TIE_TOLERANCE = 1e-8  # pymdp.legacy.control.select_highest
 # pymdp 0.0.7.1 takes numpy.argmax, the first of equals. Sums that are equal but for
 # rounding count as equal here.
 ARGMAX_TOLERANCE = 1e-13
-
-
-class _ModelArgument:
-    """An attribute of the model; an assignment packs another model at the next call."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.__doc__ = f"`{name}` of `GenerativeModel`; its arrays are read-only, assign new ones."
-
-    def __get__(self, agent: Any, owner: type) -> Any:
-        if agent is None:
-            return self
-        changes = agent._changes
-        return changes[self.name] if self.name in changes else getattr(agent._model, self.name)
-
-    def __set__(self, agent: Any, value: Any) -> None:
-        agent._changes[self.name] = value
-
-
-class _ModelFact:
-    """An attribute that follows from the model's arguments."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.__doc__ = f"`{name}`, from the model."
-
-    def __get__(self, agent: Any, owner: type) -> Any:
-        return self if agent is None else getattr(agent.model, self.name)
-
-    def __set__(self, agent: Any, value: Any) -> None:
-        raise AttributeError(f"{self.name} follows from the model; it cannot be set")
-
-
-class _CoreAttribute:
-    """An attribute that the compiled core holds and checks."""
-
-    def __init__(self, name: str, doc: str) -> None:
-        self.name = name
-        self.__doc__ = doc
-
-    def __get__(self, agent: Any, owner: type) -> Any:
-        return self if agent is None else getattr(agent._core, self.name)
-
-    def __set__(self, agent: Any, value: Any) -> None:
-        if agent._changes:
-            agent._synchronise()
-        setattr(agent._core, self.name, value)
 
 
 # Each with its default in GenerativeModel.
@@ -99,7 +53,7 @@ OWN_PARAMETERS = (
 )
 
 
-class Agent:
+class Agent(AgentAttributes, LearningAgent):
     """An active-inference agent of a discrete POMDP.
 
     A drop-in for ``pymdp.legacy.agent.Agent`` (pymdp 1.0 and later): the same arguments,
@@ -151,35 +105,6 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     >>> agent.step([1])
     array([0.])
     """
-
-    A, B, C, D, E, H, I, pA, pB, pD, policies, policy_len = map(
-        _ModelArgument,
-        ("A", "B", "C", "D", "E", "H", "I", "pA", "pB", "pD", "policies", "policy_len"),
-    )
-    A_factor_list, B_factor_list = map(_ModelArgument, ("A_factor_list", "B_factor_list"))
-    num_obs, num_modalities, num_states, num_factors, num_controls, factorized = map(
-        _ModelFact,
-        ("num_obs", "num_modalities", "num_states", "num_factors", "num_controls", "factorized"),
-    )
-    control_fac_idx, inference_algo, inference_horizon, sophisticated = map(
-        _ModelFact, ("control_fac_idx", "inference_algo", "inference_horizon", "sophisticated")
-    )
-
-    gamma = _CoreAttribute("gamma", "Precision of policies.")
-    alpha = _CoreAttribute("alpha", "Precision of stochastic action selection.")
-    use_utility = _CoreAttribute("use_utility", "Whether G has the expected utility.")
-    use_states_info_gain = _CoreAttribute(
-        "use_states_info_gain", "Whether G has the information gain about states."
-    )
-    use_param_info_gain = _CoreAttribute(
-        "use_param_info_gain", "Whether G has the information gain about pA and pB."
-    )
-    action_selection = _CoreAttribute("action_selection", '"deterministic" or "stochastic".')
-    sampling_mode = _CoreAttribute("sampling_mode", '"marginal" or "full".')
-    qs = _CoreAttribute("qs", "Beliefs, an object array of one float64 array per factor.")
-    q_pi = _CoreAttribute("q_pi", "Posterior over policies, shape (num_policies,).")
-    G = _CoreAttribute("G", "Negative expected free energy of policies, in nats.")
-    action = _CoreAttribute("action", "The last action, shape (num_factors,), or None.")
 
     _pymdp_version = "legacy"
     _steps_at_once = True
@@ -292,7 +217,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             self.qs_hist: list[ObjectArray] = []
             self.q_pi_hist: list[FloatArray] = []
         self.prev_obs: list[Any] = []
-        self.prev_actions: list[FloatArray] | None = None
+        self.prev_actions: list[Any] | None = None
         self.curr_timestep = 0
         self._core = self._new_core({name: getattr(model, name) for name in CORE_PARAMETERS})
 
@@ -384,7 +309,8 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
                     if not all(map(np.array_equal, means, getattr(self, name))):
                         setattr(self, name, means)
         self.curr_timestep = 0
-        return self.qs  # type: ignore[no-any-return]
+        qs: ObjectArray = self.qs
+        return qs
 
     def infer_states(self, observation: Any, distr_obs: bool = False) -> ObjectArray:
         """Update the beliefs about hidden states with an observation.
@@ -412,7 +338,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         qs = self._core.qs
         if "qs_hist" in self.__dict__:
             self.qs_hist.append(qs)
-        return qs  # type: ignore[no-any-return]
+        return qs
 
     def _infer_states_test(self, observation: Any, distr_obs: bool = False) -> ObjectArray:
         """Update the beliefs from the joint likelihood of all modalities, as pymdp's method
@@ -423,7 +349,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         qs = self._core.qs
         if "qs_hist" in self.__dict__:
             self.qs_hist.append(qs)
-        return qs  # type: ignore[no-any-return]
+        return qs
 
     def infer_policies(self) -> tuple[FloatArray, FloatArray]:
         """Update the posterior over policies, from the expected free energy of each.
@@ -470,7 +396,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             self._synchronise()
         action = self._core.sample_action()
         self.step_time()
-        return action  # type: ignore[no-any-return]
+        return action
 
     def _sample_action_test(self) -> tuple[FloatArray, Any]:
         """Return an action and the probabilities that it was chosen by."""
@@ -513,7 +439,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             self.prev_actions = []
         self.prev_actions.append(action)
         self.curr_timestep += 1
-        return action  # type: ignore[no-any-return]
+        return action
 
     def step_time(self) -> int:
         """Append the last action to ``prev_actions`` and advance time; return the time."""
@@ -522,149 +448,6 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         self.prev_actions.append(self._core.action)
         self.curr_timestep += 1
         return self.curr_timestep
-
-    # --- learning ------------------------------------------------------------------------
-
-    def update_A(self, obs: Any) -> ObjectArray:
-        """Learn the likelihoods from an observation and the present beliefs.
-
-        Parameters
-        ----------
-        obs : sequence of int, or of vectors
-            See `infer_states`.
-
-        Returns
-        -------
-        qA : ndarray of object
-            The new Dirichlet parameters ``agent.pA``; ``agent.A`` becomes their mean.
-
-        Raises
-        ------
-        ValueError
-            Without `pA`.
-
-        Notes
-        -----
-        Source: ``pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized``.
-        """
-        model = self.model
-        if model.pA is None:
-            raise ValueError("update_A needs pA, the Dirichlet parameters of A")
-        vectors = self._core.observation_vectors(obs)
-        qs = self._core.checked_qs()
-        learned = check.index_subset(
-            self.modalities_to_learn, model.num_modalities, "modalities_to_learn"
-        )
-        qA = [pA.copy() for pA in model.pA]
-        for m in range(model.num_modalities) if learned == "all" else learned:
-            shape = (model.num_obs[m], -1)
-            kernels.update_likelihood(
-                model.pA[m].reshape(shape),
-                model.A[m].reshape(shape),
-                vectors[m],
-                kernels.joint_belief([qs[f] for f in model.A_factor_list[m]]),
-                self.lr_pA,
-                qA[m].reshape(shape),
-            )
-        return self._learn("A", qA)
-
-    def update_B(self, qs_prev: Any) -> ObjectArray:
-        """Learn the transitions from the last action and the beliefs before and after it.
-
-        Parameters
-        ----------
-        qs_prev : ndarray of object
-            Beliefs one step before, like ``agent.qs``.
-
-        Returns
-        -------
-        qB : ndarray of object
-            The new Dirichlet parameters ``agent.pB``; ``agent.B`` becomes their mean.
-
-        Raises
-        ------
-        ValueError
-            Without `pB`, or before the first action.
-
-        Notes
-        -----
-        Source: ``pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions``.
-        """
-        model = self.model
-        if model.pB is None:
-            raise ValueError("update_B needs pB, the Dirichlet parameters of B")
-        if self.action is None:
-            raise ValueError("update_B needs an action: call sample_action before")
-        self.action = self.action  # checked again: callers write into it
-        before = self._core.checked_qs(qs_prev, "qs_prev")
-        qs = self._core.checked_qs()
-        learned = check.index_subset(self.factors_to_learn, model.num_factors, "factors_to_learn")
-        qB = [pB.copy() for pB in model.pB]
-        for f in range(model.num_factors) if learned == "all" else learned:
-            shape = (model.num_states[f], -1, model.num_controls[f])
-            kernels.update_transition(
-                model.pB[f].reshape(shape),
-                model.B[f].reshape(shape),
-                int(self.action[f]),
-                qs[f],
-                kernels.joint_belief([before[g] for g in model.B_factor_list[f]]),
-                self.lr_pB,
-                qB[f].reshape(shape),
-            )
-        return self._learn("B", qB)
-
-    def update_D(self, qs_t0: Any = None) -> ObjectArray:
-        """Learn the initial states.
-
-        Parameters
-        ----------
-        qs_t0 : ndarray of object, optional
-            Beliefs at the first step; the first of ``qs_hist`` by default.
-
-        Returns
-        -------
-        qD : ndarray of object
-            The new Dirichlet parameters ``agent.pD``; ``agent.D`` becomes their mean.
-
-        Raises
-        ------
-        ValueError
-            Without `pD`, or without `qs_t0` and a history.
-
-        Notes
-        -----
-        Source: ``pymdp.legacy.learning.update_state_prior_dirichlet``.
-        """
-        model = self.model
-        if model.pD is None:
-            raise ValueError("update_D needs pD, the Dirichlet parameters of D")
-        if qs_t0 is None:
-            if not self.__dict__.get("qs_hist"):
-                raise ValueError("update_D needs qs_t0, or save_belief_hist=True and a step before")
-            qs_t0 = self.qs_hist[0]
-        first = self._core.checked_qs(qs_t0, "qs_t0")
-        learned = check.index_subset(self.factors_to_learn, model.num_factors, "factors_to_learn")
-        qD = [pD.copy() for pD in model.pD]
-        for f in range(model.num_factors) if learned == "all" else learned:
-            kernels.update_prior(model.pD[f], first[f], self.lr_pD, qD[f])
-        return self._learn("D", qD)
-
-    def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:
-        """Make the posterior Dirichlet parameters the prior, and their mean A, B or D."""
-        parameters = np.empty(len(posterior), dtype=object)
-        for i, array in enumerate(posterior):
-            parameters[i] = array
-        self._changes["p" + name] = parameters
-        self._changes[name] = normalised(parameters)
-        return parameters
-
-    def _update_A_old(self, obs: Any) -> ObjectArray:
-        """pymdp's form of `update_A` for models without factor lists: the same result."""
-        return self.update_A(obs)
-
-    def _update_B_old(self, qs_prev: Any) -> ObjectArray:
-        """pymdp's form of `update_B` for models without factor lists: the same result."""
-        return self.update_B(qs_prev)
 
     # --- what pymdp's constructor fills in ------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Models and environments of pymdp's tutorials; an environment here follows its model."""
+"""Models of pymdp's tutorials that the benchmarks do not have."""
 
 from __future__ import annotations
 
@@ -7,27 +7,6 @@ from typing import Any
 import models
 import numpy as np
 from random_arrays import object_array
-
-
-class ModelEnvironment:
-    """Draws states and outcomes from a model's own A and B."""
-
-    def __init__(self, model: dict[str, Any], state: list[int], seed: int) -> None:
-        self.model = model
-        self.state = list(state)
-        self.rng = np.random.default_rng(seed)
-
-    def observe(self) -> list[int]:
-        return [
-            int(self.rng.choice(len(A), p=A[(slice(None), *self.state)])) for A in self.model["A"]
-        ]
-
-    def step(self, action: Any) -> list[int]:
-        self.state = [
-            int(self.rng.choice(len(B), p=B[:, s, int(u)]))
-            for B, s, u in zip(self.model["B"], self.state, action, strict=True)
-        ]
-        return self.observe()
 
 
 def epistemic_bandit(hint: float = 0.7, reward: float = 0.8) -> dict[str, Any]:

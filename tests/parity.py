@@ -60,8 +60,9 @@ def beliefs_hang_on_rounding(before: tuple[Any, list[Any]], observation: Any, **
     """Return whether the reference's fixed-point iteration itself carries differences of
     rounding size over the tolerance.
 
-    The iteration can leave a symmetric, unstable point in either direction; a change of A
-    in the last bits, or of the last beliefs by as much as both agents differ, decides which.
+    The iteration can leave a symmetric, unstable point in either direction; what decides is
+    a change of log(A), down to -37 nats, in the last bits, or one of the last beliefs by as
+    much as both agents differ.
     """
     reference, gaps = before
     rng = np.random.default_rng(0)
@@ -69,7 +70,8 @@ def beliefs_hang_on_rounding(before: tuple[Any, list[Any]], observation: Any, **
     for _ in range(10):
         other = copy.deepcopy(reference)
         for m, A in enumerate(reference.A):
-            other.A[m] = A * (1 + rng.choice([-4e-16, 0.0, 4e-16], size=A.shape))
+            change = rng.choice([-1e-14, 0.0, 1e-14], size=A.shape)
+            other.A[m] = A + (A + 1e-16) * change
         for f, gap in enumerate(gaps):
             other.qs[f] = other.qs[f] + gap * rng.choice([-1, 0, 1], size=gap.shape)
             other.qs[f] = np.maximum(other.qs[f], 0.0)

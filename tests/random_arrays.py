@@ -41,7 +41,9 @@ def random_policies(
 ) -> list[np.ndarray]:
     """Return policies of one length that may repeat and share beginnings."""
     count = int(rng.integers(1, min(most, 12) + 1))
-    return [rng.integers(0, num_controls, size=(policy_len, len(num_controls))) for _ in range(count)]
+    return [
+        rng.integers(0, num_controls, size=(policy_len, len(num_controls))) for _ in range(count)
+    ]
 
 
 def observations(model: dict[str, Any], seed: int, steps: int) -> list[list[int]]:

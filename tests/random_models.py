@@ -22,9 +22,7 @@ def models(draw: Any, factor_lists: bool = True) -> dict[str, Any]:
     num_states = draw(st.lists(st.integers(2, 4), min_size=num_factors, max_size=num_factors))
     num_obs = draw(st.lists(st.integers(1, 4), min_size=num_modalities, max_size=num_modalities))
     most = {1: 4, 2: 3, 3: 2, 4: 2}[num_factors]
-    num_controls = draw(
-        st.lists(st.integers(1, most), min_size=num_factors, max_size=num_factors)
-    )
+    num_controls = draw(st.lists(st.integers(1, most), min_size=num_factors, max_size=num_factors))
     policy_len = draw(st.integers(1, 3))
     while np.prod(num_controls) ** policy_len > 40:
         if policy_len > 1:
@@ -42,9 +40,7 @@ def models(draw: Any, factor_lists: bool = True) -> dict[str, Any]:
     if factor_lists and draw(st.booleans()):
         B_lists = [subset(rng, num_factors) for _ in num_states]
         model["B_factor_list"] = B_lists
-    shapes_A = [
-        (n, *(num_states[f] for f in fs)) for n, fs in zip(num_obs, A_lists, strict=True)
-    ]
+    shapes_A = [(n, *(num_states[f] for f in fs)) for n, fs in zip(num_obs, A_lists, strict=True)]
     shapes_B = [
         (n, *(num_states[f] for f in fs), u)
         for n, fs, u in zip(num_states, B_lists, num_controls, strict=True)
@@ -71,12 +67,12 @@ def models(draw: Any, factor_lists: bool = True) -> dict[str, Any]:
                 rng.integers(1, 20, size=s) * (distribution(rng, s, kind_A) > 0) / 2.0
                 for s in shapes
             )
-    if draw(st.booleans()) and all(len(fs) == 1 for fs in B_lists) and B_lists == [
-        [f] for f in range(num_factors)
-    ]:
-        model["H"] = object_array(
-            distribution(rng, (n,), "deterministic") for n in num_states
-        )
+    if (
+        draw(st.booleans())
+        and all(len(fs) == 1 for fs in B_lists)
+        and B_lists == [[f] for f in range(num_factors)]
+    ):
+        model["H"] = object_array(distribution(rng, (n,), "deterministic") for n in num_states)
         model["ii_depth"] = draw(st.integers(1, 5))
         model["ii_threshold"] = draw(st.sampled_from([0.0, 1 / 16, 0.6]))
     for flag in ("use_utility", "use_states_info_gain", "use_param_info_gain"):

@@ -3,7 +3,8 @@
 import models
 import numpy as np
 import pytest
-from environments import ModelEnvironment, epistemic_bandit, noisy_grid
+from environments import epistemic_bandit, noisy_grid
+from models import ModelEnvironment
 from parity import BELIEFS, G, assert_same_beliefs, assert_same_step
 from pymdp.legacy.agent import Agent as Reference
 from pymdp.legacy.envs import GridWorldEnv, TMazeEnv

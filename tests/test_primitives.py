@@ -64,7 +64,14 @@ def test_exp_accuracy(level):
 def test_special_values(level, size):
     inf, nan = np.inf, np.nan
     pad = [1.0] * (size - 1)
-    for x, expected in [(0.0, -inf), (-0.0, -inf), (-1.0, nan), (inf, inf), (nan, nan), (-inf, nan)]:
+    for x, expected in [
+        (0.0, -inf),
+        (-0.0, -inf),
+        (-1.0, nan),
+        (inf, inf),
+        (nan, nan),
+        (-inf, nan),
+    ]:
         np.testing.assert_equal(primitives.log([*pad, x])[-1], expected)
     for x, expected in [(710.0, inf), (inf, inf), (-inf, 0.0), (-746.0, 0.0), (nan, nan)]:
         np.testing.assert_equal(primitives.exp([*pad, x])[-1], expected)

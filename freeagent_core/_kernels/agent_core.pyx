@@ -18,6 +18,7 @@ from freeagent_core._kernels.action_selection cimport (
 from freeagent_core._kernels.belief_update cimport (
     log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
 )
+from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.python_input cimport (
@@ -428,7 +429,7 @@ cdef class AgentCore:
         count = count_best(p, n, self._tie_tolerance, &first)
         if count == 1 or self._first_of_ties:
             return first
-        return nth_best(p, n, self._tie_tolerance, np.random.choice(count))
+        return nth_best(p, n, self._tie_tolerance, draw_below(count))
 
     def action_distribution(self):
         """Return what `sample_action` draws from: an array over policies ("full") or an

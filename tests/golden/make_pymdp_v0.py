@@ -29,7 +29,7 @@ def make_case(np, arrays, seed):
     policy_len = int(rng.integers(1, 3))
     kind_A, kind_B, kind_D = rng.choice(arrays.KINDS, size=3)
     shapes_A = [(n, *num_states) for n in num_obs]
-    shapes_B = [(n, n, u) for n, u in zip(num_states, num_controls)]
+    shapes_B = [(n, n, u) for n, u in zip(num_states, num_controls, strict=True)]
     model = {
         "A": arrays.object_array(arrays.distribution(rng, s, kind_A) for s in shapes_A),
         "B": arrays.object_array(arrays.distribution(rng, s, kind_B) for s in shapes_B),
@@ -39,9 +39,7 @@ def make_case(np, arrays, seed):
     learning = seed % 3 == 0
     if learning:
         for name, shapes in (("pA", shapes_A), ("pB", shapes_B)):
-            model[name] = arrays.object_array(
-                rng.integers(1, 20, size=s) / 2.0 for s in shapes
-            )
+            model[name] = arrays.object_array(rng.integers(1, 20, size=s) / 2.0 for s in shapes)
         model["pD"] = arrays.object_array(rng.integers(1, 5, size=n) / 2.0 for n in num_states)
     settings = {
         "policy_len": policy_len,

@@ -1,0 +1,67 @@
+"""The command line: ``freeagent-core demo`` and ``freeagent-core info``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeagent_core._kernels import primitives
+from freeagent_core._version import __version__
+
+
+def info() -> str:
+    """Return the version, and what this machine gives to the kernels.
+
+    Examples
+    --------
+    >>> info().startswith("freeagent_core")
+    True
+    """
+    levels = primitives.simd_levels()
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return "\n".join(
+        [
+            f"freeagent_core {__version__}",
+            f"SIMD level     {primitives.simd_level()} (available: {', '.join(levels)})",
+            f"threads        {len(usable)}",
+            f"NumPy          {np.__version__}",
+            f"Python         {platform.python_version()} ({platform.machine()})",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="freeagent-core", description="Active inference in discrete POMDPs, compiled."
+    )
+    parser.add_argument("--version", action="version", version=f"freeagent_core {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="agents look for a reward that a cue tells of")
+    demo.add_argument("--agents", type=_positive, default=300, help="default: %(default)s")
+    demo.add_argument("--ticks", type=_positive, default=12, help="default: %(default)s")
+    demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    commands.add_parser("info", help="version, SIMD level, threads, NumPy")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "info":
+        print(info())
+    else:
+        from freeagent_core import demo as demo_module
+
+        demo_module.run(chosen.agents, chosen.ticks, chosen.seed)
+    return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,41 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core._kernels.packed_model import PackedModel
+
+FloatArray = npt.NDArray[np.float64]
+
+class AgentCore:
+    packed: PackedModel
+    gamma: float
+    alpha: float
+    use_utility: bool
+    use_states_info_gain: bool
+    use_param_info_gain: bool
+    action_selection: str
+    sampling_mode: str
+    qs: npt.NDArray[Any]
+    q_pi: FloatArray
+    G: FloatArray
+    action: FloatArray | None
+    def __init__(
+        self,
+        packed: PackedModel,
+        joint_likelihood: bool,
+        tie_tolerance: float,
+        first_of_ties: bool,
+    ) -> None: ...
+    def set_inference_params(
+        self, num_iter: int, dF: float, dF_tol: float, compute_vfe: bool
+    ) -> None: ...
+    def checked_qs(self, value: Any = None, name: str = "qs") -> list[FloatArray]: ...
+    def observation_vectors(self, observation: Any) -> list[FloatArray]: ...
+    def infer_states(
+        self, observation: Any, distr_obs: bool, joint_likelihood: bool = False
+    ) -> None: ...
+    def infer_policies(self) -> None: ...
+    def sample_action(self) -> FloatArray: ...
+    def step(self, observation: Any, distr_obs: bool = False) -> FloatArray: ...
+    def action_distribution(self) -> Any: ...

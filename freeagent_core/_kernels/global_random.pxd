@@ -1,0 +1,1 @@
+cdef Py_ssize_t draw_below(Py_ssize_t count) except -1

@@ -1,0 +1,22 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+class Scratch: ...
+
+class PackedModel:
+    largest_joint: int
+    largest_stride: int
+    scratch_bytes: int
+    def __init__(
+        self,
+        factors: list[dict[str, Any]],
+        modalities: list[dict[str, Any]],
+        groups: list[dict[str, Any]],
+        tree: dict[str, Any],
+        D: npt.NDArray[np.float64],
+        log_E: npt.NDArray[np.float64],
+    ) -> None: ...
+    @property
+    def qs_size(self) -> int: ...

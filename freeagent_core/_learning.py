@@ -1,0 +1,184 @@
+"""The learning methods of `Agent`: Dirichlet updates of A, B and D."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core import _validation as check
+from freeagent_core._kernels import learning as kernels
+from freeagent_core.model import normalised
+
+if TYPE_CHECKING:
+    from freeagent_core._kernels.agent_core import AgentCore
+    from freeagent_core.model import GenerativeModel
+
+FloatArray = npt.NDArray[np.float64]
+ObjectArray = npt.NDArray[Any]
+
+
+class LearningAgent:
+    """What `Agent` inherits to learn; it gives the model, the core and the histories."""
+
+    modalities_to_learn: Any
+    factors_to_learn: Any
+    lr_pA: float
+    lr_pB: float
+    lr_pD: float
+    qs_hist: list[ObjectArray]
+    _changes: dict[str, Any]
+    _core: AgentCore
+
+    if TYPE_CHECKING:
+
+        @property
+        def model(self) -> GenerativeModel: ...
+
+    def update_A(self, obs: Any) -> ObjectArray:
+        """Learn the likelihoods from an observation and the present beliefs.
+
+        Parameters
+        ----------
+        obs : sequence of int, or of vectors
+            See `infer_states`.
+
+        Returns
+        -------
+        qA : ndarray of object
+            The new Dirichlet parameters ``agent.pA``; ``agent.A`` becomes their mean.
+
+        Raises
+        ------
+        ValueError
+            Without `pA`.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized``.
+        """
+        model = self.model
+        if model.pA is None:
+            raise ValueError("update_A needs pA, the Dirichlet parameters of A")
+        vectors = self._core.observation_vectors(obs)
+        qs = self._core.checked_qs()
+        learned = check.indices_to_learn(
+            self.modalities_to_learn, model.num_modalities, "modalities_to_learn"
+        )
+        qA = [pA.copy() for pA in model.pA]
+        for m in learned:
+            shape = (model.num_obs[m], -1)
+            kernels.update_likelihood(
+                model.pA[m].reshape(shape),
+                model.A[m].reshape(shape),
+                vectors[m],
+                kernels.joint_belief([qs[f] for f in model.A_factor_list[m]]),
+                self.lr_pA,
+                qA[m].reshape(shape),
+            )
+        return self._learn("A", qA)
+
+    def update_B(self, qs_prev: Any) -> ObjectArray:
+        """Learn the transitions from the last action and the beliefs before and after it.
+
+        Parameters
+        ----------
+        qs_prev : ndarray of object
+            Beliefs one step before, like ``agent.qs``.
+
+        Returns
+        -------
+        qB : ndarray of object
+            The new Dirichlet parameters ``agent.pB``; ``agent.B`` becomes their mean.
+
+        Raises
+        ------
+        ValueError
+            Without `pB`, or before the first action.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions``.
+        """
+        model = self.model
+        if model.pB is None:
+            raise ValueError("update_B needs pB, the Dirichlet parameters of B")
+        action = self._core.action
+        if action is None:
+            raise ValueError("update_B needs an action: call sample_action before")
+        self._core.action = self._core.action  # checked again: callers write into it
+        before = self._core.checked_qs(qs_prev, "qs_prev")
+        qs = self._core.checked_qs()
+        learned = check.indices_to_learn(
+            self.factors_to_learn, model.num_factors, "factors_to_learn"
+        )
+        qB = [pB.copy() for pB in model.pB]
+        for f in learned:
+            shape = (model.num_states[f], -1, model.num_controls[f])
+            kernels.update_transition(
+                model.pB[f].reshape(shape),
+                model.B[f].reshape(shape),
+                int(action[f]),
+                qs[f],
+                kernels.joint_belief([before[g] for g in model.B_factor_list[f]]),
+                self.lr_pB,
+                qB[f].reshape(shape),
+            )
+        return self._learn("B", qB)
+
+    def update_D(self, qs_t0: Any = None) -> ObjectArray:
+        """Learn the initial states.
+
+        Parameters
+        ----------
+        qs_t0 : ndarray of object, optional
+            Beliefs at the first step; the first of ``qs_hist`` by default.
+
+        Returns
+        -------
+        qD : ndarray of object
+            The new Dirichlet parameters ``agent.pD``; ``agent.D`` becomes their mean.
+
+        Raises
+        ------
+        ValueError
+            Without `pD`, or without `qs_t0` and a history.
+
+        Notes
+        -----
+        Source: ``pymdp.legacy.learning.update_state_prior_dirichlet``.
+        """
+        model = self.model
+        if model.pD is None:
+            raise ValueError("update_D needs pD, the Dirichlet parameters of D")
+        if qs_t0 is None:
+            if not self.__dict__.get("qs_hist"):
+                raise ValueError("update_D needs qs_t0, or save_belief_hist=True and a step before")
+            qs_t0 = self.qs_hist[0]
+        first = self._core.checked_qs(qs_t0, "qs_t0")
+        learned = check.indices_to_learn(
+            self.factors_to_learn, model.num_factors, "factors_to_learn"
+        )
+        qD = [pD.copy() for pD in model.pD]
+        for f in learned:
+            kernels.update_prior(model.pD[f], first[f], self.lr_pD, qD[f])
+        return self._learn("D", qD)
+
+    def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:
+        """Make the posterior Dirichlet parameters the prior, and their mean A, B or D."""
+        parameters = np.empty(len(posterior), dtype=object)
+        for i, array in enumerate(posterior):
+            parameters[i] = array
+        self._changes["p" + name] = parameters
+        self._changes[name] = normalised(parameters)
+        return parameters
+
+    def _update_A_old(self, obs: Any) -> ObjectArray:
+        """pymdp's form of `update_A` for models without factor lists: the same result."""
+        return self.update_A(obs)
+
+    def _update_B_old(self, qs_prev: Any) -> ObjectArray:
+        """pymdp's form of `update_B` for models without factor lists: the same result."""
+        return self.update_B(qs_prev)

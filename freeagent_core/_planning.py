@@ -1,0 +1,89 @@
+"""What a model plans with: all policies, and the states from which a goal is in reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core import _validation as check
+
+FloatArray = npt.NDArray[np.float64]
+
+MAX_POLICIES = 2**24
+
+
+def construct_policies(num_controls: Sequence[int], policy_len: int) -> npt.NDArray[np.int64]:
+    """Return all sequences of actions, shape (num_policies, policy_len, num_factors).
+
+    In the order of pymdp's ``control.construct_policies``: the last action varies fastest.
+
+    Examples
+    --------
+    >>> construct_policies([2, 1], 1).tolist()
+    [[[0, 0]], [[1, 0]]]
+    """
+    radices = list(num_controls) * policy_len
+    count = int(np.prod(radices, dtype=object))
+    if count > MAX_POLICIES:
+        raise ValueError(
+            f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "
+            f"policies; at most {MAX_POLICIES} are supported"
+        )
+    digits = np.unravel_index(np.arange(count), radices)
+    policies = np.stack(digits, axis=1).reshape(count, policy_len, len(num_controls))
+    policies.flags.writeable = False
+    return policies
+
+
+def backwards_induction(
+    H: Sequence[FloatArray],
+    B: Sequence[FloatArray],
+    B_factor_list: Sequence[Sequence[int]] | None,
+    threshold: float,
+    depth: int,
+) -> list[FloatArray]:
+    """Return I, from which states a goal is in reach after how many steps.
+
+    Source: ``pymdp.legacy.control.backwards_induction``, including its direction (a state
+    is reached if an action leads to it from a state that was reached before).
+
+    Parameters
+    ----------
+    H : sequence of ndarray, shape (num_states,)
+        1 at the goal states of each factor.
+    B : sequence of ndarray
+    B_factor_list : sequence of sequence of int, optional
+    threshold : float
+        Transitions at most this probable do not count.
+    depth : int
+
+    Returns
+    -------
+    I : list of ndarray, shape (depth, num_states)
+
+    Raises
+    ------
+    ValueError
+        If a factor's transitions depend on more than one factor.
+    """
+    result = []
+    for factor, goal in enumerate(H):
+        source = factor
+        if B_factor_list is not None:
+            if len(B_factor_list[factor]) > 1:
+                raise ValueError(
+                    f"H needs factors whose transitions depend on one factor; "
+                    f"B_factor_list[{factor}] is {list(B_factor_list[factor])}"
+                )
+            source = B_factor_list[factor][0]
+        leads = np.asarray((B[source] > threshold).any(axis=-1), dtype=np.float64)
+        check.check_shape(leads, (len(goal), len(goal)), f"B[{source}] over states")
+        reached = np.zeros((depth, len(goal)))
+        reached[0] = goal
+        for step in range(1, depth):
+            reached[step] = leads @ reached[step - 1] > 0.1
+        reached.flags.writeable = False
+        result.append(reached)
+    return result

@@ -1,0 +1,208 @@
+"""``freeagent-core demo``: agents in a grid world with walls and a cue.
+
+The reward is at one of two ends of the upper corridor; the cue, on the way there, tells
+which, most of the time. Each agent plans all 625 sequences of four moves at every tick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core.agent import Agent
+from freeagent_core.model import GenerativeModel
+
+GRID = """
+L...R
+##.##
+##C##
+.....
+"""
+MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))  # up, down, left, right, stay
+POLICY_LEN = 4
+CUE_VALIDITY = 0.9
+REFERENCE_SECONDS = 5.0
+
+
+class GridWorld:
+    """The grid, as a generative model and as the process that it describes.
+
+    Factors: the cell, and the side of the reward. Modalities: the cell, the cue (nothing,
+    left, right) and the outcome (nothing, reward, shock).
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        rows = GRID.split()
+        self.cells = [
+            (r, c) for r, row in enumerate(rows) for c, mark in enumerate(row) if mark != "#"
+        ]
+        marks = {rows[r][c]: i for i, (r, c) in enumerate(self.cells)}
+        self.ends = [marks["L"], marks["R"]]
+        self.cue = marks["C"]
+        self.starts = [i for i, (r, _) in enumerate(self.cells) if r == len(rows) - 1]
+
+    def following(self, cell: int, action: int) -> int:
+        """Return the cell that a move leads to; walls and edges stop it."""
+        row, column = self.cells[cell]
+        down, right = MOVES[action]
+        target = (row + down, column + right)
+        return self.cells.index(target) if target in self.cells else cell
+
+    def model(self) -> dict[str, Any]:
+        """Return the arguments of an `Agent`."""
+        n = len(self.cells)
+        A_cell = np.zeros((n, n, 2))
+        A_cell[range(n), range(n)] = 1.0
+        A_cue = np.zeros((3, n, 2))
+        A_cue[0] = 1.0
+        A_cue[0, self.cue] = 0.0
+        A_cue[1, self.cue] = CUE_VALIDITY, 1 - CUE_VALIDITY
+        A_cue[2, self.cue] = 1 - CUE_VALIDITY, CUE_VALIDITY
+        A_outcome = np.zeros((3, n, 2))
+        A_outcome[0] = 1.0
+        for side, end in enumerate(self.ends):
+            A_outcome[0, end] = 0.0
+            A_outcome[1, end, side] = 1.0
+            A_outcome[2, end, 1 - side] = 1.0
+        B_cell = np.zeros((n, n, len(MOVES)))
+        for cell in range(n):
+            for action in range(len(MOVES)):
+                B_cell[self.following(cell, action), cell, action] = 1.0
+        D_cell = np.zeros(n)
+        D_cell[self.starts] = 1.0 / len(self.starts)
+        return {
+            "A": _objects([A_cell, A_cue, A_outcome]),
+            "B": _objects([B_cell, np.eye(2)[:, :, None]]),
+            "C": _objects([np.zeros(n), np.zeros(3), np.array([0.0, 3.0, -3.0])]),
+            "D": _objects([D_cell, np.array([0.5, 0.5])]),
+            "policy_len": POLICY_LEN,
+        }
+
+    def observe(self, cell: int, side: int) -> list[int]:
+        """Return what an agent in `cell` sees."""
+        cue = outcome = 0
+        if cell == self.cue:
+            told = side if self.rng.random() < CUE_VALIDITY else 1 - side
+            cue = 1 + told
+        if cell in self.ends:
+            outcome = 1 if cell == self.ends[side] else 2
+        return [cell, cue, outcome]
+
+
+def _objects(arrays: list[npt.NDArray[np.float64]]) -> npt.NDArray[Any]:
+    out = np.empty(len(arrays), dtype=object)
+    out[:] = arrays
+    return out
+
+
+def simulate(
+    world: GridWorld,
+    agents: list[Any],
+    ticks: Iterable[int],
+    step: Callable[[Any, list[int]], Any],
+    seconds: float = np.inf,
+) -> tuple[int, float, float]:
+    """Run the environment loop.
+
+    Parameters
+    ----------
+    world : GridWorld
+    agents : list
+    ticks : iterable of int
+    step : callable
+        From an agent and its observation to an action.
+    seconds : float
+        Stop after this time.
+
+    Returns
+    -------
+    steps : int
+        Steps of agents taken.
+    duration : float
+        Time they took, in seconds.
+    share : float
+        Agents that have been at the reward.
+    """
+    cells = [int(cell) for cell in world.rng.choice(world.starts, size=len(agents))]
+    sides = [int(side) for side in world.rng.integers(2, size=len(agents))]
+    reached = [False] * len(agents)
+    start = time.perf_counter()
+    steps = 0
+    for _ in ticks:
+        for i, agent in enumerate(agents):
+            action = step(agent, world.observe(cells[i], sides[i]))
+            cells[i] = world.following(cells[i], int(action[0]))
+            reached[i] |= cells[i] == world.ends[sides[i]]
+            steps += 1
+            if time.perf_counter() - start > seconds:
+                return steps, time.perf_counter() - start, float(np.mean(reached))
+    return steps, time.perf_counter() - start, float(np.mean(reached))
+
+
+def progress(ticks: int, label: str) -> Iterator[int]:
+    """Count to `ticks` with a progress bar (rich's, or a line of text without rich)."""
+    try:
+        track = importlib.import_module("rich.progress").track
+    except ImportError:
+        for tick in range(ticks):
+            print(f"\r{label} {tick + 1}/{ticks}", end="", file=sys.stderr, flush=True)
+            yield tick
+        print(file=sys.stderr)
+    else:
+        yield from track(range(ticks), description=label)
+
+
+def step_three_calls(agent: Any, observation: list[int]) -> Any:
+    """Step an agent of pymdp."""
+    agent.infer_states(observation)
+    agent.infer_policies()
+    return agent.sample_action()
+
+
+def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
+    """Run the demo and print its summary.
+
+    Parameters
+    ----------
+    num_agents, ticks, seed : int
+    """
+    np.random.seed(seed)
+    world = GridWorld(seed)
+    arguments = world.model()
+    model = GenerativeModel(**arguments)
+    agents = [Agent.from_model(model) for _ in range(num_agents)]
+    print(
+        f"{num_agents} agents, {ticks} ticks, {len(model.policies)} policies each, in this grid "
+        "(L, R: the reward is at one of them, C: the cue):"
+    )
+    print(GRID)
+    ours = simulate(world, agents, progress(ticks, "freeagent_core"), Agent.step)
+    rows = [("freeagent_core", *ours)]
+    try:
+        reference = importlib.import_module("pymdp.legacy.agent").Agent
+    except ImportError:
+        note = "pymdp.legacy is not installed (pip install inferactively-pymdp): not compared."
+    else:
+        np.random.seed(seed)
+        others = [reference(**arguments) for _ in range(3)]
+        bar = progress(ticks, "pymdp.legacy")
+        theirs = simulate(GridWorld(seed), others, bar, step_three_calls, REFERENCE_SECONDS)
+        rows.append(("pymdp.legacy", *theirs))
+        speed = [steps / duration for _, steps, duration, _ in rows]
+        note = (
+            f"The same loop with {len(others)} agents of pymdp.legacy, for at most "
+            f"{REFERENCE_SECONDS:g} s: {speed[0] / speed[1]:,.0f} times fewer steps/s."
+        )
+    print(f"\n{'':16}{'steps':>8}{'seconds':>10}{'steps/s':>12}{'reached the reward':>20}")
+    for name, steps, duration, share in rows:
+        whole = steps >= ticks * (num_agents if name == "freeagent_core" else 3)
+        shown = f"{share:.0%}" if whole else "-"
+        print(f"{name:16}{steps:>8,}{duration:>10.2f}{steps / duration:>12,.1f}{shown:>20}")
+    print(note)

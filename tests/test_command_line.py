@@ -1,0 +1,65 @@
+"""The command line as a user runs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+import freeagent_core
+from freeagent_core import demo
+from freeagent_core.__main__ import main
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    for word in (freeagent_core.__version__, "SIMD level", "threads", "NumPy"):
+        assert word in out
+
+
+def test_demo(capsys, monkeypatch):
+    monkeypatch.setattr(demo, "REFERENCE_SECONDS", 0.01)
+    assert main(["demo", "--agents", "20", "--ticks", "12"]) == 0
+    out = capsys.readouterr().out
+    assert "20 agents, 12 ticks, 625 policies" in out
+    assert "pymdp.legacy" in out
+    row = next(line for line in out.splitlines() if line.startswith("freeagent_core"))
+    assert row.split()[1] == "240"
+    assert int(row.split()[-1].rstrip("%")) > 90
+
+
+def test_demo_without_extras(capsys, monkeypatch):
+    """Without rich and pymdp: a line of text for progress, and no comparison."""
+    for name in ("rich.progress", "pymdp.legacy.agent"):
+        monkeypatch.setitem(sys.modules, name, None)
+    demo.run(2, 2)
+    captured = capsys.readouterr()
+    assert "2/2" in captured.err
+    assert "not compared" in captured.out
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["demo", "--agents", "0"]])
+def test_bad_arguments(arguments, capsys):
+    with pytest.raises(SystemExit) as info:
+        main(arguments)
+    assert info.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_uncompiled_sources_say_what_to_do(tmp_path):
+    """`python -m freeagent_core` in a directory with the sources, but not the modules."""
+    package = tmp_path / "freeagent_core"
+    (package / "_kernels").mkdir(parents=True)
+    source = next(iter(freeagent_core.__path__))
+    for name in ("__init__.py", "_version.py", "__main__.py", "_kernels/__init__.py"):
+        with open(f"{source}/{name}") as file:
+            (package / name).write_text(file.read())
+    run = subprocess.run(
+        [sys.executable, "-m", "freeagent_core", "info"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert "freeagent_core is not compiled here" in run.stderr
+    assert "pip install -e ." in run.stderr
