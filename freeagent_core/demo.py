@@ -149,14 +149,15 @@ def simulate(
 def progress(ticks: int, label: str) -> Iterator[int]:
     """Count to `ticks` with a progress bar (rich's, or a line of text without rich)."""
     try:
-        track = importlib.import_module("rich.progress").track
+        rich = importlib.import_module("rich.progress")
     except ImportError:
         for tick in range(ticks):
             print(f"\r{label} {tick + 1}/{ticks}", end="", file=sys.stderr, flush=True)
             yield tick
         print(file=sys.stderr)
     else:
-        yield from track(range(ticks), description=label)
+        console = importlib.import_module("rich.console").Console(stderr=True)
+        yield from rich.track(range(ticks), description=label, console=console)
 
 
 def step_three_calls(agent: Any, observation: list[int]) -> Any:
