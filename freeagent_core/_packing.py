@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._kernels import primitives
 from freeagent_core._kernels.packed_model import PackedModel
 from freeagent_core._policy_tree import build_policy_tree
 
@@ -186,7 +187,8 @@ def _pack_modality(A: FloatArray) -> dict[str, Any]:
     by_outcome = _aligned_zeros((A.shape[0], A[0].size))
     by_outcome[:] = A.reshape(A.shape[0], -1)
     log_A = _aligned_zeros(by_outcome.shape)
-    np.log(by_outcome + EPS, out=log_A)
+    # by the kernels' own logarithm: an outcome and its one-hot vector give the same bits
+    log_A[:] = primitives.log_eps(by_outcome.ravel()).reshape(log_A.shape)
     return {"num_obs": A.shape[0], "A": by_outcome, "log_A": log_A}
 
 

@@ -32,16 +32,24 @@ def draw_hangs_on_rounding(reference: Any) -> bool:
     A binomial draw jumps where a probability crosses 0.5, and probabilities that are
     equal but for rounding put it there: pymdp then gives other actions on another
     processor too. Where they are equal to the bit, the draw must be ours as well.
+    A deterministic choice hangs on them where a probability is 1e-8 below the best.
     """
     if reference.action_selection == "deterministic":
-        return False
+        return any(
+            (np.abs(p.max() - p - 1e-8) < 1e-11).any() for p in choice_probabilities(reference)
+        )
+    return any(nearly_equal(p) for p in choice_probabilities(reference))
+
+
+def choice_probabilities(reference: Any) -> list[Any]:
+    """Return the probabilities of the policies, or of the actions of each factor."""
     if reference.sampling_mode == "full":
-        return nearly_equal(reference.q_pi)
+        return [reference.q_pi]
     first = np.array([policy[0] for policy in reference.policies])
-    return any(
-        nearly_equal(np.bincount(first[:, f], weights=reference.q_pi, minlength=n))
+    return [
+        np.bincount(first[:, f], weights=reference.q_pi, minlength=n)
         for f, n in enumerate(reference.num_controls)
-    )
+    ]
 
 
 def goal_hangs_on_rounding(reference: Any) -> bool:

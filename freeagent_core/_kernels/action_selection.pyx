@@ -32,12 +32,21 @@ cdef void action_marginals(const Model* model, const double* q_pi,
             p[u] /= total
 
 
+# Added and subtracted, this rounds a number below 2^17 to a multiple of 2^-34. Choices of
+# the same worth differ by rounding errors, here and in pymdp; rounding their logits (the
+# probabilities move by less than 3e-11) makes them tie to the bit, so that a draw does not
+# hang on errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
+cdef double ROUND_LOGIT = 393216.0  # 1.5 * 2^18
+
+
 # out = softmax(alpha * log(p + 1e-16)): pymdp's precision of stochastic selection
 cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noexcept nogil:
     cdef Py_ssize_t i
     P.log_eps(p, n, out)
     for i in range(n):
         out[i] *= alpha
+        if fabs(out[i]) < 131072.0:
+            out[i] = (out[i] + ROUND_LOGIT) - ROUND_LOGIT
     P.softmax(out, n, out)
 
 

@@ -11,7 +11,7 @@ Measured (``benchmarks/step_time.py``, cue chaining): taking the expected utilit
 the product with A for all states that the mask leaves out.
 """
 
-from libc.math cimport fabs, isfinite
+from libc.math cimport isfinite
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 
@@ -22,11 +22,6 @@ from freeagent_core._kernels.packed_model cimport (
 from freeagent_core._kernels.primitives cimport FC_MASK, P
 
 
-# Added and subtracted, this rounds a number below 2^17 to a multiple of 2^-34. Policies of
-# the same worth differ by the rounding errors of G, here and in pymdp; rounding their
-# logits (q_pi moves by less than 3e-11) makes them tie to the bit, so that draws do not
-# hang on errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
-cdef double ROUND_LOGIT = 393216.0  # 1.5 * 2^18
 cdef double EQUAL_BELIEFS = 1e-12
 
 
@@ -59,10 +54,7 @@ cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, 
         work.prefix_value[i] = value
     for i in range(tree.num_policies):
         work.G_new[i] = work.prefix_value[tree.policy_prefix[i]]
-        value = work.G_new[i] * parameters.gamma + model.log_E[i]
-        if fabs(value) < 131072.0:
-            value = (value + ROUND_LOGIT) - ROUND_LOGIT
-        work.q_pi_new[i] = value
+        work.q_pi_new[i] = work.G_new[i] * parameters.gamma + model.log_E[i]
     P.softmax(work.q_pi_new, tree.num_policies, work.q_pi_new)
     return 0 if isfinite(P.sum(work.q_pi_new, tree.num_policies)) else -1
 
