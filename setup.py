@@ -23,6 +23,8 @@ KERNELS = [
     "learning",
     "python_input",
     "agent_core",
+    "message_passing",
+    "mmp_core",
 ]
 
 debug = os.environ.get("FREEAGENT_CORE_DEBUG") == "1"

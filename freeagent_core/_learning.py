@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from freeagent_core import _validation as check
 from freeagent_core._kernels import learning as kernels
+from freeagent_core._message_passing import average_over_policies
 from freeagent_core.model import normalised
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class LearningAgent:
     lr_pB: float
     lr_pD: float
     qs_hist: list[ObjectArray]
+    q_pi_hist: list[FloatArray]
+    latest_belief: Any
+    curr_timestep: int
+    edge_handling_params: dict[str, bool]
     _changes: dict[str, Any]
     _core: AgentCore
 
@@ -153,6 +158,8 @@ class LearningAgent:
         model = self.model
         if model.pD is None:
             raise ValueError("update_D needs pD, the Dirichlet parameters of D")
+        if model.inference_algo == "MMP":
+            qs_t0 = self._beliefs_at_horizon(qs_t0)
         if qs_t0 is None:
             if not self.__dict__.get("qs_hist"):
                 raise ValueError("update_D needs qs_t0, or save_belief_hist=True and a step before")
@@ -165,6 +172,17 @@ class LearningAgent:
         for f in learned:
             kernels.update_prior(model.pD[f], first[f], self.lr_pD, qD[f])
         return self._learn("D", qD)
+
+    def _beliefs_at_horizon(self, qs_t0: Any) -> Any:
+        """Return the beliefs at the first step of MMP's horizon, averaged over policies."""
+        if self.edge_handling_params["use_BMA"]:
+            return self.latest_belief
+        if self.edge_handling_params["policy_sep_prior"]:
+            weights = self._core.q_pi
+            if "q_pi_hist" in self.__dict__:
+                weights = self.q_pi_hist[max(0, self.curr_timestep - self.model.inference_horizon)]
+            return average_over_policies(self.latest_belief, weights)
+        return qs_t0
 
     def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:
         """Make the posterior Dirichlet parameters the prior, and their mean A, B or D."""

@@ -49,6 +49,7 @@ PARTS = {
     "policy_len": ("tree", "groups", "log_E"),
     "A_factor_list": ("tree", "groups"),
     "B_factor_list": ("tree", "factors"),
+    "inference_algo": ("tree", "factors", "groups"),
 }
 
 
@@ -99,6 +100,7 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         "sparse_B": None,
         "sparse_start": None,
         "sparse_state": None,
+        "backward": None,
         "wB": None,
         "inductive_cost": None,
         "inductive_row": None,
@@ -112,6 +114,11 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
     else:
         packed["B"] = _aligned_zeros(shape)
         packed["B"][:, :, :num_states] = by_action
+    if model.inference_algo == "MMP" and len(model.B_factor_list[factor]) == 1:
+        # pymdp's spm_norm(swapaxes(B, 0, 1)): over the previous state, given the next one
+        raised = by_action.transpose(0, 2, 1) + EPS
+        packed["backward"] = _aligned_zeros((num_controls, num_states, _padded(num_previous)))
+        packed["backward"][:, :, :num_previous] = raised / raised.sum(axis=2, keepdims=True)
     if model.pB is not None:
         weights = _weights(model.pB[factor]).reshape(num_states, -1, num_controls)
         packed["wB"] = _aligned_zeros(shape)
@@ -155,7 +162,7 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
     log_C = [_log_preferences(model.C[m]) for m in modalities]
     steps = 1
     if any(model.C[m].ndim == 2 for m in modalities):
-        steps = max(len(policy) for policy in model.policy_arrays)
+        steps = model.preference_steps
     utility = _aligned_zeros((steps, stacked.shape[1]))
     for A, preferences in zip(likelihoods, log_C, strict=True):
         utility += (
@@ -230,11 +237,13 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
             model.B_factor_list,
             groups,
             [_padded(n) for n in model.num_states],
+            whole_policies=model.inference_algo == "MMP",
         )
     if "D" not in parts:
         parts["D"] = _pack_prior(model)
     if "log_E" not in parts:
         parts["log_E"] = np.log(model.E + EPS)
+        parts["softmax_E"] = primitives.softmax(model.E)
     return PackedModel(
         parts["factors"],
         parts["modalities"],
@@ -242,4 +251,5 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         parts["tree"],
         parts["D"],
         parts["log_E"],
+        parts["softmax_E"],
     )

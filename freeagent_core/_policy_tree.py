@@ -40,6 +40,7 @@ def build_policy_tree(
     dependencies: Sequence[Sequence[int]],
     groups: Sequence[Sequence[int]],
     strides: Sequence[int],
+    whole_policies: bool = False,
 ) -> dict[str, Any]:
     """Number prefixes, factor nodes and group nodes of `policies`.
 
@@ -53,6 +54,9 @@ def build_policy_tree(
         Factors that each group of modalities depends on.
     strides : sequence of int
         Doubles that one belief of each factor takes.
+    whole_policies : bool
+        Keep all actions and the families of policies that agree in all but the last
+        (for MMP; the policies are then of one length).
 
     Returns
     -------
@@ -124,7 +128,19 @@ def build_policy_tree(
     def int32(parts: Any) -> npt.NDArray[np.int32]:
         return np.ascontiguousarray(parts, dtype=np.int32)
 
+    families: dict[str, Any] = dict.fromkeys(
+        ("policy_actions", "family_start", "family_members")
+    )
+    if whole_policies:
+        beginning = np.concatenate(prefix_parent)[prefix_of]
+        members = np.argsort(beginning, kind="stable")
+        starts = np.flatnonzero(np.diff(beginning[members], prepend=-2))
+        families["policy_actions"] = int32(actions)
+        families["family_members"] = members.astype(np.intp)
+        families["family_start"] = np.append(starts, len(members)).astype(np.intp)
+
     return {
+        **families,
         "node_factor": int32(factors),
         "node_action": int32(np.concatenate(node_action)),
         "node_parent_start": int32(np.append(0, np.cumsum(np.concatenate(parent_counts)))),

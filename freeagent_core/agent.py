@@ -18,8 +18,11 @@ import numpy.typing as npt
 from freeagent_core import _validation as check
 from freeagent_core._attributes import AgentAttributes
 from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core._inference_params import check_inference_params
+from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core._learning import LearningAgent
-from freeagent_core.model import GenerativeModel, check_inference_params, normalised
+from freeagent_core._message_passing import MessagePassingAgent
+from freeagent_core.model import GenerativeModel, normalised
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
@@ -53,7 +56,7 @@ OWN_PARAMETERS = (
 )
 
 
-class Agent(AgentAttributes, LearningAgent):
+class Agent(AgentAttributes, MessagePassingAgent, LearningAgent):
     """An active-inference agent of a discrete POMDP.
 
     A drop-in for ``pymdp.legacy.agent.Agent`` (pymdp 1.0 and later): the same arguments,
@@ -220,15 +223,21 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         self.prev_actions: list[Any] | None = None
         self.curr_timestep = 0
         self._core = self._new_core({name: getattr(model, name) for name in CORE_PARAMETERS})
+        if model.inference_algo == "MMP":
+            self.qs = self._reset_sequences()
 
     def _new_core(self, state: dict[str, Any]) -> AgentCore:
         """Return a core of the present model, with these attributes set."""
         argmax = self._model.joint_likelihood
         tolerance = ARGMAX_TOLERANCE if argmax else TIE_TOLERANCE
-        core = AgentCore(self._model.packed, self._model.joint_likelihood, tolerance, argmax)
+        kind = MMPCore if self._model.inference_algo == "MMP" else AgentCore
+        core = kind(self._model.packed, self._model.joint_likelihood, tolerance, argmax)
         core.set_inference_params(**self._inference_params)
+        sequences = state.pop("sequences", None)
         for name, value in state.items():
             setattr(core, name, value)
+        if sequences is not None:
+            core.restore_sequences(sequences)
         return core
 
     # --- the model -----------------------------------------------------------------------
@@ -249,7 +258,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         if before.num_states != self._model.num_states:
             state = {name: state[name] for name in CORE_PARAMETERS}
         elif len(before.policy_arrays) != len(self._model.policy_arrays):
-            state = {name: state[name] for name in state if name not in ("q_pi", "G")}
+            state = {name: state[name] for name in (*CORE_PARAMETERS, "qs", "action")}
+            if isinstance(self._core, MMPCore):
+                state["qs"] = self._reset_sequences()
         try:
             self._core = self._new_core(state)
         except BaseException:
@@ -259,7 +270,10 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     def _core_state(self) -> dict[str, Any]:
         names = [*CORE_PARAMETERS, "qs", "action"]
         names += [name for name in ("q_pi", "G") if hasattr(self._core, name)]
-        return {name: getattr(self._core, name) for name in names}
+        state = {name: getattr(self._core, name) for name in names}
+        if isinstance(self._core, MMPCore):
+            state["sequences"] = self._core.sequence_state()
+        return state
 
     @property
     def mb_dict(self) -> dict[str, list[list[int]]]:
@@ -278,7 +292,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     @inference_params.setter
     def inference_params(self, value: Mapping[str, Any]) -> None:
-        self._inference_params = check_inference_params(value)
+        self._inference_params = check_inference_params(value, self._model.inference_algo)
         self._core.set_inference_params(**self._inference_params)
 
     # --- the step ------------------------------------------------------------------------
@@ -297,7 +311,10 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         -------
         qs : ndarray of object
         """
-        if init_qs is None:
+        self.curr_timestep = 0
+        if init_qs is None and self.inference_algo == "MMP":
+            init_qs = self._reset_sequences()
+        elif init_qs is None:
             init_qs = np.empty(self.num_factors, dtype=object)
             for f, num_states in enumerate(self.num_states):
                 init_qs[f] = np.full(num_states, 1.0 / num_states)
@@ -308,7 +325,6 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
                     means = normalised(prior)
                     if not all(map(np.array_equal, means, getattr(self, name))):
                         setattr(self, name, means)
-        self.curr_timestep = 0
         qs: ObjectArray = self.qs
         return qs
 
@@ -334,22 +350,29 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         """
         if self._changes:
             self._synchronise()
-        self._core.infer_states(observation, distr_obs)
+        if self._model.inference_algo == "MMP":
+            self._infer_sequences(observation, distr_obs, not self._model.joint_likelihood)
+        else:
+            self._core.infer_states(observation, distr_obs)
         qs = self._core.qs
         if "qs_hist" in self.__dict__:
             self.qs_hist.append(qs)
         return qs
 
-    def _infer_states_test(self, observation: Any, distr_obs: bool = False) -> ObjectArray:
+    def _infer_states_test(self, observation: Any, distr_obs: bool = False) -> Any:
         """Update the beliefs from the joint likelihood of all modalities, as pymdp's method
-        of this name does (``pymdp.legacy.inference.update_posterior_states``)."""
+        of this name does; with MMP, return the beliefs xn and errors vn of each iteration too."""
         if self.model.factorized:
-            raise ValueError("_infer_states_test needs a model without A_factor_list")
-        self._core.infer_states(observation, distr_obs, True)
+            raise ValueError("_infer_states_test needs a model without factor lists")
+        traces = None
+        if self._model.inference_algo == "MMP":
+            traces = self._infer_sequences(observation, distr_obs, False, traces=True)
+        else:
+            self._core.infer_states(observation, distr_obs, True)
         qs = self._core.qs
         if "qs_hist" in self.__dict__:
             self.qs_hist.append(qs)
-        return qs
+        return qs if traces is None else (qs, *map(self._split_traces, traces))
 
     def infer_policies(self) -> tuple[FloatArray, FloatArray]:
         """Update the posterior over policies, from the expected free energy of each.
@@ -368,7 +391,10 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         if self._changes:
             self._synchronise()
         core = self._core
-        core.infer_policies()
+        if isinstance(core, MMPCore):
+            core.evaluate_sequences(self._model.policy_len + 1)
+        else:
+            core.infer_policies()
         q_pi = core.q_pi
         if "q_pi_hist" in self.__dict__:
             self._keep_q_pi(q_pi)
@@ -423,7 +449,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         -----
         A subclass that overrides one of the three gets them called one by one.
         """
-        if not self._steps_at_once:
+        if not self._steps_at_once or self._model.inference_algo == "MMP":
             self.infer_states(observation, distr_obs)
             self.infer_policies()
             return self.sample_action()
@@ -447,6 +473,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             self.prev_actions = []
         self.prev_actions.append(self._core.action)
         self.curr_timestep += 1
+        horizon_is_full = self.curr_timestep >= self._model.inference_horizon
+        if self._model.inference_algo == "MMP" and horizon_is_full:
+            self.set_latest_beliefs()
         return self.curr_timestep
 
     # --- what pymdp's constructor fills in ------------------------------------------------
@@ -468,7 +497,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         return [int(n) for n in np.max(np.vstack(self.policies), axis=0) + 1]
 
     def _get_default_params(self) -> dict[str, Any]:
-        return dict(check_inference_params(None))
+        return dict(check_inference_params(None, self._model.inference_algo))
 
     # --- copies --------------------------------------------------------------------------
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import _validation as check
+from freeagent_core._inference_params import check_inference_params
 from freeagent_core._kernels.packed_model import PackedModel
 from freeagent_core._packing import pack
 from freeagent_core._planning import backwards_induction, construct_policies
 
 FloatArray = npt.NDArray[np.float64]
-
-DEFAULT_INFERENCE_PARAMS = MappingProxyType(
-    {"num_iter": 10, "dF": 1.0, "dF_tol": 0.001, "compute_vfe": True}
-)
-
 
 class GenerativeModel:
     """A generative model of a discrete POMDP, and the parameters of agents that use it.
@@ -51,7 +46,7 @@ class GenerativeModel:
     policy_len : int
         Steps of the policies that are made where `policies` is not given.
     inference_horizon : int
-        Kept for pymdp's MMP algorithm; 1 with "VANILLA".
+        Observed steps that "MMP" infers over.
     control_fac_idx : list of int, optional
         Factors with more than one control.
     policies : list of ndarray of int, shape (policy_len, num_factors), optional
@@ -62,10 +57,13 @@ class GenerativeModel:
         Which terms the expected free energy has.
     action_selection : {"deterministic", "stochastic"}
     sampling_mode : {"marginal", "full"}
-    inference_algo : {"VANILLA"}
+    inference_algo : {"VANILLA", "MMP"}
+        Mean-field fixed-point iteration on the present, or marginal message passing over
+        the last observations and the steps of each policy.
     inference_params : dict, optional
-        ``num_iter``, ``dF``, ``dF_tol``, ``compute_vfe`` of the fixed-point iteration, each
-        replacing its default (pymdp ignores this argument).
+        ``num_iter``, ``dF``, ``dF_tol``, ``compute_vfe`` of "VANILLA", or ``num_iter``,
+        ``grad_descent``, ``tau`` of "MMP", each replacing its default (pymdp ignores this
+        argument).
     modalities_to_learn, factors_to_learn : "all" or list of int
     lr_pA, lr_pB, lr_pD : float
         Learning rates.
@@ -86,7 +84,7 @@ si_prune_penalty
     ValueError, TypeError
         Naming the argument, the index and the expected shape.
     NotImplementedError
-        For an `inference_algo` other than "VANILLA", and for `sophisticated`.
+        For another `inference_algo`, and for `sophisticated`.
 
     Notes
     -----
@@ -121,6 +119,7 @@ si_prune_penalty
     policy_arrays: Sequence[npt.NDArray[np.int64]]
     inference_params: Mapping[str, Any]
     policy_len: int
+    preference_steps: int
     inference_horizon: int
     inference_algo: str
     factorized: bool
@@ -320,9 +319,18 @@ si_prune_penalty
         else:
             fields["policy_arrays"] = check.policy_list(policies, self.num_controls)
 
+        fields["inference_algo"] = arguments["inference_algo"] or "VANILLA"
+        lengths = {len(policy) for policy in self.policy_arrays}
+        if self.inference_algo == "MMP" and len(lengths) > 1:
+            raise ValueError(
+                f"policies must be of one length with inference_algo 'MMP', got {sorted(lengths)}"
+            )
+        # MMP also takes the expected free energy of the present step
+        fields["preference_steps"] = policy_len + 1 if self.inference_algo == "MMP" else max(lengths)
+
     def _set_priors(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
-        steps = max(len(policy) for policy in self.policy_arrays)
+        steps = self.preference_steps
         C: list[Any] = [np.zeros(n) for n in self.num_obs]
         if arguments["C"] is not None:
             C = check.split(arguments["C"], "C")
@@ -392,14 +400,12 @@ si_prune_penalty
         fields["factors_to_learn"] = check.index_subset(
             arguments["factors_to_learn"], self.num_factors, "factors_to_learn"
         )
-        algorithm = arguments["inference_algo"] or "VANILLA"
-        if algorithm != "VANILLA":
-            raise NotImplementedError(f"inference_algo {algorithm!r} is not implemented")
-        fields["inference_algo"] = algorithm
         fields["sophisticated"] = bool(arguments["sophisticated"])
         if self.sophisticated:
             raise NotImplementedError("sophisticated inference is not implemented")
-        fields["inference_params"] = check_inference_params(arguments["inference_params"])
+        fields["inference_params"] = check_inference_params(
+            arguments["inference_params"], self.inference_algo
+        )
 
     # --- use -----------------------------------------------------------------------------
 
@@ -509,18 +515,3 @@ def normalised(arrays: Any) -> npt.NDArray[Any]:
     for mean in means:
         mean.flags.writeable = False
     return check.object_array(means)
-
-
-def check_inference_params(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return the defaults with `value` over them, checked and read-only."""
-    params = dict(DEFAULT_INFERENCE_PARAMS)
-    for name, entry in dict(value or {}).items():
-        if name not in params:
-            raise ValueError(f"inference_params must have only {list(params)}, got {name!r}")
-        if name == "num_iter":
-            params[name] = check.integer(entry, 0, 2**31, "inference_params['num_iter']")
-        elif name == "compute_vfe":
-            params[name] = bool(entry)
-        else:
-            params[name] = check.number(entry, f"inference_params[{name!r}]")
-    return MappingProxyType(params)

@@ -14,6 +14,9 @@ cdef struct Factor:
     const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if dense
     const int32_t* sparse_state    # next states of the nonzero entries of B
     const double* sparse_B         # their probabilities
+    const double* backward         # (num_controls, num_states, num_previous rounded up to 8): B with
+                                   # axes exchanged, normalised over the previous state; NULL
+                                   # without MMP, or with several dependencies
     const double* wB               # like B, the novelty of pB; NULL without pB
     const double* inductive_cost   # (depth, num_states): (1 - I) * log(1e-3); NULL without H
     const int32_t* inductive_row   # (num_states,): the row that holds if this state is likeliest, or -1
@@ -61,6 +64,11 @@ cdef struct PolicyTree:
     const int32_t* prefix_group_nodes   # (num_prefixes, num_groups)
     const int32_t* policy_prefix   # (num_policies,): its last prefix
     const int32_t* first_action    # (num_policies, num_factors)
+    Py_ssize_t policy_len          # of all policies; 0 without MMP
+    const int32_t* policy_actions  # (num_policies, policy_len, num_factors); NULL without MMP
+    Py_ssize_t num_families        # policies that agree in all but the last action; 0 without MMP
+    const Py_ssize_t* family_start # (num_families + 1,) into family_members
+    const Py_ssize_t* family_members
 
 
 cdef struct Model:
@@ -76,6 +84,7 @@ cdef struct Model:
     PolicyTree tree
     const double* D                # (qs_size,)
     const double* log_E            # (num_policies,)
+    const double* softmax_E        # (num_policies,): pymdp's weights of policies in MMP's inductive cost
     bint has_inductive
     bint has_wA
     bint has_wB
@@ -100,6 +109,8 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* G_new                  # (num_policies,)
     double* p_policies             # (num_policies,)
     double* p_actions              # (num_controls_total,)
+    double* log_prior              # (qs_size,)
+    double* error                  # (qs_size,)
     int32_t* inductive_row         # (num_factors,)
     double* outcome_probabilities  # (sum of num_obs,)
     const double** distributions   # (num_modalities,) into outcome_probabilities

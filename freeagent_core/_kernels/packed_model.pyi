@@ -17,6 +17,7 @@ class PackedModel:
         tree: dict[str, Any],
         D: npt.NDArray[np.float64],
         log_E: npt.NDArray[np.float64],
+        softmax_E: npt.NDArray[np.float64],
     ) -> None: ...
     @property
     def qs_size(self) -> int: ...

@@ -52,6 +52,17 @@ cdef const int32_t* _indices(list keep, object array, Py_ssize_t size, Py_ssize_
     return &view[0] if size else NULL
 
 
+cdef const Py_ssize_t* _positions(list keep, object array, Py_ssize_t high) except NULL:
+    """Point to positions in [0, high)."""
+    cdef const Py_ssize_t[::1] view = array
+    cdef Py_ssize_t i
+    for i in range(view.shape[0]):
+        if not 0 <= view[i] < high:
+            raise ValueError(f"packed position {view[i]} must be in [0, {high})")
+    keep.append(array)
+    return &view[0]
+
+
 cdef class Scratch:
     """The memory of one step of one thread; no kernel allocates."""
 
@@ -73,7 +84,7 @@ cdef class PackedModel:
     ----------
     factors, modalities, groups : list of dict
     tree : dict
-    D, log_E : ndarray of float64
+    D, log_E, softmax_E : ndarray of float64
 
     Notes
     -----
@@ -91,7 +102,8 @@ cdef class PackedModel:
         free(self._modalities)
         free(self._groups)
 
-    def __init__(self, list factors, list modalities, list groups, dict tree, D, log_E):
+    def __init__(self, list factors, list modalities, list groups, dict tree, D, log_E,
+                 softmax_E):
         if self._factors != NULL:
             raise TypeError("a PackedModel cannot be initialised twice")
         self._keep = []
@@ -116,6 +128,8 @@ cdef class PackedModel:
         self._pack_tree(tree)
         self.model.D = _doubles(self._keep, D, self.model.qs_size, "D")
         self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
+        self.model.softmax_E = _doubles(self._keep, softmax_E, self.model.tree.num_policies,
+                                        "softmax_E")
 
     cdef int _pack_factors(self, list factors) except -1:
         cdef Py_ssize_t f, dependency, size, num_factors = len(factors)
@@ -150,6 +164,9 @@ cdef class PackedModel:
                 factor.sparse_state = _indices(self._keep, spec["sparse_state"],
                                                len(spec["sparse_B"]), 0, factor.num_states,
                                                f"B[{f}]")
+            factor.backward = _optional(
+                self._keep, spec["backward"],
+                factor.num_controls * factor.num_states * _padded(factor.num_previous), f"B[{f}]")
             factor.wB = _optional(self._keep, spec["wB"], size * factor.stride, f"pB[{f}]")
             self.model.has_wB |= factor.wB != NULL
             if spec["inductive_cost"] is not None:
@@ -159,8 +176,10 @@ cdef class PackedModel:
                 factor.inductive_row = _indices(self._keep, spec["inductive_row"],
                                                 factor.num_states, -1, size, f"I[{f}]")
                 self.model.has_inductive = True
-            self.largest_joint = max(self.largest_joint, factor.num_previous)
+            self.largest_joint = max(self.largest_joint, factor.num_previous, factor.stride)
             self.largest_stride = max(self.largest_stride, factor.stride)
+            if factor.backward != NULL:
+                self.largest_stride = max(self.largest_stride, _padded(factor.num_previous))
         return 0
 
     cdef int _pack_groups(self, list groups, list modalities) except -1:
@@ -259,6 +278,18 @@ cdef class PackedModel:
         for i in range(tree.num_policies * num_factors):
             if tree.first_action[i] >= self._factors[i % num_factors].num_controls:
                 raise ValueError(f"packed first_action[{i}] is out of range")
+        if spec["policy_actions"] is None:
+            return 0
+        tree.policy_len = spec["policy_actions"].shape[1]
+        tree.policy_actions = _indices(keep, spec["policy_actions"],
+                                       tree.num_policies * tree.policy_len * num_factors, 0,
+                                       2**31 - 1, "policy_actions")
+        for i in range(tree.num_policies * tree.policy_len * num_factors):
+            if tree.policy_actions[i] >= self._factors[i % num_factors].num_controls:
+                raise ValueError(f"packed policy_actions[{i}] is out of range")
+        tree.num_families = len(spec["family_start"]) - 1
+        tree.family_start = _positions(keep, spec["family_start"], tree.num_policies + 1)
+        tree.family_members = _positions(keep, spec["family_members"], tree.num_policies)
         return 0
 
     cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1:
@@ -293,14 +324,15 @@ cdef Scratch _new_scratch(PackedModel packed):
         likelihoods += _padded(model.groups[g].num_joint)
     cdef Py_ssize_t joint = _padded(packed.largest_joint)
     # in doubles, in the order of the fields below
-    cdef Py_ssize_t[15] sizes = [
+    cdef Py_ssize_t[17] sizes = [
         model.qs_size, model.qs_size, model.qs_size, likelihoods, 2 * joint, 2 * joint, 2 * joint,
         2 * packed.largest_stride, _padded(tree.beliefs_size), _padded(tree.num_factor_nodes),
         _padded(tree.num_group_nodes), _padded(tree.num_prefixes), 3 * _padded(tree.num_policies),
         _padded(model.num_controls_total), _padded(model.num_obs_total),
+        model.qs_size, model.qs_size,
     ]
     cdef Py_ssize_t doubles = 0
-    for i in range(15):
+    for i in range(17):
         doubles += sizes[i]
     cdef Py_ssize_t num_bytes = (
         doubles * sizeof(double) + (2 * model.num_modalities + model.num_factors) * sizeof(void*)
@@ -314,7 +346,7 @@ cdef Scratch _new_scratch(PackedModel packed):
     packed.scratch_bytes = num_bytes
     cdef Workspace* work = &scratch.work
     cdef double* here = <double*>((<uintptr_t>scratch._block + 63) // 64 * 64)
-    cdef double** fields[15]
+    cdef double** fields[17]
     fields[0] = &work.prior
     fields[1] = &work.qs_new
     fields[2] = &work.message
@@ -330,7 +362,9 @@ cdef Scratch _new_scratch(PackedModel packed):
     fields[12] = &work.q_pi_new
     fields[13] = &work.p_actions
     fields[14] = &work.outcome_probabilities
-    for i in range(15):
+    fields[15] = &work.log_prior
+    fields[16] = &work.error
+    for i in range(17):
         fields[i][0] = here
         here += sizes[i]
     work.G_new = work.q_pi_new + _padded(tree.num_policies)

@@ -10,3 +10,7 @@ cdef struct EFEParameters:
 
 cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, const double* qs,
                            Workspace* work) noexcept nogil
+cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
+                            const double* qs, Py_ssize_t stride, Py_ssize_t num_steps,
+                            const Py_ssize_t* order, const double* F, const double* average,
+                            Workspace* work) noexcept nogil

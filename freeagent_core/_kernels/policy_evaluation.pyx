@@ -35,11 +35,17 @@ cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, 
     cdef bint novelty_B = parameters.use_param_info_gain and model.has_wB
     cdef bint factor_values = novelty_B or model.has_inductive
     cdef const int32_t* nodes
+    cdef const double* parts[MAX_FACTORS]
+    cdef const Group* group
     cdef Py_ssize_t i, g, f
     cdef double value
     _predict_nodes(model, qs, novelty_B, factor_values, work)
     for i in range(tree.num_group_nodes):
-        work.group_value[i] = _group_value(model, parameters, i, work)
+        group = &model.groups[tree.group_of[i]]
+        nodes = tree.group_factor_nodes + tree.group_start[i]
+        for f in range(group.num_factors):
+            parts[f] = work.beliefs + tree.node_offset[nodes[f]]
+        work.group_value[i] = _group_value(model, parameters, group, tree.group_step[i], parts, work)
     for i in range(tree.num_prefixes):
         value = 0.0
         nodes = tree.prefix_group_nodes + i * model.num_groups
@@ -134,22 +140,19 @@ cdef double _transition_novelty(const Model* model, const Factor* f, Py_ssize_t 
 #   parameters     - sum_o q(o) sum_s wA[o, s] q(s)               (calc_pA_info_gain_factorized)
 # The first term of `states` is the last column of `outcomes`.
 # Cost: num_joint + (states above the mask) * num_outcomes multiply-adds, num_outcomes logs.
-cdef double _group_value(const Model* model, const EFEParameters* parameters, Py_ssize_t node,
+cdef double _group_value(const Model* model, const EFEParameters* parameters,
+                         const Group* group, Py_ssize_t step, const double** parts,
                          Workspace* work) noexcept nogil:
-    cdef const PolicyTree* tree = &model.tree
-    cdef const Group* group = &model.groups[tree.group_of[node]]
-    cdef const int32_t* members = tree.group_factor_nodes + tree.group_start[node]
-    cdef const double* parts[MAX_FACTORS]
-    cdef Py_ssize_t[MAX_FACTORS] sizes
-    cdef Py_ssize_t k, count, step
+    cdef Py_ssize_t sizes[MAX_FACTORS]
+    cdef Py_ssize_t k, count
     cdef double value = 0.0
     for k in range(group.num_factors):
-        parts[k] = work.beliefs + tree.node_offset[members[k]]
         sizes[k] = model.factors[group.factors[k]].num_states
     cdef const double* q = joint_belief(parts, sizes, group.num_factors, work.joint,
                                         work.largest_joint)
     if parameters.use_utility:
-        step = tree.group_step[node] if group.num_utility_steps > 1 else 0
+        if group.num_utility_steps == 1:
+            step = 0
         value += P.dot(group.utility + step * group.num_joint, q, group.num_joint)
     if parameters.use_states_info_gain:
         count = P.above(q, group.num_joint, FC_MASK, work.index)
@@ -162,3 +165,42 @@ cdef double _group_value(const Model* model, const EFEParameters* parameters, Py
                         work.row + group.novelty_stride)
         value -= P.dot(work.row, work.row + group.novelty_stride, group.novelty_stride)
     return value
+
+
+# G of policies whose beliefs are given step by step: pymdp.legacy.control's
+# update_posterior_policies_full_factorized. `qs` has num_steps beliefs for each policy,
+# `stride` doubles from one policy to the next; row r is policy order[r].
+#   work.q_pi_new = softmax(G * gamma - F + log(E + 1e-16))
+# The inductive cost takes the average of the first beliefs under softmax(E), `average`.
+# Returns 0, or -1 if q_pi is not finite. Cost: that of a group node per policy and step.
+cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
+                            const double* qs, Py_ssize_t stride, Py_ssize_t num_steps,
+                            const Py_ssize_t* order, const double* F, const double* average,
+                            Workspace* work) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef const double* belief
+    cdef const Group* group
+    cdef const Factor* factor
+    cdef Py_ssize_t row, step, g, f, num_policies = model.tree.num_policies
+    cdef double value
+    if model.has_inductive:
+        _inductive_rows(model, average, work)
+    for row in range(num_policies):
+        value = 0.0
+        for step in range(num_steps):
+            belief = qs + row * stride + step * model.qs_size
+            for g in range(model.num_groups):
+                group = &model.groups[g]
+                for f in range(group.num_factors):
+                    parts[f] = belief + model.factors[group.factors[f]].offset
+                value += _group_value(model, parameters, group, step, parts, work)
+            for f in range(model.num_factors):
+                factor = &model.factors[f]
+                if factor.inductive_cost != NULL and work.inductive_row[f] >= 0:
+                    value += P.dot(
+                        factor.inductive_cost + work.inductive_row[f] * factor.num_states,
+                        belief + factor.offset, factor.num_states)
+        work.G_new[order[row]] = value
+        work.q_pi_new[order[row]] = value * parameters.gamma - F[row] + model.log_E[order[row]]
+    P.softmax(work.q_pi_new, num_policies, work.q_pi_new)
+    return 0 if isfinite(P.sum(work.q_pi_new, num_policies)) else -1
