@@ -10,19 +10,18 @@ import numpy.typing as npt
 
 from freeagent_core import _validation as check
 from freeagent_core._kernels import learning as kernels
-from freeagent_core._message_passing import average_over_policies
+from freeagent_core._message_passing import MessagePassingAgent, average_over_policies
 from freeagent_core.model import normalised
 
 if TYPE_CHECKING:
-    from freeagent_core._kernels.agent_core import AgentCore
     from freeagent_core.model import GenerativeModel
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
 
 
-class LearningAgent:
-    """What `Agent` inherits to learn; it gives the model, the core and the histories."""
+class LearningAgent(MessagePassingAgent):
+    """What `Agent` inherits to learn; it gives the model and the histories."""
 
     modalities_to_learn: Any
     factors_to_learn: Any
@@ -30,12 +29,7 @@ class LearningAgent:
     lr_pB: float
     lr_pD: float
     qs_hist: list[ObjectArray]
-    q_pi_hist: list[FloatArray]
-    latest_belief: Any
-    curr_timestep: int
-    edge_handling_params: dict[str, bool]
     _changes: dict[str, Any]
-    _core: AgentCore
 
     if TYPE_CHECKING:
 
@@ -178,10 +172,8 @@ class LearningAgent:
         if self.edge_handling_params["use_BMA"]:
             return self.latest_belief
         if self.edge_handling_params["policy_sep_prior"]:
-            weights = self._core.q_pi
-            if "q_pi_hist" in self.__dict__:
-                weights = self.q_pi_hist[max(0, self.curr_timestep - self.model.inference_horizon)]
-            return average_over_policies(self.latest_belief, weights)
+            begin = max(0, self.curr_timestep - self.model.inference_horizon)
+            return average_over_policies(self.latest_belief, self._q_pi_at(begin))
         return qs_t0
 
     def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:

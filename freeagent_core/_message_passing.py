@@ -118,19 +118,25 @@ class MessagePassingAgent:
         begin = self.curr_timestep - self._model.inference_horizon
         average = self.edge_handling_params["use_BMA"] and begin >= 0
         if average and last_belief is None:
-            weights = self.q_pi_hist[begin] if "q_pi_hist" in self.__dict__ else self._core.q_pi
             core = cast(MMPCore, self._core)
-            self.latest_belief = core.average_first_beliefs(weights)
+            self.latest_belief = core.average_first_beliefs(self._q_pi_at(begin))
             return self.latest_belief
         if last_belief is None:
             last_belief = np.empty(len(self._model.policy_arrays), dtype=object)
             for p, sequence in enumerate(self._core.qs):
                 last_belief[p] = copy.deepcopy(sequence[0])
         if average:
-            weights = self.q_pi_hist[begin] if "q_pi_hist" in self.__dict__ else self._core.q_pi
-            last_belief = average_over_policies(last_belief, weights)
+            last_belief = average_over_policies(last_belief, self._q_pi_at(begin))
         self.latest_belief = last_belief
         return last_belief
+
+    def _q_pi_at(self, step: int) -> FloatArray:
+        """Return the posterior over policies that pymdp looks up for a step: the present one,
+        or with a history its entry of this number. pymdp shortens that history and then fails
+        where the entry is gone; here it is the latest one."""
+        if "q_pi_hist" not in self.__dict__:
+            return self._core.q_pi
+        return self.q_pi_hist[min(step, len(self.q_pi_hist) - 1)]
 
     def get_future_qs(self) -> ObjectArray:
         """Return the beliefs of the present and the planned steps, [policy][step][factor]."""

@@ -128,9 +128,7 @@ def build_policy_tree(
     def int32(parts: Any) -> npt.NDArray[np.int32]:
         return np.ascontiguousarray(parts, dtype=np.int32)
 
-    families: dict[str, Any] = dict.fromkeys(
-        ("policy_actions", "family_start", "family_members")
-    )
+    families: dict[str, Any] = dict.fromkeys(("policy_actions", "family_start", "family_members"))
     if whole_policies:
         beginning = np.concatenate(prefix_parent)[prefix_of]
         members = np.argsort(beginning, kind="stable")

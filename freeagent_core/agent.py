@@ -21,7 +21,6 @@ from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core._inference_params import check_inference_params
 from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core._learning import LearningAgent
-from freeagent_core._message_passing import MessagePassingAgent
 from freeagent_core.model import GenerativeModel, normalised
 
 FloatArray = npt.NDArray[np.float64]
@@ -56,7 +55,7 @@ OWN_PARAMETERS = (
 )
 
 
-class Agent(AgentAttributes, MessagePassingAgent, LearningAgent):
+class Agent(AgentAttributes, LearningAgent):
     """An active-inference agent of a discrete POMDP.
 
     A drop-in for ``pymdp.legacy.agent.Agent`` (pymdp 1.0 and later): the same arguments,

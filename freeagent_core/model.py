@@ -17,6 +17,7 @@ from freeagent_core._planning import backwards_induction, construct_policies
 
 FloatArray = npt.NDArray[np.float64]
 
+
 class GenerativeModel:
     """A generative model of a discrete POMDP, and the parameters of agents that use it.
 
@@ -326,7 +327,9 @@ si_prune_penalty
                 f"policies must be of one length with inference_algo 'MMP', got {sorted(lengths)}"
             )
         # MMP also takes the expected free energy of the present step
-        fields["preference_steps"] = policy_len + 1 if self.inference_algo == "MMP" else max(lengths)
+        fields["preference_steps"] = (
+            policy_len + 1 if self.inference_algo == "MMP" else max(lengths)
+        )
 
     def _set_priors(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
