@@ -25,6 +25,7 @@ KERNELS = [
     "agent_core",
     "message_passing",
     "mmp_core",
+    "sophisticated",
 ]
 
 debug = os.environ.get("FREEAGENT_CORE_DEBUG") == "1"

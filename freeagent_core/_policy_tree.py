@@ -131,11 +131,11 @@ def build_policy_tree(
     families: dict[str, Any] = dict.fromkeys(("policy_actions", "family_start", "family_members"))
     if whole_policies:
         beginning = np.concatenate(prefix_parent)[prefix_of]
-        members = np.argsort(beginning, kind="stable")
-        starts = np.flatnonzero(np.diff(beginning[members], prepend=-2))
+        order = np.argsort(beginning, kind="stable")
+        starts = np.flatnonzero(np.diff(beginning[order], prepend=-2))
         families["policy_actions"] = int32(actions)
-        families["family_members"] = members.astype(np.intp)
-        families["family_start"] = np.append(starts, len(members)).astype(np.intp)
+        families["family_members"] = order.astype(np.intp)
+        families["family_start"] = np.append(starts, len(order)).astype(np.intp)
 
     return {
         **families,

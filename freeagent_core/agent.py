@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from freeagent_core import _validation as check
 from freeagent_core._attributes import AgentAttributes
-from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core._inference_params import check_inference_params
+from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core._learning import LearningAgent
 from freeagent_core.model import GenerativeModel, normalised
@@ -107,6 +107,11 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     >>> agent.step([1])
     array([0.])
     """
+
+    si_horizon: int
+    si_policy_prune_threshold: float
+    si_state_prune_threshold: float
+    si_prune_penalty: float
 
     _pymdp_version = "legacy"
     _steps_at_once = True
@@ -235,7 +240,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         sequences = state.pop("sequences", None)
         for name, value in state.items():
             setattr(core, name, value)
-        if sequences is not None:
+        if sequences is not None and isinstance(core, MMPCore):
             core.restore_sequences(sequences)
         return core
 
@@ -310,8 +315,8 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         -------
         qs : ndarray of object
         """
-        self.curr_timestep = 0
         if init_qs is None and self.inference_algo == "MMP":
+            self.curr_timestep = 0  # which set_latest_beliefs looks at
             init_qs = self._reset_sequences()
         elif init_qs is None:
             init_qs = np.empty(self.num_factors, dtype=object)
@@ -324,6 +329,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
                     means = normalised(prior)
                     if not all(map(np.array_equal, means, getattr(self, name))):
                         setattr(self, name, means)
+        self.curr_timestep = 0
         qs: ObjectArray = self.qs
         return qs
 
@@ -392,6 +398,13 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         core = self._core
         if isinstance(core, MMPCore):
             core.evaluate_sequences(self._model.policy_len + 1)
+        elif self._model.sophisticated:
+            core.search_policies(
+                check.integer(self.si_horizon, 1, None, "si_horizon"),
+                check.number(self.si_policy_prune_threshold, "si_policy_prune_threshold"),
+                check.number(self.si_state_prune_threshold, "si_state_prune_threshold"),
+                check.number(self.si_prune_penalty, "si_prune_penalty"),
+            )
         else:
             core.infer_policies()
         q_pi = core.q_pi
@@ -448,7 +461,8 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         -----
         A subclass that overrides one of the three gets them called one by one.
         """
-        if not self._steps_at_once or self._model.inference_algo == "MMP":
+        model = self._model
+        if not self._steps_at_once or model.inference_algo == "MMP" or model.sophisticated:
             self.infer_states(observation, distr_obs)
             self.infer_policies()
             return self.sample_action()

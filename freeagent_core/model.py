@@ -72,9 +72,14 @@ class GenerativeModel:
     A_factor_list, B_factor_list : list of list of int, optional
         Factors that each modality, and each factor's transitions, depend on. Default: a
         modality on all factors, a factor on itself.
-    sophisticated, si_horizon, si_policy_prune_threshold, si_state_prune_threshold, \
-si_prune_penalty
-        Not covered yet: `sophisticated` must be False.
+    sophisticated : bool
+        Evaluate policies of one step by a search over what may follow.
+    si_horizon : int
+        Steps that the search looks ahead.
+    si_policy_prune_threshold, si_state_prune_threshold : float
+        Policies and outcomes less probable than this are not followed.
+    si_prune_penalty : float
+        Taken off G of the policies that are not, in nats.
     ii_depth, ii_threshold
         Steps, and least transition probability, of inductive inference.
     pymdp_version : {"legacy", "0.0.7.1"}
@@ -85,7 +90,7 @@ si_prune_penalty
     ValueError, TypeError
         Naming the argument, the index and the expected shape.
     NotImplementedError
-        For another `inference_algo`, and for `sophisticated`.
+        For another `inference_algo`.
 
     Notes
     -----
@@ -404,8 +409,10 @@ si_prune_penalty
             arguments["factors_to_learn"], self.num_factors, "factors_to_learn"
         )
         fields["sophisticated"] = bool(arguments["sophisticated"])
-        if self.sophisticated:
-            raise NotImplementedError("sophisticated inference is not implemented")
+        if self.sophisticated and (
+            self.policy_len != 1 or any(len(policy) != 1 for policy in self.policy_arrays)
+        ):
+            raise ValueError("sophisticated inference needs policies of one step (policy_len 1)")
         fields["inference_params"] = check_inference_params(
             arguments["inference_params"], self.inference_algo
         )

@@ -21,6 +21,9 @@ from freeagent_core._kernels.belief_update cimport (
 from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
+from freeagent_core._kernels.sophisticated cimport (
+    SIParameters, search_size, sophisticated_search,
+)
 from freeagent_core._kernels.python_input cimport (
     new_array, read_action, read_beliefs, read_observation, read_probabilities,
 )
@@ -28,6 +31,8 @@ from freeagent_core._kernels.python_input cimport (
 import numpy as np
 
 cdef object _empty = np.empty
+# A search of a larger tree than this is stopped before it starts.
+cdef Py_ssize_t MOST_SEARCH_BYTES = 1 << 30
 
 
 cdef double _finite(object value, str name) except? -1.0:
@@ -342,6 +347,40 @@ cdef class AgentCore:
                     raise FloatingPointError("q_pi became NaN or infinite")
                 self._keep_policies(scratch)
         finally:
+            self.packed.give_scratch(scratch)
+
+    def search_policies(self, Py_ssize_t horizon, double policy_prune_threshold,
+                        double state_prune_threshold, double prune_penalty):
+        """Evaluate all policies by sophisticated inference, with precision 1 as pymdp's agent."""
+        cdef SIParameters parameters
+        cdef Py_ssize_t size = search_size(&self.packed.model, horizon)
+        cdef Scratch scratch
+        cdef const double* qs
+        cdef double* memory
+        cdef int status
+        if size < 0 or size > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double):
+            raise MemoryError(
+                f"si_horizon {horizon} with {self.packed.model.tree.num_policies} policies needs "
+                f"more than {MOST_SEARCH_BYTES >> 20} MiB")
+        parameters.horizon = horizon
+        parameters.policy_prune_threshold = policy_prune_threshold
+        parameters.state_prune_threshold = state_prune_threshold
+        parameters.prune_penalty = prune_penalty
+        memory = <double*>calloc(max(size, 1), sizeof(double))
+        if memory == NULL:
+            raise MemoryError(f"no memory for a search of si_horizon {horizon}")
+        scratch = self.packed.take_scratch()
+        try:
+            with self._lock:
+                qs = self._current_qs(scratch)
+                with nogil:
+                    status = sophisticated_search(&self.packed.model, &self._fpi, &parameters, qs,
+                                                  1.0, memory, &scratch.work)
+                if status != 0:
+                    raise FloatingPointError("a belief or q_pi became NaN or infinite")
+                self._keep_policies(scratch)
+        finally:
+            free(memory)
             self.packed.give_scratch(scratch)
 
     def sample_action(self):

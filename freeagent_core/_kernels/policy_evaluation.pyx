@@ -116,6 +116,39 @@ cdef void _inductive_rows(const Model* model, const double* qs, Workspace* work)
         work.inductive_row[i] = f.inductive_row[best]
 
 
+# sum_f sum_s I_f[row, s] q_f(s) over beliefs of all factors, for the rows that hold now
+cdef double _inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil:
+    cdef const Factor* f
+    cdef double value = 0.0
+    cdef Py_ssize_t i
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        if f.inductive_cost != NULL and work.inductive_row[i] >= 0:
+            value += P.dot(f.inductive_cost + work.inductive_row[i] * f.num_states, qs + f.offset,
+                           f.num_states)
+    return value
+
+
+# The inductive cost of beliefs `predicted` from the present ones, `qs`: calc_inductive_cost.
+cdef double inductive_value(const Model* model, const double* qs, const double* predicted,
+                            Workspace* work) noexcept nogil:
+    if not model.has_inductive:
+        return 0.0
+    _inductive_rows(model, qs, work)
+    return _inductive_cost(model, predicted, work)
+
+
+# Utility and information gain about states of one group and the first step (_group_value).
+cdef double step_value(const Model* model, const Group* group, const double** parts,
+                       Workspace* work) noexcept nogil:
+    cdef EFEParameters parameters
+    parameters.gamma = 1.0
+    parameters.use_utility = True
+    parameters.use_states_info_gain = True
+    parameters.use_param_info_gain = False
+    return _group_value(model, &parameters, group, 0, parts, work)
+
+
 # sum_s q(s) sum_p wB[s, p, action] q(p): minus the information gain about pB, for one
 # factor and step. pymdp.legacy.control.calc_pB_info_gain_interactions.
 cdef double _transition_novelty(const Model* model, const Factor* f, Py_ssize_t action,
@@ -180,7 +213,6 @@ cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
     cdef const double* parts[MAX_FACTORS]
     cdef const double* belief
     cdef const Group* group
-    cdef const Factor* factor
     cdef Py_ssize_t row, step, g, f, num_policies = model.tree.num_policies
     cdef double value
     if model.has_inductive:
@@ -194,12 +226,7 @@ cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
                 for f in range(group.num_factors):
                     parts[f] = belief + model.factors[group.factors[f]].offset
                 value += _group_value(model, parameters, group, step, parts, work)
-            for f in range(model.num_factors):
-                factor = &model.factors[f]
-                if factor.inductive_cost != NULL and work.inductive_row[f] >= 0:
-                    value += P.dot(
-                        factor.inductive_cost + work.inductive_row[f] * factor.num_states,
-                        belief + factor.offset, factor.num_states)
+            value += _inductive_cost(model, belief, work)
         work.G_new[order[row]] = value
         work.q_pi_new[order[row]] = value * parameters.gamma - F[row] + model.log_E[order[row]]
     P.softmax(work.q_pi_new, num_policies, work.q_pi_new)

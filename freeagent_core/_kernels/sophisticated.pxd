@@ -1,0 +1,16 @@
+from freeagent_core._kernels.belief_update cimport FPIParameters
+from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.policy_evaluation cimport EFEParameters
+
+
+cdef struct SIParameters:          # pymdp's si_* arguments
+    Py_ssize_t horizon
+    double policy_prune_threshold
+    double state_prune_threshold
+    double prune_penalty
+
+
+cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) noexcept nogil
+cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
+                              const SIParameters* parameters, const double* qs, double gamma,
+                              double* memory, Workspace* work) noexcept nogil
