@@ -52,6 +52,13 @@ def make_case(np, arrays, seed):
         "sampling_mode": ["marginal", "full"][seed // 2 % 2],
         "lr_pA": 0.5,
     }
+    if seed % 4 == 3:
+        settings["inference_algo"] = "MMP"
+        settings["inference_horizon"] = int(rng.integers(1, 4))
+        settings["policy_sep_prior"] = bool(rng.integers(2))
+        settings["use_BMA"] = not settings["policy_sep_prior"]
+        if settings["use_param_info_gain"]:
+            del model["pB"]  # pymdp fails on its information gain with MMP
     return model, settings, arrays.observations(model, seed, STEPS)
 
 
@@ -77,10 +84,14 @@ def run_inside():
         before = None
         for t, observation in enumerate(observations):
             np.random.seed(t)
-            save(case, f"{t}/qs", agent.infer_states(observation))
+            qs = agent.infer_states(observation)
+            if settings.get("inference_algo") == "MMP":
+                qs = [np.concatenate([q for step in sequence for q in step]) for sequence in qs]
+                save(case, f"{t}/F", [agent.F])
+            save(case, f"{t}/qs", qs)
             q_pi, G = agent.infer_policies()
             save(case, f"{t}/policies", [q_pi, G, agent.sample_action()])
-            if "pA" in model:
+            if "pA" in model and settings.get("inference_algo") != "MMP":
                 save(case, f"{t}/pA", agent.update_A(observation))
                 if before is not None:
                     save(case, f"{t}/pB", agent.update_B(before))
