@@ -20,6 +20,7 @@ class ModelArgument:
 
     def __set__(self, agent: Any, value: Any) -> None:
         agent._changes[self.name] = value
+        agent._learned.discard(self.name)
 
 
 class ModelFact:

@@ -30,6 +30,12 @@ class LearningAgent(MessagePassingAgent):
     lr_pD: float
     qs_hist: list[ObjectArray]
     _changes: dict[str, Any]
+    _learned: set[str]
+    A: Any
+    B: Any
+    pA: Any
+    pB: Any
+    pD: Any
 
     if TYPE_CHECKING:
 
@@ -58,20 +64,21 @@ class LearningAgent(MessagePassingAgent):
         -----
         Source: ``pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized``.
         """
-        model = self.model
-        if model.pA is None:
+        model = self._model_to_learn()
+        pA, A = self.pA, self.A
+        if pA is None:
             raise ValueError("update_A needs pA, the Dirichlet parameters of A")
         vectors = self._core.observation_vectors(obs)
         qs = self._core.checked_qs()
         learned = check.indices_to_learn(
             self.modalities_to_learn, model.num_modalities, "modalities_to_learn"
         )
-        qA = [pA.copy() for pA in model.pA]
+        qA = [pA_i.copy() for pA_i in pA]
         for m in learned:
             shape = (model.num_obs[m], -1)
             kernels.update_likelihood(
-                model.pA[m].reshape(shape),
-                model.A[m].reshape(shape),
+                pA[m].reshape(shape),
+                A[m].reshape(shape),
                 vectors[m],
                 kernels.joint_belief([qs[f] for f in model.A_factor_list[m]]),
                 self.lr_pA,
@@ -101,8 +108,9 @@ class LearningAgent(MessagePassingAgent):
         -----
         Source: ``pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions``.
         """
-        model = self.model
-        if model.pB is None:
+        model = self._model_to_learn()
+        pB, B = self.pB, self.B
+        if pB is None:
             raise ValueError("update_B needs pB, the Dirichlet parameters of B")
         action = self._core.action
         if action is None:
@@ -113,12 +121,12 @@ class LearningAgent(MessagePassingAgent):
         learned = check.indices_to_learn(
             self.factors_to_learn, model.num_factors, "factors_to_learn"
         )
-        qB = [pB.copy() for pB in model.pB]
+        qB = [pB_i.copy() for pB_i in pB]
         for f in learned:
             shape = (model.num_states[f], -1, model.num_controls[f])
             kernels.update_transition(
-                model.pB[f].reshape(shape),
-                model.B[f].reshape(shape),
+                pB[f].reshape(shape),
+                B[f].reshape(shape),
                 int(action[f]),
                 qs[f],
                 kernels.joint_belief([before[g] for g in model.B_factor_list[f]]),
@@ -149,8 +157,9 @@ class LearningAgent(MessagePassingAgent):
         -----
         Source: ``pymdp.legacy.learning.update_state_prior_dirichlet``.
         """
-        model = self.model
-        if model.pD is None:
+        model = self._model_to_learn()
+        pD = self.pD
+        if pD is None:
             raise ValueError("update_D needs pD, the Dirichlet parameters of D")
         if model.inference_algo == "MMP":
             qs_t0 = self._beliefs_at_horizon(qs_t0)
@@ -162,9 +171,9 @@ class LearningAgent(MessagePassingAgent):
         learned = check.indices_to_learn(
             self.factors_to_learn, model.num_factors, "factors_to_learn"
         )
-        qD = [pD.copy() for pD in model.pD]
+        qD = [pD_i.copy() for pD_i in pD]
         for f in learned:
-            kernels.update_prior(model.pD[f], first[f], self.lr_pD, qD[f])
+            kernels.update_prior(pD[f], first[f], self.lr_pD, qD[f])
         return self._learn("D", qD)
 
     def _beliefs_at_horizon(self, qs_t0: Any) -> Any:
@@ -176,13 +185,19 @@ class LearningAgent(MessagePassingAgent):
             return average_over_policies(self.latest_belief, self._q_pi_at(begin))
         return qs_t0
 
+    def _model_to_learn(self) -> GenerativeModel:
+        """Return a model of the present shapes; what was learned since is in `_learned`."""
+        return self.model if self._changes.keys() - self._learned else self._model
+
     def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:
         """Make the posterior Dirichlet parameters the prior, and their mean A, B or D."""
         parameters = np.empty(len(posterior), dtype=object)
         for i, array in enumerate(posterior):
             parameters[i] = array
-        self._changes["p" + name] = parameters
-        self._changes[name] = normalised(parameters)
+        # the caller may write into what is returned
+        self._changes["p" + name] = check.object_array([array.copy() for array in posterior])
+        self._changes[name] = normalised(posterior)
+        self._learned |= {name, "p" + name}
         return parameters
 
     def _update_A_old(self, obs: Any) -> ObjectArray:

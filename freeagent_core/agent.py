@@ -207,6 +207,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     def _begin(self, model: GenerativeModel) -> None:
         self._model = model
         self._changes: dict[str, Any] = {}
+        self._learned: set[str] = set()  # those of the changes that learning made
         self._inference_params = model.inference_params
         for name in OWN_PARAMETERS:
             setattr(self, name, getattr(model, name))
@@ -256,8 +257,12 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     def _synchronise(self) -> None:
         """Pack what was assigned since the last call. An error drops the assignments."""
         changes, self._changes = self._changes, {}
+        learned, self._learned = self._learned, set()
         before = self._model
-        self._model = before.replace(**changes)
+        if changes.keys() <= learned:
+            self._model = before.with_learned(**changes)
+        else:
+            self._model = before.replace(**changes)
         state = self._core_state()
         if before.num_states != self._model.num_states:
             state = {name: state[name] for name in CORE_PARAMETERS}

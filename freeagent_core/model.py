@@ -465,6 +465,29 @@ class GenerativeModel:
         model._initialise(arguments, dict(self._parts) if same else {}, list(changes))
         return model
 
+    def with_learned(self, **arrays: Any) -> GenerativeModel:
+        """Return a model with learned arrays (A, B, D, pA, pB, pD), which are not checked again.
+
+        Parameters
+        ----------
+        **arrays
+            Object arrays of the shapes of the present ones. They belong to the model now.
+
+        Returns
+        -------
+        model : GenerativeModel
+        """
+        model = object.__new__(type(self))
+        fields = model.__dict__
+        fields.update(self.__dict__)
+        for name, value in arrays.items():
+            for array in value:
+                array.flags.writeable = False
+            fields[name] = check.object_array(value)
+        fields["_parts"] = dict(self._parts)
+        fields["packed"] = pack(model, model._parts, arrays)
+        return model
+
     def _arguments(self) -> dict[str, Any]:
         """Return what makes an equal model: the arguments, and what pymdp keeps beside them."""
         arguments = {name: self.__dict__.get(name) for name in ARGUMENTS}

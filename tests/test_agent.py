@@ -13,6 +13,7 @@ from random_arrays import object_array
 
 import freeagent_core.pymdp_v0
 from freeagent_core import Agent, GenerativeModel
+from freeagent_core._kernels import primitives
 
 
 def bandit(**flags):
@@ -274,6 +275,26 @@ def test_results_do_not_depend_on_what_ran_before():
     run(busy, steps=9, seed=3)
     again = Agent.from_model(model)
     assert (run(again), again.G.tolist()) == expected
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"inference_algo": "MMP", "inference_horizon": 3},
+        {"sophisticated": True, "policy_len": 1},
+    ],
+)
+def test_simd_levels_give_the_same_bits(flags):
+    results = []
+    for level in primitives.simd_levels():
+        primitives.set_simd_level(level)
+        try:
+            agent = Agent(**bandit(action_selection="stochastic", **flags))
+            results.append((run(agent), agent.q_pi.tolist(), agent.G.tolist()))
+        finally:
+            primitives.set_simd_level()
+    assert all(result == results[0] for result in results)
 
 
 def test_warnings_of_the_reference():
