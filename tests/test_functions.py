@@ -1,0 +1,249 @@
+"""The function modules against those of ``pymdp.legacy``, on random input."""
+
+import inspect
+
+import numpy as np
+import pymdp.legacy.maths
+import pymdp.legacy.utils
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_arrays import KINDS, distribution, object_array
+
+from freeagent_core import maths, utils
+
+MODULES = [(utils, pymdp.legacy.utils), (maths, pymdp.legacy.maths)]
+# drawing needs matplotlib and seaborn; the others are names of what pymdp imports
+LEFT_OUT = {"plot_beliefs", "plot_likelihood"}
+
+fast = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), MODULES)
+def test_every_public_name_is_here(ours, theirs):
+    def public(module):
+        return {
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_")
+            and (inspect.isfunction(value) or inspect.isclass(value))
+            and value.__module__ == module.__name__
+        }
+
+    assert public(theirs) - set(vars(ours)) <= LEFT_OUT
+    for name in public(theirs) & set(vars(ours)):
+        expected = list(inspect.signature(getattr(theirs, name)).parameters)
+        assert list(inspect.signature(getattr(ours, name)).parameters) == expected, name
+
+
+def assert_same(ours, theirs):
+    if isinstance(theirs, np.ndarray) and theirs.dtype == object:
+        assert ours.dtype == object
+        assert ours.shape == theirs.shape
+        for mine, other in zip(ours.ravel(), theirs.ravel(), strict=True):
+            assert_same(mine, other)
+    elif isinstance(theirs, list | tuple):
+        assert type(ours) is type(theirs)
+        assert len(ours) == len(theirs)
+        for mine, other in zip(ours, theirs, strict=True):
+            assert_same(mine, other)
+    elif isinstance(theirs, np.ndarray):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    elif isinstance(theirs, float):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    else:
+        assert ours == theirs
+
+
+def check(ours, theirs, name, *arguments, **keywords):
+    np.random.seed(0)
+    expected = getattr(theirs, name)(*arguments, **keywords)
+    state = np.random.get_state()
+    np.random.seed(0)
+    assert_same(getattr(ours, name)(*arguments, **keywords), expected)
+    np.testing.assert_equal(np.random.get_state(), state)
+
+
+def check_utils(name, *arguments, **keywords):
+    check(utils, pymdp.legacy.utils, name, *arguments, **keywords)
+
+
+def check_maths(name, *arguments, **keywords):
+    check(maths, pymdp.legacy.maths, name, *arguments, **keywords)
+
+
+sizes = st.lists(st.integers(2, 4), min_size=1, max_size=3)
+
+
+@st.composite
+def arrays(draw):
+    """Likelihoods over all factors, beliefs, and a generator."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    num_states, num_obs = draw(sizes), draw(sizes)
+    kind = draw(st.sampled_from(KINDS))
+    A = object_array(distribution(rng, (n, *num_states), kind) for n in num_obs)
+    x = object_array(distribution(rng, (n,), draw(st.sampled_from(KINDS))) for n in num_states)
+    return A, x, rng
+
+
+@fast
+@given(num_states=sizes, num_obs=sizes, data=st.data())
+def test_arrays_of_models(num_states, num_obs, data):
+    controls = [data.draw(st.integers(1, 3)) for _ in num_states]
+    lists = [sorted(data.draw(st.sets(st.integers(0, len(num_states) - 1), min_size=1)))
+             for _ in num_obs]  # fmt: skip
+    own = [sorted(data.draw(st.sets(st.integers(0, len(num_states) - 1), min_size=1)))
+           for _ in num_states]  # fmt: skip
+    check_utils("initialize_empty_A", num_obs, num_states)
+    check_utils("initialize_empty_B", num_states, controls)
+    check_utils("random_A_matrix", num_obs, num_states)
+    check_utils("random_A_matrix", num_obs, num_states, lists)
+    check_utils("random_A_matrix", num_obs[0], num_states[0])
+    check_utils("random_B_matrix", num_states, controls)
+    check_utils("random_B_matrix", num_states, controls, own)
+    check_utils("random_B_matrix", num_states, controls, own, [[f] for f in range(len(controls))])
+    check_utils("random_B_matrix", num_states[0], controls[0])
+    check_utils("random_single_categorical", num_states)
+    check_utils("construct_controllable_B", num_states, num_states)
+    for name in ("obj_array_zeros", "obj_array_ones", "obj_array_uniform"):
+        check_utils(name, num_states)
+    check_utils("obj_array_ones", num_states, scale=2.5)
+    A, B = utils.random_A_matrix(num_obs, num_states), utils.random_B_matrix(num_states, controls)
+    check_utils("get_model_dimensions", A, B)
+    check_utils("get_model_dimensions", A)
+    check_utils("get_model_dimensions", B=B)
+    check_utils("get_model_dimensions", A[0], B[0])
+    for arrays_ in (A, B):
+        check_utils("is_normalized", arrays_)
+        check_utils("is_normalized", arrays_[0] * 2)
+        check_utils("norm_dist_obj_arr", arrays_)
+        check_utils("dirichlet_like", arrays_, scale=3.0)
+        check_utils("to_obj_array", arrays_)
+        check_utils("to_obj_array", arrays_[0])
+        check_utils("obj_array_from_list", list(arrays_))
+
+
+@fast
+@given(num_obs=sizes, seed=st.integers(0, 2**32 - 1))
+def test_observations(num_obs, seed):
+    rng = np.random.default_rng(seed)
+    indices = [[int(rng.integers(n)) for n in num_obs] for _ in range(3)]
+    M = len(num_obs)
+    for obs in indices:
+        check_utils("process_observation", obs, M, num_obs)
+        check_utils("process_observation", tuple(obs), M, num_obs)
+        check_utils("process_observation", obs[0], 1, num_obs)
+        check_utils("process_observation", np.eye(num_obs[0])[obs[0]], 1, num_obs)
+        check_utils("get_combination_index", obs, num_obs)
+        check_utils("index_to_combination", utils.get_combination_index(obs, num_obs), num_obs)
+    check_utils("process_observation_seq", indices, M, num_obs)
+    check_utils("convert_observation_array", np.array(indices).T + 1, num_obs)
+    p = object_array(rng.dirichlet(np.ones(n)) for n in num_obs)
+    check_utils("sample_obj_array", p)
+    check_utils("sample", p[0])
+    check_utils("onehot", 1, 3)
+
+
+@fast
+@given(
+    seed=st.integers(0, 2**32 - 1), num_states=st.lists(st.integers(2, 4), min_size=2, max_size=4)
+)
+def test_reduction(seed, num_states):
+    rng = np.random.default_rng(seed)
+    kept = sorted(int(f) for f in rng.choice(len(num_states), size=1 + seed % 2, replace=False))
+    small = distribution(rng, (3, *(num_states[f] for f in kept)), "smooth")
+    check_utils("construct_full_a", small, kept, num_states)
+    full = utils.construct_full_a(small, kept, num_states)
+    check_utils("reduce_a_matrix", full)
+    if len(kept) < len(num_states):
+        reduced, factors = utils.reduce_a_matrix(full)
+        assert factors == kept
+        np.testing.assert_allclose(reduced, small)
+
+
+def test_labels_and_lists():
+    labels = {
+        "observations": {"a": ["x", "y"], "b": ["x"]},
+        "states": {"s": ["1", "2", "3"]},
+        "actions": {"u": ["go"]},
+    }
+    for given_labels in (labels, {k: labels[k] for k in ("observations", "states")}):
+        ours = utils.get_model_dimensions_from_labels(given_labels)
+        assert vars(ours) == vars(pymdp.legacy.utils.get_model_dimensions_from_labels(given_labels))
+    check_utils("insert_multiple", [1, 2, 3], [0, 2], ["a", "b"])
+    rng = np.random.default_rng(0)
+    for num_factors in (1, 2):
+        traces = [
+            [object_array(rng.random((2 + f, 4)) for f in range(num_factors)) for _ in range(3)]
+            for _ in range(5)
+        ]
+        check_utils("build_xn_vn_array", traces)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: utils.get_model_dimensions(), "needs A or B"),
+        (lambda: utils.get_model_dimensions(np.eye(2), factorized=True), "give B"),
+        (lambda: utils.process_observation(np.array([0.5, 0.5]), 1, [2]), "one-hot"),
+        (lambda: utils.process_observation(np.eye(2)[0], 2, [2, 2]), r"per modality \(2\)"),
+        (lambda: utils.random_B_matrix([2, 2], [1]), r"one entry per factor \(2\)"),
+        (lambda: utils.random_B_matrix([2], [1, 2], None, [[0]]), "0 to 1"),
+        (lambda: utils.get_combination_index([1], [2, 2]), "2 entries"),
+        (lambda: maths.spm_dot_classic(np.eye(2), np.ones(2), 0), "list of int"),
+        (lambda: maths.spm_cross(np.array(["a"])), "arrays of numbers"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@fast
+@given(drawn=arrays())
+def test_products(drawn):
+    A, x, rng = drawn
+    for name in ("spm_dot", "spm_dot_classic", "spm_dot_old"):
+        check_maths(name, A[0], x)
+        X = A[0][0]
+        for f in range(X.ndim):
+            check_maths(name, X, x, [f])
+        check_maths(name, rng.random((3, len(x[0]))), x[0])
+    check_maths("spm_dot_old", A[0], rng.random(len(A[0])), obs_mode=True)
+    check_maths("spm_cross", x)
+    check_maths("spm_cross", x[0], x)
+    check_maths("spm_cross", x[0], x[0], x[0])
+    check_maths("spm_cross", x[0])
+    dims = [(f + 1,) for f in range(len(x))]
+    check_maths("factor_dot_flex", A[0], list(x), dims, keep_dims=(0,))
+    check_maths("factor_dot_flex", A[0], list(x[1:]), dims[1:], keep_dims=(0, 1))
+
+
+@fast
+@given(drawn=arrays())
+def test_likelihoods_and_measures(drawn):
+    A, x, rng = drawn
+    num_states = [len(q) for q in x]
+    obs = object_array(distribution(rng, (len(a),), "sparse") for a in A)
+    check_maths("dot_likelihood", A[0], obs[0])
+    check_maths("get_joint_likelihood", A, obs, num_states)
+    check_maths("get_joint_likelihood_seq", A, [obs, obs], num_states)
+    check_maths("get_joint_likelihood_seq_by_modality", A, [obs, obs], num_states)
+    for name in ("spm_norm", "spm_log_single", "spm_wnorm", "softmax"):
+        check_maths(name, A[0])
+    for name in ("spm_log_obj_array", "softmax_obj_arr", "entropy"):
+        check_maths(name, A)
+    for name in ("spm_calc_qo_entropy", "spm_calc_neg_ambig", "spm_MDP_G"):
+        check_maths(name, A, x)
+        check_maths(name, A[0], x)
+    log_joint = np.log(maths.get_joint_likelihood(A, obs, num_states) + 1e-16)
+    check_maths("compute_accuracy", log_joint, x)
+    prior = maths.spm_log_obj_array(x)
+    check_maths("calc_free_energy", x, prior, len(x))
+    check_maths("calc_free_energy", x, prior, len(x), log_joint)
+    check_maths("kl_div", x, x[::-1] if len({len(q) for q in x}) == 1 else x)
+    q, p, r = (rng.random(4) * 5 + 1 for _ in range(3))
+    check_maths("spm_betaln", q)
+    check_maths("dirichlet_log_evidence", q + p, p, r)
+    check_maths("dirichlet_log_evidence", *(rng.random((3, 2)) + k for k in (3, 1, 1)))
