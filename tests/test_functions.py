@@ -3,6 +3,7 @@
 import inspect
 
 import numpy as np
+import pymdp.legacy.learning
 import pymdp.legacy.maths
 import pymdp.legacy.utils
 import pytest
@@ -10,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_arrays import KINDS, distribution, object_array
 
-from freeagent_core import maths, utils
+from freeagent_core import learning, maths, utils
 
-MODULES = [(utils, pymdp.legacy.utils), (maths, pymdp.legacy.maths)]
+MODULES = [
+    (utils, pymdp.legacy.utils),
+    (maths, pymdp.legacy.maths),
+    (learning, pymdp.legacy.learning),
+]
 # drawing needs matplotlib and seaborn; the others are names of what pymdp imports
 LEFT_OUT = {"plot_beliefs", "plot_likelihood"}
 
@@ -247,3 +252,54 @@ def test_likelihoods_and_measures(drawn):
     check_maths("spm_betaln", q)
     check_maths("dirichlet_log_evidence", q + p, p, r)
     check_maths("dirichlet_log_evidence", *(rng.random((3, 2)) + k for k in (3, 1, 1)))
+
+
+def check_learning(name, *arguments, **keywords):
+    check(learning, pymdp.legacy.learning, name, *arguments, **keywords)
+
+
+@fast
+@given(drawn=arrays(), data=st.data())
+def test_learning_rules(drawn, data):
+    A, qs, rng = drawn
+    num_states = [len(q) for q in qs]
+    num_obs = [len(a) for a in A]
+    before = object_array(distribution(rng, (n,), "smooth") for n in num_states)
+    controls = [int(n) for n in rng.integers(1, 4, size=len(num_states))]
+    lists = [sorted(data.draw(st.sets(st.integers(0, len(num_states) - 1), min_size=1)))
+             for _ in range(max(len(num_obs), len(num_states)))]  # fmt: skip
+    small_A = utils.random_A_matrix(num_obs, num_states, lists)
+    B = utils.random_B_matrix(num_states, controls)
+    wide_B = utils.random_B_matrix(num_states, controls, lists)
+    obs = [int(rng.integers(n)) for n in num_obs]
+    actions = np.array([float(rng.integers(n)) for n in controls])
+    for some in ("all", [0]):
+        pA = object_array(5.0 * a for a in A)
+        check_learning("update_obs_likelihood_dirichlet", pA, A, obs, qs, 0.5, some)
+        pA = object_array(5.0 * a for a in small_A)
+        name = "update_obs_likelihood_dirichlet_factorized"
+        check_learning(name, pA, small_A, obs, qs, lists, lr=0.5, modalities=some)
+        pB = object_array(5.0 * b for b in B)
+        name = "update_state_likelihood_dirichlet"
+        check_learning(name, pB, B, actions, qs, before, lr=0.5, factors=some)
+        pB = object_array(5.0 * b for b in wide_B)
+        name = "update_state_likelihood_dirichlet_interactions"
+        check_learning(name, pB, wide_B, actions, qs, before, lists, lr=0.5, factors=some)
+        pD = object_array(rng.integers(0, 3, size=n) + 0.0 for n in num_states)
+        check_learning("update_state_prior_dirichlet", pD, qs, lr=0.5, factors=some)
+
+
+def test_pruning():
+    rng = np.random.default_rng(0)
+    A = object_array(rng.random((n, 4, 3)) for n in (3, 5))
+    B = object_array(rng.random((n, n, 3)) for n in (4, 3))
+    D = object_array(rng.random(n) for n in (4, 3))
+    check_learning("_prune_A", A, [[0], [1, 4]], [[2], [0]])
+    check_learning("_prune_A", A[0][:, :, 0], [1], [0, 3])
+    check_learning("_prune_B", B, [[2], [0]], [[0], []])
+    check_learning("_prune_B", B[0], [1], [0])
+    check_learning("_prune_prior", D, [[2], [0, 1]])
+    check_learning("_prune_prior", D[0], [1])
+    assert len(learning._prune_prior(D, [[0, 1, 2, 3], [0]])) == 1
+    with pytest.raises(NotImplementedError, match="Dirichlet"):
+        learning._prune_prior(D[0], [1], dirichlet=True)
