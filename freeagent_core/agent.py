@@ -207,6 +207,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     def _begin(self, model: GenerativeModel) -> None:
         self._model = model
         self._changes: dict[str, Any] = {}
+        self._search: tuple[Any, Any] | None = None  # the core that knows these parameters
         self._learned: set[str] = set()  # those of the changes that learning made
         self._inference_params = model.inference_params
         for name in OWN_PARAMETERS:
@@ -403,19 +404,31 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         core = self._core
         if isinstance(core, MMPCore):
             core.evaluate_sequences(self._model.policy_len + 1)
-        elif self._model.sophisticated:
-            core.search_policies(
-                check.integer(self.si_horizon, 1, None, "si_horizon"),
-                check.number(self.si_policy_prune_threshold, "si_policy_prune_threshold"),
-                check.number(self.si_state_prune_threshold, "si_state_prune_threshold"),
-                check.number(self.si_prune_penalty, "si_prune_penalty"),
-            )
         else:
+            if self._model.sophisticated:
+                self._set_search()
             core.infer_policies()
         q_pi = core.q_pi
         if "q_pi_hist" in self.__dict__:
             self._keep_q_pi(q_pi)
         return q_pi, core.G
+
+    def _set_search(self) -> None:
+        """Give the core the parameters of sophisticated inference where they have changed."""
+        parameters = (
+            self.si_horizon,
+            self.si_policy_prune_threshold,
+            self.si_state_prune_threshold,
+            self.si_prune_penalty,
+        )
+        if self._search != (self._core, parameters):
+            self._core.set_search(
+                check.integer(self.si_horizon, 1, None, "si_horizon"),
+                check.number(self.si_policy_prune_threshold, "si_policy_prune_threshold"),
+                check.number(self.si_state_prune_threshold, "si_state_prune_threshold"),
+                check.number(self.si_prune_penalty, "si_prune_penalty"),
+            )
+            self._search = (self._core, parameters)
 
     def _keep_q_pi(self, q_pi: FloatArray) -> None:
         self.q_pi_hist.append(q_pi)
@@ -467,12 +480,14 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         A subclass that overrides one of the three gets them called one by one.
         """
         model = self._model
-        if not self._steps_at_once or model.inference_algo == "MMP" or model.sophisticated:
+        if not self._steps_at_once or model.inference_algo == "MMP":
             self.infer_states(observation, distr_obs)
             self.infer_policies()
             return self.sample_action()
         if self._changes:
             self._synchronise()
+        if self._model.sophisticated:
+            self._set_search()
         core = self._core
         action = core.step(observation, distr_obs)
         if "qs_hist" in self.__dict__:
@@ -521,6 +536,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in self.__dict__.items() if name != "_core"}
+        own["_search"] = None
         own["_inference_params"] = dict(self._inference_params)
         return {"own": own, "core": self._core_state()}
 

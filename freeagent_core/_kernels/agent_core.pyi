@@ -36,7 +36,7 @@ class AgentCore:
         self, observation: Any, distr_obs: bool, joint_likelihood: bool = False
     ) -> None: ...
     def infer_policies(self) -> None: ...
-    def search_policies(
+    def set_search(
         self,
         horizon: int,
         policy_prune_threshold: float,

@@ -22,7 +22,7 @@ from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport (
-    SIParameters, search_size, sophisticated_search,
+    search_size, sophisticated_search,
 )
 from freeagent_core._kernels.python_input cimport (
     new_array, read_action, read_beliefs, read_observation, read_probabilities,
@@ -62,6 +62,7 @@ cdef class AgentCore:
 
     def __cinit__(self):
         self._qs = NULL
+        self._search_memory = NULL
 
     def __init__(self, PackedModel packed not None, bint joint_likelihood, double tie_tolerance,
                  bint first_of_ties):
@@ -86,6 +87,7 @@ cdef class AgentCore:
 
     def __dealloc__(self):
         free(self._qs)
+        free(self._search_memory)
 
     # --- parameters, each checked where it is set ----------------------------------------
 
@@ -156,6 +158,26 @@ cdef class AgentCore:
         self._fpi.dF = dF
         self._fpi.dF_tol = dF_tol
         self._fpi.compute_vfe = compute_vfe
+
+    def set_search(self, Py_ssize_t horizon, double policy_prune_threshold,
+                   double state_prune_threshold, double prune_penalty):
+        """Evaluate policies by sophisticated inference from now on."""
+        cdef Py_ssize_t size = search_size(&self.packed.model, horizon)
+        cdef double* memory
+        if size < 0 or size > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double):
+            raise MemoryError(
+                f"si_horizon {horizon} with {self.packed.model.tree.num_policies} policies needs "
+                f"more than {MOST_SEARCH_BYTES >> 20} MiB")
+        memory = <double*>calloc(max(size, 1), sizeof(double))
+        if memory == NULL:
+            raise MemoryError(f"no memory for a search of si_horizon {horizon}")
+        with self._lock:
+            free(self._search_memory)
+            self._search_memory = memory
+            self._search.horizon = horizon
+            self._search.policy_prune_threshold = policy_prune_threshold
+            self._search.state_prune_threshold = state_prune_threshold
+            self._search.prune_penalty = prune_penalty
 
     # --- state that callers read and assign ----------------------------------------------
 
@@ -333,6 +355,13 @@ cdef class AgentCore:
         finally:
             self.packed.give_scratch(scratch)
 
+    # Fills work.G_new and work.q_pi_new. The search has precision 1, as pymdp's agent gives it.
+    cdef int _evaluate(self, Scratch scratch, const double* qs) noexcept nogil:
+        if self._search_memory == NULL:
+            return evaluate_policies(&self.packed.model, &self._efe, qs, &scratch.work)
+        return sophisticated_search(&self.packed.model, &self._fpi, &self._search, qs, 1.0,
+                                    self._search_memory, &scratch.work)
+
     def infer_policies(self):
         """Evaluate all policies from the current beliefs."""
         cdef Scratch scratch = self.packed.take_scratch()
@@ -342,45 +371,11 @@ cdef class AgentCore:
             with self._lock:
                 qs = self._current_qs(scratch)
                 with nogil:
-                    status = evaluate_policies(&self.packed.model, &self._efe, qs, &scratch.work)
+                    status = self._evaluate(scratch, qs)
                 if status != 0:
                     raise FloatingPointError("q_pi became NaN or infinite")
                 self._keep_policies(scratch)
         finally:
-            self.packed.give_scratch(scratch)
-
-    def search_policies(self, Py_ssize_t horizon, double policy_prune_threshold,
-                        double state_prune_threshold, double prune_penalty):
-        """Evaluate all policies by sophisticated inference, with precision 1 as pymdp's agent."""
-        cdef SIParameters parameters
-        cdef Py_ssize_t size = search_size(&self.packed.model, horizon)
-        cdef Scratch scratch
-        cdef const double* qs
-        cdef double* memory
-        cdef int status
-        if size < 0 or size > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double):
-            raise MemoryError(
-                f"si_horizon {horizon} with {self.packed.model.tree.num_policies} policies needs "
-                f"more than {MOST_SEARCH_BYTES >> 20} MiB")
-        parameters.horizon = horizon
-        parameters.policy_prune_threshold = policy_prune_threshold
-        parameters.state_prune_threshold = state_prune_threshold
-        parameters.prune_penalty = prune_penalty
-        memory = <double*>calloc(max(size, 1), sizeof(double))
-        if memory == NULL:
-            raise MemoryError(f"no memory for a search of si_horizon {horizon}")
-        scratch = self.packed.take_scratch()
-        try:
-            with self._lock:
-                qs = self._current_qs(scratch)
-                with nogil:
-                    status = sophisticated_search(&self.packed.model, &self._fpi, &parameters, qs,
-                                                  1.0, memory, &scratch.work)
-                if status != 0:
-                    raise FloatingPointError("a belief or q_pi became NaN or infinite")
-                self._keep_policies(scratch)
-        finally:
-            free(memory)
             self.packed.give_scratch(scratch)
 
     def sample_action(self):
@@ -410,8 +405,15 @@ cdef class AgentCore:
                     beliefs_status = self._update_beliefs(scratch, read & 1, read & 2,
                                                           self._joint_likelihood)
                     if beliefs_status == 0:
-                        status = evaluate_policies(&self.packed.model, &self._efe, work.qs_new,
-                                                   work)
+                        # a search overwrites the scratch memory; it has its own
+                        if self._search_memory == NULL:
+                            status = self._evaluate(scratch, work.qs_new)
+                        else:
+                            memcpy(work.log_prior, work.qs_new,
+                                   self.packed.model.qs_size * sizeof(double))
+                            status = self._evaluate(scratch, work.log_prior)
+                            memcpy(work.qs_new, work.log_prior,
+                                   self.packed.model.qs_size * sizeof(double))
                         if status == 0:
                             self._action_probabilities(scratch, work.q_pi_new)
                 if beliefs_status != 0 or status != 0:
