@@ -7,6 +7,7 @@ actions between them, and `latest_belief`, the beliefs before the first of them.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -71,21 +72,6 @@ class MessagePassingAgent:
         )
         self.prev_obs.append(entry)
         return result
-
-    def _split_traces(self, traces: FloatArray) -> list[list[ObjectArray]]:
-        """Return traces as pymdp nests them: [policy][iteration][factor], (num_states, steps)."""
-        nested = []
-        for policy in traces:
-            iterations = []
-            for beliefs in policy:
-                factors = np.empty(self._model.num_factors, dtype=object)
-                start = 0
-                for f, num_states in enumerate(self._model.num_states):
-                    factors[f] = beliefs[:, start : start + num_states].T.copy()
-                    start += -(-num_states // 8) * 8
-                iterations.append(factors)
-            nested.append(iterations)
-        return nested
 
     def _reset_sequences(self) -> ObjectArray:
         """Return pymdp's beliefs before the first observation, and set `latest_belief`."""
@@ -157,3 +143,19 @@ def average_over_policies(qs_pi: Any, q_pi: Any) -> ObjectArray:
         for beliefs, weight in zip(qs_pi, q_pi, strict=False):
             average[f] += beliefs[f] * weight
     return average
+
+
+def split_traces(traces: FloatArray, num_states: Sequence[int]) -> list[list[ObjectArray]]:
+    """Return traces as pymdp nests them: [policy][iteration][factor], (num_states, steps)."""
+    nested = []
+    for policy in traces:
+        iterations = []
+        for beliefs in policy:
+            factors = np.empty(len(num_states), dtype=object)
+            start = 0
+            for f, size in enumerate(num_states):
+                factors[f] = beliefs[:, start : start + size].T.copy()
+                start += -(-size // 8) * 8
+            iterations.append(factors)
+        nested.append(iterations)
+    return nested

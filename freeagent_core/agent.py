@@ -21,6 +21,7 @@ from freeagent_core._inference_params import check_inference_params
 from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core._learning import LearningAgent
+from freeagent_core._message_passing import split_traces
 from freeagent_core.model import GenerativeModel, normalised
 
 FloatArray = npt.NDArray[np.float64]
@@ -383,7 +384,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         qs = self._core.qs
         if "qs_hist" in self.__dict__:
             self.qs_hist.append(qs)
-        return qs if traces is None else (qs, *map(self._split_traces, traces))
+        if traces is None:
+            return qs
+        return qs, *(split_traces(each, self._model.num_states) for each in traces)
 
     def infer_policies(self) -> tuple[FloatArray, FloatArray]:
         """Update the posterior over policies, from the expected free energy of each.

@@ -40,7 +40,7 @@ cdef class MMPCore(AgentCore):
         return self._infer_len
 
     def infer_sequences(self, list observations, list actions, prior, bint per_policy,
-                        bint factorized, bint traces):
+                        bint factorized, bint traces, bint last_timestep=False):
         """Infer the beliefs of all policies.
 
         Parameters
@@ -56,6 +56,8 @@ cdef class MMPCore(AgentCore):
             pymdp.legacy's scheme, else that of pymdp 0.0.7.1.
         traces : bool
             Return each iteration's beliefs and errors.
+        last_timestep : bool
+            Leave out the step after the policy's last action.
 
         Returns
         -------
@@ -75,9 +77,14 @@ cdef class MMPCore(AgentCore):
         cdef double[:, :, :, ::1] vn
         cdef double* x = NULL
         cdef double* v = NULL
+        cdef bint alone
         keep = []
         try:
             self._read_window(scratch, &window, observations, actions, factorized, keep)
+            if last_timestep:
+                window.infer_len -= 1
+            # only the step after the last action is what policies do not share
+            alone = traces or per_policy or last_timestep
             priors = self._read_priors(scratch, prior, per_policy, keep)
             size = window.infer_len * model.qs_size
             if traces:
@@ -98,10 +105,10 @@ cdef class MMPCore(AgentCore):
                                 x, v = &xn[members[0], 0, 0, 0], &vn[members[0], 0, 0, 0]
                             status = pass_messages(
                                 model, &self._mmp, &window, members,
-                                1 if traces or per_policy else count,
+                                1 if alone else count,
                                 priors + (members[0] * model.qs_size if per_policy else 0),
                                 sequences + start * size, F + start, x, v, &scratch.work)
-                            if not traces and not per_policy:
+                            if not alone:
                                 break
                             start += 1
                             members += 1
@@ -196,7 +203,7 @@ cdef class MMPCore(AgentCore):
         shape = tuple([model.factors[k].num_states for k in range(model.num_factors)])
         if np.prod(shape, dtype=object) > self.packed.largest_joint:
             raise ValueError(
-                "grad_descent=False needs a modality, or transitions, that depend on all factors")
+                f"grad_descent=False needs the joint states of all factors, and {shape} are too many")
         pointers = np.zeros(max(window.past_len, 1), dtype=np.uintp)
         cdef size_t[::1] pointer_view = pointers
         window.log_joint = <const double**>&pointer_view[0]

@@ -13,6 +13,9 @@ from freeagent_core._kernels.primitives cimport P
 import numpy as np
 
 
+cdef Py_ssize_t LARGEST_FREE_ENERGY_JOINT = 1 << 22
+
+
 cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
                                 Py_ssize_t count, double* out,
                                 Py_ssize_t largest) noexcept nogil:
@@ -281,6 +284,12 @@ cdef class PackedModel:
         if spec["policy_actions"] is None:
             return 0
         tree.policy_len = spec["policy_actions"].shape[1]
+        # MMP without gradient descent sums over the joint states of all factors
+        joint = 1
+        for i in range(num_factors):
+            joint = min(joint * self._factors[i].num_states, LARGEST_FREE_ENERGY_JOINT + 1)
+        if joint <= LARGEST_FREE_ENERGY_JOINT:
+            self.largest_joint = max(self.largest_joint, joint)
         tree.policy_actions = _indices(keep, spec["policy_actions"],
                                        tree.num_policies * tree.policy_len * num_factors, 0,
                                        2**31 - 1, "policy_actions")

@@ -6,9 +6,8 @@ distinct action sequence, a *group node* one distinct combination of factor node
 a group of modalities depends on, a *prefix* one distinct beginning of policies. Each is
 computed once; G of a policy is the sum of the values along its prefixes.
 
-Measured (``benchmarks/step_time.py``, cue chaining): taking the expected utility from
-``utility`` (a dot product over states) instead of from the expected observations saves
-the product with A for all states that the mask leaves out.
+The expected utility comes from ``utility``, a dot product over states, so that expected
+outcomes are needed only for the states that the mask of the information gain lets through.
 """
 
 from libc.math cimport isfinite
