@@ -3,6 +3,8 @@
 import inspect
 
 import numpy as np
+import pymdp.legacy.control
+import pymdp.legacy.inference
 import pymdp.legacy.learning
 import pymdp.legacy.maths
 import pymdp.legacy.utils
@@ -11,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_arrays import KINDS, distribution, object_array
 
-from freeagent_core import learning, maths, utils
+from freeagent_core import control, inference, learning, maths, utils
 
 MODULES = [
     (utils, pymdp.legacy.utils),
     (maths, pymdp.legacy.maths),
     (learning, pymdp.legacy.learning),
+    (inference, pymdp.legacy.inference),
+    (control, pymdp.legacy.control),
 ]
 # drawing needs matplotlib and seaborn; the others are names of what pymdp imports
 LEFT_OUT = {"plot_beliefs", "plot_likelihood"}

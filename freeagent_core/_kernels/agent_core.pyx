@@ -160,8 +160,9 @@ cdef class AgentCore:
         self._fpi.compute_vfe = compute_vfe
 
     def set_search(self, Py_ssize_t horizon, double policy_prune_threshold,
-                   double state_prune_threshold, double prune_penalty):
-        """Evaluate policies by sophisticated inference from now on."""
+                   double state_prune_threshold, double prune_penalty, double gamma=1.0):
+        """Evaluate policies by sophisticated inference from now on; pymdp's agent gives the
+        search a precision of 1."""
         cdef Py_ssize_t size = search_size(&self.packed.model, horizon)
         cdef double* memory
         if size < 0 or size > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double):
@@ -178,6 +179,7 @@ cdef class AgentCore:
             self._search.policy_prune_threshold = policy_prune_threshold
             self._search.state_prune_threshold = state_prune_threshold
             self._search.prune_penalty = prune_penalty
+            self._search.gamma = gamma
 
     # --- state that callers read and assign ----------------------------------------------
 
@@ -355,11 +357,11 @@ cdef class AgentCore:
         finally:
             self.packed.give_scratch(scratch)
 
-    # Fills work.G_new and work.q_pi_new. The search has precision 1, as pymdp's agent gives it.
+    # Fills work.G_new and work.q_pi_new.
     cdef int _evaluate(self, Scratch scratch, const double* qs) noexcept nogil:
         if self._search_memory == NULL:
             return evaluate_policies(&self.packed.model, &self._efe, qs, &scratch.work)
-        return sophisticated_search(&self.packed.model, &self._fpi, &self._search, qs, 1.0,
+        return sophisticated_search(&self.packed.model, &self._fpi, &self._search, qs,
                                     self._search_memory, &scratch.work)
 
     def infer_policies(self):

@@ -355,6 +355,12 @@ cdef class MMPCore(AgentCore):
                           num_policies * self._infer_len * self.packed.model.qs_size)
         return block, new_array(self._F, num_policies)
 
+    def policy_order(self):
+        """Return the policy of each row of the sequences."""
+        cdef Py_ssize_t row
+        return [self.packed.model.tree.family_members[row]
+                for row in range(self.packed.model.tree.num_policies)]
+
     def restore_sequences(self, state):
         """Take over the beliefs of another core of a model of the same shape."""
         cdef const double[::1] block

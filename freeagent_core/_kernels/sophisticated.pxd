@@ -8,9 +8,10 @@ cdef struct SIParameters:          # pymdp's si_* arguments
     double policy_prune_threshold
     double state_prune_threshold
     double prune_penalty
+    double gamma
 
 
 cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) noexcept nogil
 cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
-                              const SIParameters* parameters, const double* qs, double gamma,
+                              const SIParameters* parameters, const double* qs,
                               double* memory, Workspace* work) noexcept nogil

@@ -58,13 +58,13 @@ cdef void _lay_out(const Model* model, double* memory, Py_ssize_t level,
 # Returns 0, or -1 if a belief or q_pi is not finite.
 # Cost: a belief update and an evaluation of all policies per outcome that is not pruned.
 cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
-                              const SIParameters* parameters, const double* qs, double gamma,
+                              const SIParameters* parameters, const double* qs,
                               double* memory, Workspace* work) noexcept nogil:
     cdef Frame frame
     cdef Py_ssize_t num_policies = model.tree.num_policies
     _lay_out(model, memory, 0, &frame)
     memcpy(frame.qs, qs, model.qs_size * sizeof(double))
-    if _search(model, fpi, parameters, gamma, memory, 0, work) != 0:
+    if _search(model, fpi, parameters, memory, 0, work) != 0:
         return -1
     memcpy(work.G_new, frame.G, num_policies * sizeof(double))
     memcpy(work.q_pi_new, frame.q_pi, num_policies * sizeof(double))
@@ -73,14 +73,14 @@ cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
 
 # Fills G and q_pi of the frame at `level` from its qs. In C the depth is the horizon.
 cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
-                 double gamma, double* memory, Py_ssize_t level, Workspace* work) noexcept nogil:
+                 double* memory, Py_ssize_t level, Workspace* work) noexcept nogil:
     cdef Frame frame
     cdef Py_ssize_t policy
     cdef double* outcomes
     _lay_out(model, memory, level, &frame)
     for policy in range(model.tree.num_policies):
         _expect(model, &frame, policy, work)
-    if _posterior(model, &frame, gamma) != 0:
+    if _posterior(model, &frame, parameters.gamma) != 0:
         return -1
     if level >= parameters.horizon - 1:
         return 0
@@ -89,10 +89,10 @@ cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameter
             frame.G[policy] -= parameters.prune_penalty
             continue
         outcomes = frame.outcomes + policy * model.num_obs_total
-        if _follow(model, fpi, parameters, gamma, memory, level, policy, outcomes, 0, 1.0,
+        if _follow(model, fpi, parameters, memory, level, policy, outcomes, 0, 1.0,
                    work) != 0:
             return -1
-    return _posterior(model, &frame, gamma)
+    return _posterior(model, &frame, parameters.gamma)
 
 
 cdef int _posterior(const Model* model, Frame* frame, double gamma) noexcept nogil:
@@ -137,7 +137,7 @@ cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
 # Walks the outcomes of modality `m` and of those after it, whose joint probability so far
 # is `probability`. It only falls, so a branch below the threshold ends here.
 cdef int _follow(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
-                 double gamma, double* memory, Py_ssize_t level, Py_ssize_t policy,
+                 double* memory, Py_ssize_t level, Py_ssize_t policy,
                  const double* outcomes, Py_ssize_t m, double probability,
                  Workspace* work) noexcept nogil:
     cdef Frame frame
@@ -149,7 +149,7 @@ cdef int _follow(const Model* model, const FPIParameters* fpi, const SIParameter
             if probability * outcomes[o] < parameters.state_prune_threshold:
                 continue
             frame.observation[m] = o
-            if _follow(model, fpi, parameters, gamma, memory, level, policy,
+            if _follow(model, fpi, parameters, memory, level, policy,
                        outcomes + model.modalities[m].num_obs, m + 1, probability * outcomes[o],
                        work) != 0:
                 return -1
@@ -160,7 +160,7 @@ cdef int _follow(const Model* model, const FPIParameters* fpi, const SIParameter
     if update_beliefs(model, fpi, work) != 0:
         return -1
     memcpy(following.qs, work.qs_new, model.qs_size * sizeof(double))
-    if _search(model, fpi, parameters, gamma, memory, level + 1, work) != 0:
+    if _search(model, fpi, parameters, memory, level + 1, work) != 0:
         return -1
     frame.G[policy] += probability * P.dot(following.q_pi, following.G, model.tree.num_policies)
     return 0
