@@ -15,14 +15,20 @@ import numpy.typing as npt
 from freeagent_core import _planning, utils
 from freeagent_core._action_functions import (
     TIE_TOLERANCE,
-    _sample_action_test as _sample_action_test,
-    _sample_policy_test as _sample_policy_test,
-    _select_highest_test as _select_highest_test,
     construct_policies,
     get_num_controls_from_policies,
     sample_action,
     sample_policy,
     select_highest,
+)
+from freeagent_core._action_functions import (
+    _sample_action_test as _sample_action_test,
+)
+from freeagent_core._action_functions import (
+    _sample_policy_test as _sample_policy_test,
+)
+from freeagent_core._action_functions import (
+    _select_highest_test as _select_highest_test,
 )
 from freeagent_core._functional import packed_model
 from freeagent_core._inference_params import check_inference_params
