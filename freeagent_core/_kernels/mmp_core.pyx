@@ -250,7 +250,10 @@ cdef class MMPCore(AgentCore):
         if self._efe.use_param_info_gain and model.has_wB:
             raise NotImplementedError(
                 "use_param_info_gain with pB and inference_algo 'MMP' (pymdp fails on it)")
-        num_steps = min(num_steps, self._infer_len)
+        num_steps = max(1, min(num_steps, self._infer_len))
+        for i in range(model.num_groups):
+            if 1 < model.groups[i].num_utility_steps < num_steps:
+                raise ValueError(f"C must have a column for each of the {num_steps} steps")
         first = self._infer_len - num_steps
         scratch = self.packed.take_scratch()
         try:
