@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import _validation as check
-from freeagent_core._kernels import learning as kernels
+from freeagent_core import learning, utils
 from freeagent_core._message_passing import MessagePassingAgent, average_over_policies
 from freeagent_core.model import normalised
 
@@ -73,17 +72,9 @@ class LearningAgent(MessagePassingAgent):
         learned = check.indices_to_learn(
             self.modalities_to_learn, model.num_modalities, "modalities_to_learn"
         )
-        qA = [pA_i.copy() for pA_i in pA]
-        for m in learned:
-            shape = (model.num_obs[m], -1)
-            kernels.update_likelihood(
-                pA[m].reshape(shape),
-                A[m].reshape(shape),
-                vectors[m],
-                kernels.joint_belief([qs[f] for f in model.A_factor_list[m]]),
-                self.lr_pA,
-                qA[m].reshape(shape),
-            )
+        qA = learning.update_obs_likelihood_dirichlet_factorized(
+            pA, A, utils.obj_array_from_list(vectors), qs, model.A_factor_list, self.lr_pA, learned
+        )
         return self._learn("A", qA)
 
     def update_B(self, qs_prev: Any) -> ObjectArray:
@@ -121,18 +112,9 @@ class LearningAgent(MessagePassingAgent):
         learned = check.indices_to_learn(
             self.factors_to_learn, model.num_factors, "factors_to_learn"
         )
-        qB = [pB_i.copy() for pB_i in pB]
-        for f in learned:
-            shape = (model.num_states[f], -1, model.num_controls[f])
-            kernels.update_transition(
-                pB[f].reshape(shape),
-                B[f].reshape(shape),
-                int(action[f]),
-                qs[f],
-                kernels.joint_belief([before[g] for g in model.B_factor_list[f]]),
-                self.lr_pB,
-                qB[f].reshape(shape),
-            )
+        qB = learning.update_state_likelihood_dirichlet_interactions(
+            pB, B, action, qs, before, model.B_factor_list, self.lr_pB, learned
+        )
         return self._learn("B", qB)
 
     def update_D(self, qs_t0: Any = None) -> ObjectArray:
@@ -171,9 +153,7 @@ class LearningAgent(MessagePassingAgent):
         learned = check.indices_to_learn(
             self.factors_to_learn, model.num_factors, "factors_to_learn"
         )
-        qD = [pD_i.copy() for pD_i in pD]
-        for f in learned:
-            kernels.update_prior(pD[f], first[f], self.lr_pD, qD[f])
+        qD = learning.update_state_prior_dirichlet(pD, first, self.lr_pD, learned)
         return self._learn("D", qD)
 
     def _beliefs_at_horizon(self, qs_t0: Any) -> Any:
@@ -189,16 +169,13 @@ class LearningAgent(MessagePassingAgent):
         """Return a model of the present shapes; what was learned since is in `_learned`."""
         return self.model if self._changes.keys() - self._learned else self._model
 
-    def _learn(self, name: str, posterior: Sequence[FloatArray]) -> ObjectArray:
+    def _learn(self, name: str, posterior: ObjectArray) -> ObjectArray:
         """Make the posterior Dirichlet parameters the prior, and their mean A, B or D."""
-        parameters = np.empty(len(posterior), dtype=object)
-        for i, array in enumerate(posterior):
-            parameters[i] = array
         # the caller may write into what is returned
         self._changes["p" + name] = check.object_array([array.copy() for array in posterior])
         self._changes[name] = normalised(posterior)
         self._learned |= {name, "p" + name}
-        return parameters
+        return posterior
 
     def _update_A_old(self, obs: Any) -> ObjectArray:
         """pymdp's form of `update_A` for models without factor lists: the same result."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._kernels.mmp_core import MMPCore
+from freeagent_core.utils import obj_array_uniform
 
 if TYPE_CHECKING:
     from freeagent_core._kernels.agent_core import AgentCore
@@ -79,9 +80,7 @@ class MessagePassingAgent:
         qs = np.empty(len(model.policy_arrays), dtype=object)
         for p in range(len(qs)):
             qs[p] = np.empty(model.inference_horizon + model.policy_len + 1, dtype=object)
-            qs[p][0] = np.empty(model.num_factors, dtype=object)
-            for f, num_states in enumerate(model.num_states):
-                qs[p][0][f] = np.full(num_states, 1.0 / num_states)
+            qs[p][0] = obj_array_uniform(model.num_states)
         if self.edge_handling_params["policy_sep_prior"]:
             self.set_latest_beliefs([copy.deepcopy(model.D) for _ in range(len(qs))])
         else:

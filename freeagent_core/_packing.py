@@ -15,16 +15,17 @@ import numpy.typing as npt
 from freeagent_core._kernels import primitives
 from freeagent_core._kernels.packed_model import PackedModel
 from freeagent_core._policy_tree import build_policy_tree
+from freeagent_core.maths import MASK, softmax, spm_log_single, spm_wnorm
+from freeagent_core.utils import EPS_VAL
 
 if TYPE_CHECKING:
     from freeagent_core.model import GenerativeModel
 
 FloatArray = npt.NDArray[np.float64]
 
-EPS = 1e-16  # pymdp.legacy.maths.EPS_VAL
-AMBIGUITY_EPS = np.exp(-16)  # pymdp.legacy.maths.spm_MDP_G
 INDUCTIVE_EPS = 1e-3  # pymdp.legacy.control.calc_inductive_cost
-# Below this share of nonzeros a scatter over them beats whole rows of eight lanes.
+# Below this share of nonzeros they are scattered one by one, instead of adding whole rows
+# of eight lanes. Not measured yet.
 SPARSE_SHARE = 0.25
 # pymdp 0.0.7.1's information gain runs over the joint of all modalities.
 LARGEST_JOINT_OUTCOMES = 2**27
@@ -74,17 +75,14 @@ def _rows_by_state(columns: FloatArray, stride: int) -> FloatArray:
 
 def _weights(dirichlet: FloatArray) -> FloatArray:
     """Return pymdp's ``spm_wnorm(p) * (p > 0)``: the novelty weight of Dirichlet parameters."""
-    raised = dirichlet + EPS
-    weights: FloatArray = (1.0 / raised.sum(axis=0) - 1.0 / raised) * (dirichlet > 0)
+    weights: FloatArray = spm_wnorm(dirichlet) * (dirichlet > 0)
     return weights
 
 
 def _log_preferences(C: FloatArray) -> FloatArray:
     """Return ``log(softmax(C) + 1e-16)`` over outcomes, with a column per step."""
     C = C if C.ndim == 2 else C[:, np.newaxis]
-    e = np.exp(C - C.max(axis=0))
-    log_C: FloatArray = np.log(e / e.sum(axis=0) + EPS)
-    return log_C
+    return spm_log_single(softmax(C))
 
 
 def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
@@ -116,7 +114,7 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         packed["B"][:, :, :num_states] = by_action
     if model.inference_algo == "MMP" and len(model.B_factor_list[factor]) == 1:
         # pymdp's spm_norm(swapaxes(B, 0, 1)): over the previous state, given the next one
-        raised = by_action.transpose(0, 2, 1) + EPS
+        raised = by_action.transpose(0, 2, 1) + EPS_VAL
         packed["backward"] = _aligned_zeros((num_controls, num_states, _padded(num_previous)))
         packed["backward"][:, :, :num_previous] = raised / raised.sum(axis=2, keepdims=True)
     if model.pB is not None:
@@ -157,7 +155,7 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
     likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
     stacked = np.concatenate(likelihoods)
     outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
-    neg_ambiguity = (outcomes * np.log(outcomes + AMBIGUITY_EPS)).sum(axis=0)
+    neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
 
     log_C = [_log_preferences(model.C[m]) for m in modalities]
     steps = 1
@@ -242,7 +240,7 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
     if "D" not in parts:
         parts["D"] = _pack_prior(model)
     if "log_E" not in parts:
-        parts["log_E"] = np.log(model.E + EPS)
+        parts["log_E"] = spm_log_single(model.E)
         parts["softmax_E"] = primitives.softmax(model.E)
     return PackedModel(
         parts["factors"],

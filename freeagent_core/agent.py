@@ -23,6 +23,7 @@ from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core._learning import LearningAgent
 from freeagent_core._message_passing import split_traces
 from freeagent_core.model import GenerativeModel, normalised
+from freeagent_core.utils import obj_array_uniform
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
@@ -326,9 +327,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             self.curr_timestep = 0  # which set_latest_beliefs looks at
             init_qs = self._reset_sequences()
         elif init_qs is None:
-            init_qs = np.empty(self.num_factors, dtype=object)
-            for f, num_states in enumerate(self.num_states):
-                init_qs[f] = np.full(num_states, 1.0 / num_states)
+            init_qs = obj_array_uniform(self.num_states)
         self.qs = init_qs
         if not self._model.joint_likelihood:
             for name, prior in (("A", self.pA), ("B", self.pB)):

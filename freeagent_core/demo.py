@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from freeagent_core.agent import Agent
 from freeagent_core.model import GenerativeModel
+from freeagent_core.utils import obj_array_from_list
 
 GRID = """
 L...R
@@ -78,10 +78,10 @@ class GridWorld:
         D_cell = np.zeros(n)
         D_cell[self.starts] = 1.0 / len(self.starts)
         return {
-            "A": _objects([A_cell, A_cue, A_outcome]),
-            "B": _objects([B_cell, np.eye(2)[:, :, None]]),
-            "C": _objects([np.zeros(n), np.zeros(3), np.array([0.0, 3.0, -3.0])]),
-            "D": _objects([D_cell, np.array([0.5, 0.5])]),
+            "A": obj_array_from_list([A_cell, A_cue, A_outcome]),
+            "B": obj_array_from_list([B_cell, np.eye(2)[:, :, None]]),
+            "C": obj_array_from_list([np.zeros(n), np.zeros(3), np.array([0.0, 3.0, -3.0])]),
+            "D": obj_array_from_list([D_cell, np.array([0.5, 0.5])]),
             "policy_len": POLICY_LEN,
         }
 
@@ -94,12 +94,6 @@ class GridWorld:
         if cell in self.ends:
             outcome = 1 if cell == self.ends[side] else 2
         return [cell, cue, outcome]
-
-
-def _objects(arrays: list[npt.NDArray[np.float64]]) -> npt.NDArray[Any]:
-    out = np.empty(len(arrays), dtype=object)
-    out[:] = arrays
-    return out
 
 
 def simulate(

@@ -5,7 +5,6 @@ Same names, arguments and results.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +22,10 @@ def _floats(array: Any) -> FloatArray:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
+def _copies(arrays: Any) -> ObjectArray:
+    return utils.obj_array_from_list([array.copy() for array in arrays])
+
+
 def _joint(beliefs: Any) -> FloatArray:
     return kernels.joint_belief([_floats(belief) for belief in beliefs])
 
@@ -31,7 +34,7 @@ def update_obs_likelihood_dirichlet(
     pA: ObjectArray,
     A: ObjectArray,
     obs: Any,
-    qs: ObjectArray,
+    qs: Any,
     lr: float = 1.0,
     modalities: Any = "all",
 ) -> ObjectArray:
@@ -59,7 +62,7 @@ def update_obs_likelihood_dirichlet_factorized(
     pA: ObjectArray,
     A: ObjectArray,
     obs: Any,
-    qs: ObjectArray,
+    qs: Any,
     A_factor_list: Sequence[Sequence[int]],
     lr: float = 1.0,
     modalities: Any = "all",
@@ -67,7 +70,7 @@ def update_obs_likelihood_dirichlet_factorized(
     """Like `update_obs_likelihood_dirichlet`, of modalities that depend on some factors."""
     num_obs = [len(p) for p in pA]
     vectors = utils.to_obj_array(utils.process_observation(obs, len(pA), num_obs))
-    qA = copy.deepcopy(pA)
+    qA = _copies(pA)
     for m in range(len(pA)) if isinstance(modalities, str) else modalities:
         posterior = np.empty(pA[m].shape)
         shape = (num_obs[m], -1)
@@ -87,8 +90,8 @@ def update_state_likelihood_dirichlet(
     pB: ObjectArray,
     B: ObjectArray,
     actions: Any,
-    qs: ObjectArray,
-    qs_prev: ObjectArray,
+    qs: Any,
+    qs_prev: Any,
     lr: float = 1.0,
     factors: Any = "all",
 ) -> ObjectArray:
@@ -118,14 +121,14 @@ def update_state_likelihood_dirichlet_interactions(
     pB: ObjectArray,
     B: ObjectArray,
     actions: Any,
-    qs: ObjectArray,
-    qs_prev: ObjectArray,
+    qs: Any,
+    qs_prev: Any,
     B_factor_list: Sequence[Sequence[int]],
     lr: float = 1.0,
     factors: Any = "all",
 ) -> ObjectArray:
     """Like `update_state_likelihood_dirichlet`, of transitions that depend on some factors."""
-    qB = copy.deepcopy(pB)
+    qB = _copies(pB)
     for f in range(len(pB)) if isinstance(factors, str) else factors:
         posterior = np.empty(pB[f].shape)
         shape = (len(pB[f]), -1, pB[f].shape[-1])
@@ -143,10 +146,10 @@ def update_state_likelihood_dirichlet_interactions(
 
 
 def update_state_prior_dirichlet(
-    pD: ObjectArray, qs: ObjectArray, lr: float = 1.0, factors: Any = "all"
+    pD: ObjectArray, qs: Any, lr: float = 1.0, factors: Any = "all"
 ) -> ObjectArray:
     """Return the Dirichlet parameters of D after the first beliefs of an episode."""
-    qD = copy.deepcopy(pD)
+    qD = _copies(pD)
     for f in range(len(pD)) if isinstance(factors, str) else factors:
         posterior = np.empty(len(pD[f]))
         kernels.update_prior(_floats(pD[f]), _floats(qs[f]), lr, posterior)

@@ -14,6 +14,7 @@ from freeagent_core._inference_params import check_inference_params
 from freeagent_core._kernels.packed_model import PackedModel
 from freeagent_core._packing import pack
 from freeagent_core._planning import backwards_induction, construct_policies
+from freeagent_core.utils import norm_dist
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -544,7 +545,7 @@ def _vectors(value: Any, sizes: Sequence[int], name: str) -> list[FloatArray]:
 
 def normalised(arrays: Any) -> npt.NDArray[Any]:
     """Return the means of Dirichlet parameters: each column divided by its sum."""
-    means = [array / array.sum(axis=0) for array in arrays]
+    means = [norm_dist(array) for array in arrays]
     for mean in means:
         mean.flags.writeable = False
     return check.object_array(means)

@@ -407,15 +407,7 @@ cdef class AgentCore:
                     beliefs_status = self._update_beliefs(scratch, read & 1, read & 2,
                                                           self._joint_likelihood)
                     if beliefs_status == 0:
-                        # a search overwrites the scratch memory; it has its own
-                        if self._search_memory == NULL:
-                            status = self._evaluate(scratch, work.qs_new)
-                        else:
-                            memcpy(work.log_prior, work.qs_new,
-                                   self.packed.model.qs_size * sizeof(double))
-                            status = self._evaluate(scratch, work.log_prior)
-                            memcpy(work.qs_new, work.log_prior,
-                                   self.packed.model.qs_size * sizeof(double))
+                        status = self._evaluate(scratch, work.qs_new)
                         if status == 0:
                             self._action_probabilities(scratch, work.q_pi_new)
                 if beliefs_status != 0 or status != 0:

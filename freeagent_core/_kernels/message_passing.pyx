@@ -207,7 +207,6 @@ cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t
                          const double* qs, const double* prior, Workspace* work) noexcept nogil:
     cdef double F = 0.0
     cdef const Factor* f
-    cdef const double* parts[MAX_FACTORS]
     cdef const double* partial
     cdef double* store = work.contraction
     cdef Py_ssize_t i, rest = 1

@@ -49,7 +49,7 @@ cdef void _lay_out(const Model* model, double* memory, Py_ssize_t level,
     frame.observation = <Py_ssize_t*>(frame.q_pi + num_policies)
 
 
-# work.G_new, work.q_pi_new = sophisticated inference from beliefs qs
+# work.G_new, work.q_pi_new = sophisticated inference from beliefs qs; work.qs_new = qs
 # pymdp.legacy.control.sophisticated_inference_search:
 #   G_n(pi) = utility + information gain + inductive cost of the predicted beliefs; then,
 #   above the horizon, - prune_penalty where softmax(gamma G) < policy_prune_threshold, else
@@ -68,6 +68,8 @@ cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
         return -1
     memcpy(work.G_new, frame.G, num_policies * sizeof(double))
     memcpy(work.q_pi_new, frame.q_pi, num_policies * sizeof(double))
+    # the belief updates of the search wrote there, and the caller may still need them
+    memcpy(work.qs_new, frame.qs, model.qs_size * sizeof(double))
     return 0
 
 
