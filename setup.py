@@ -22,6 +22,7 @@ KERNELS = [
     "global_random",
     "learning",
     "python_input",
+    "learned_model",
     "agent_core",
     "message_passing",
     "mmp_core",

@@ -63,9 +63,8 @@ def test_step(benchmark, name):
     benchmark(agent.step, observations[0])
 
 
-@pytest.mark.parametrize("method", ["update_A", "update_B", "update_D"])
-@pytest.mark.parametrize("name", models.MODELS)
-def test_learning(benchmark, name, method):
+def learning_pair(name):
+    """Return an agent and the reference with pA, pB and pD, after a step, and an observation."""
     model = {**models.MODELS[name](), "policy_len": 1}
     for parameter in "ABD":
         model["p" + parameter] = models.object_array([x + 0.1 for x in model[parameter]])
@@ -73,6 +72,35 @@ def test_learning(benchmark, name, method):
     observation = [0] * len(model["A"])
     agent.step(observation)
     step_reference(reference, observation)
+    return agent, reference, observation
+
+
+def learn_and_step(agent, observation, step):
+    before = agent.qs
+    step(observation)
+    agent.update_A(observation)
+    agent.update_B(before)
+
+
+# An update leaves work to the next inference; this has both.
+@pytest.mark.parametrize("name", models.MODELS)
+def test_learning_steps(benchmark, name):
+    agent, reference, observation = learning_pair(name)
+    rounds = side_by_side(
+        lambda o: learn_and_step(agent, o, agent.step),
+        lambda o: learn_and_step(reference, o, lambda o: step_reference(reference, o)),
+        [observation],
+        1,
+        2.0,
+    )
+    record(benchmark, rounds, 20)
+    benchmark(learn_and_step, agent, observation, agent.step)
+
+
+@pytest.mark.parametrize("method", ["update_A", "update_B", "update_D"])
+@pytest.mark.parametrize("name", models.MODELS)
+def test_learning(benchmark, name, method):
+    agent, reference, observation = learning_pair(name)
     arguments = {"update_A": (observation,), "update_B": (agent.qs,), "update_D": (agent.qs,)}
     ours, theirs = getattr(agent, method), getattr(reference, method)
     given = arguments[method]

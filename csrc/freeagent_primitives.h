@@ -43,6 +43,9 @@ typedef struct {
     double (*dot)(const double *x, const double *y, ptrdiff_t n);
     /* y += a * x */
     void (*axpy)(double a, const double *x, double *y, ptrdiff_t n);
+    /* y[i] += a * (w * x[i]) where mask[i] > 0. mask may be y. */
+    void (*add_counts)(double a, double w, const double *x, const double *mask, double *y,
+                       ptrdiff_t n);
     /* out[i * ny + j] = x[i] * y[j]: outer(x, y) */
     void (*outer)(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out);
     /* out[i] = sum_j M[i * n + j] * x[j]: M @ x, M of shape (rows, n) */

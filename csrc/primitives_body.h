@@ -245,6 +245,18 @@ static void axpy(double a, const double *x, double *y, ptrdiff_t n)
         y[i] += a * x[i];
 }
 
+static void add_counts(double a, double w, const double *x, const double *mask, double *y,
+                       ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        v8 added = SPLAT(a) * (SPLAT(w) * load(x + i));
+        store(y + i, load(y + i) + select_v8(load(mask + i) > SPLAT(0.0), added, SPLAT(0.0)));
+    }
+    for (; i < n; i++)
+        y[i] += mask[i] > 0.0 ? a * (w * x[i]) : 0.0;
+}
+
 static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out)
 {
     for (ptrdiff_t i = 0; i < nx; i++) {
@@ -343,5 +355,5 @@ static ptrdiff_t above(const double *x, ptrdiff_t n, double threshold, int32_t *
 
 const fc_primitives FC_TABLE = {
     FC_NAME, log_array, exp_array, log_eps_array, neg_entropy, softmax,       sum,   max,
-    dot,     axpy,      outer,     rows_dot,      columns_dot,   weighted_rows, above,
+    dot,     axpy,      add_counts, outer,     rows_dot,      columns_dot,   weighted_rows, above,
 };

@@ -16,11 +16,14 @@ class ModelArgument:
         if agent is None:
             return self
         changes = agent._changes
-        return changes[self.name] if self.name in changes else getattr(agent._model, self.name)
+        if self.name in changes:
+            return changes[self.name]
+        learned = agent._core.learned
+        value = None if learned is None else getattr(learned, self.name, None)
+        return getattr(agent._model, self.name) if value is None else value
 
     def __set__(self, agent: Any, value: Any) -> None:
         agent._changes[self.name] = value
-        agent._learned.discard(self.name)
 
 
 class ModelFact:
@@ -31,7 +34,11 @@ class ModelFact:
         self.__doc__ = f"`{name}`, from the model."
 
     def __get__(self, agent: Any, owner: type) -> Any:
-        return self if agent is None else getattr(agent.model, self.name)
+        if agent is None:
+            return self
+        if agent._changes:
+            agent._synchronise()
+        return getattr(agent._model, self.name)
 
     def __set__(self, agent: Any, value: Any) -> None:
         raise AttributeError(f"{self.name} follows from the model; it cannot be set")

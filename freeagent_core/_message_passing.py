@@ -74,7 +74,7 @@ class MessagePassingAgent:
         self.prev_obs.append(entry)
         return result
 
-    def _reset_sequences(self) -> ObjectArray:
+    def _reset_sequences(self, D: Any) -> ObjectArray:
         """Return pymdp's beliefs before the first observation, and set `latest_belief`."""
         model = self._model
         qs = np.empty(len(model.policy_arrays), dtype=object)
@@ -82,9 +82,9 @@ class MessagePassingAgent:
             qs[p] = np.empty(model.inference_horizon + model.policy_len + 1, dtype=object)
             qs[p][0] = obj_array_uniform(model.num_states)
         if self.edge_handling_params["policy_sep_prior"]:
-            self.set_latest_beliefs([copy.deepcopy(model.D) for _ in range(len(qs))])
+            self.set_latest_beliefs([copy.deepcopy(D) for _ in range(len(qs))])
         else:
-            self.set_latest_beliefs(model.D)
+            self.set_latest_beliefs(D)
         return qs
 
     def set_latest_beliefs(self, last_belief: Any = None) -> Any:

@@ -79,10 +79,11 @@ def _weights(dirichlet: FloatArray) -> FloatArray:
     return weights
 
 
-def _log_preferences(C: FloatArray) -> FloatArray:
-    """Return ``log(softmax(C) + 1e-16)`` over outcomes, with a column per step."""
-    C = C if C.ndim == 2 else C[:, np.newaxis]
-    return spm_log_single(softmax(C))
+def _log_preferences(model: GenerativeModel, modality: int) -> FloatArray:
+    """Return ``log(softmax(C) + 1e-16)``, a row per step; one if C is the same at all steps."""
+    C = model.C[modality]
+    columns = C[:, : model.preference_steps] if C.ndim == 2 else C[:, np.newaxis]
+    return np.ascontiguousarray(spm_log_single(softmax(columns)).T)
 
 
 def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
@@ -157,15 +158,11 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
     outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
     neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
 
-    log_C = [_log_preferences(model.C[m]) for m in modalities]
-    steps = 1
-    if any(model.C[m].ndim == 2 for m in modalities):
-        steps = model.preference_steps
+    log_C = [_log_preferences(model, m) for m in modalities]
+    steps = max(len(rows) for rows in log_C)
     utility = _aligned_zeros((steps, stacked.shape[1]))
-    for A, preferences in zip(likelihoods, log_C, strict=True):
-        utility += (
-            np.broadcast_to(preferences.T, (max(steps, preferences.shape[1]), len(A)))[:steps] @ A
-        )
+    for A, rows in zip(likelihoods, log_C, strict=True):
+        utility += rows @ A
 
     novelty_stride = _padded(len(stacked))
     packed = {
@@ -173,6 +170,7 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
         "modalities": np.array(modalities, dtype=np.int32),
         "num_utility_steps": steps,
         "utility": utility,
+        "joint_outcomes": model.joint_likelihood,
         "num_outcomes": len(outcomes),
         "outcomes": _rows_by_state(
             np.concatenate([outcomes, neg_ambiguity[np.newaxis]]), _padded(len(outcomes) + 1)
@@ -188,13 +186,19 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
     return packed
 
 
-def _pack_modality(A: FloatArray) -> dict[str, Any]:
+def _pack_modality(model: GenerativeModel, modality: int) -> dict[str, Any]:
+    A = model.A[modality]
     by_outcome = _aligned_zeros((A.shape[0], A[0].size))
     by_outcome[:] = A.reshape(A.shape[0], -1)
     log_A = _aligned_zeros(by_outcome.shape)
     # by the kernels' own logarithm: an outcome and its one-hot vector give the same bits
     log_A[:] = primitives.log_eps(by_outcome.ravel()).reshape(log_A.shape)
-    return {"num_obs": A.shape[0], "A": by_outcome, "log_A": log_A}
+    return {
+        "num_obs": A.shape[0],
+        "A": by_outcome,
+        "log_A": log_A,
+        "log_C": _log_preferences(model, modality),
+    }
 
 
 def _pack_prior(model: GenerativeModel) -> FloatArray:
@@ -227,7 +231,7 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
     if "factors" not in parts:
         parts["factors"] = [_pack_factor(model, f) for f in range(model.num_factors)]
     if "groups" not in parts:
-        parts["modalities"] = [_pack_modality(A) for A in model.A]
+        parts["modalities"] = [_pack_modality(model, m) for m in range(len(model.A))]
         parts["groups"] = [_pack_group(model, factors) for factors in groups]
     if "tree" not in parts:
         parts["tree"] = build_policy_tree(

@@ -178,12 +178,6 @@ def index_subset(value: Any, count: int, name: str) -> str | list[int]:
     return [integer(item, 0, count, f"{name}[{i}]") for i, item in enumerate(value)]
 
 
-def indices_to_learn(value: Any, count: int, name: str) -> list[int]:
-    """Return the indices that modalities_to_learn or factors_to_learn stands for."""
-    subset = index_subset(value, count, name)
-    return list(range(count)) if isinstance(subset, str) else subset
-
-
 def policy_list(value: Any, num_controls: Sequence[int]) -> list[npt.NDArray[np.int64]]:
     """Return policies as read-only int arrays of shape (policy_len, num_factors)."""
     try:

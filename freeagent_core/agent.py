@@ -210,7 +210,6 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         self._model = model
         self._changes: dict[str, Any] = {}
         self._search: tuple[Any, Any] | None = None  # the core that knows these parameters
-        self._learned: set[str] = set()  # those of the changes that learning made
         self._inference_params = model.inference_params
         for name in OWN_PARAMETERS:
             setattr(self, name, getattr(model, name))
@@ -232,7 +231,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         self.curr_timestep = 0
         self._core = self._new_core({name: getattr(model, name) for name in CORE_PARAMETERS})
         if model.inference_algo == "MMP":
-            self.qs = self._reset_sequences()
+            self.qs = self._reset_sequences(model.D)
 
     def _new_core(self, state: dict[str, Any]) -> AgentCore:
         """Return a core of the present model, with these attributes set."""
@@ -252,27 +251,30 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     @property
     def model(self) -> GenerativeModel:
-        """The model in use, with all assignments carried out."""
+        """The model in use, with all assignments carried out and all that was learned."""
         if self._changes:
             self._synchronise()
-        return self._model
+        return self._with_learned()
+
+    def _with_learned(self) -> GenerativeModel:
+        learned = self._core.learned
+        if learned is None:
+            return self._model
+        arrays = {name: getattr(learned, name) for name in ("A", "pA", "B", "pB", "D", "pD")}
+        return self._model.with_learned(**{k: v for k, v in arrays.items() if v is not None})
 
     def _synchronise(self) -> None:
         """Pack what was assigned since the last call. An error drops the assignments."""
         changes, self._changes = self._changes, {}
-        learned, self._learned = self._learned, set()
         before = self._model
-        if changes.keys() <= learned:
-            self._model = before.with_learned(**changes)
-        else:
-            self._model = before.replace(**changes)
+        self._model = self._with_learned().replace(**changes)
         state = self._core_state()
         if before.num_states != self._model.num_states:
             state = {name: state[name] for name in CORE_PARAMETERS}
         elif len(before.policy_arrays) != len(self._model.policy_arrays):
             state = {name: state[name] for name in (*CORE_PARAMETERS, "qs", "action")}
             if isinstance(self._core, MMPCore):
-                state["qs"] = self._reset_sequences()
+                state["qs"] = self._reset_sequences(self._model.D)
         try:
             self._core = self._new_core(state)
         except BaseException:
@@ -325,7 +327,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         """
         if init_qs is None and self.inference_algo == "MMP":
             self.curr_timestep = 0  # which set_latest_beliefs looks at
-            init_qs = self._reset_sequences()
+            init_qs = self._reset_sequences(self.D)
         elif init_qs is None:
             init_qs = obj_array_uniform(self.num_states)
         self.qs = init_qs
@@ -538,6 +540,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in self.__dict__.items() if name != "_core"}
+        own["_model"] = self._with_learned()
         own["_search"] = None
         own["_inference_params"] = dict(self._inference_params)
         return {"own": own, "core": self._core_state()}

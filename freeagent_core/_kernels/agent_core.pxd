@@ -1,6 +1,7 @@
 cimport cython
 
 from freeagent_core._kernels.belief_update cimport FPIParameters
+from freeagent_core._kernels.learned_model cimport LearnedModel
 from freeagent_core._kernels.packed_model cimport PackedModel, Scratch, Workspace
 from freeagent_core._kernels.policy_evaluation cimport EFEParameters
 from freeagent_core._kernels.sophisticated cimport SIParameters
@@ -8,6 +9,7 @@ from freeagent_core._kernels.sophisticated cimport SIParameters
 
 cdef class AgentCore:
     cdef readonly PackedModel packed
+    cdef readonly LearnedModel learned  # the same, or None before the agent learns
     cdef cython.pymutex _lock
     cdef FPIParameters _fpi
     cdef EFEParameters _efe
@@ -22,6 +24,8 @@ cdef class AgentCore:
     # again before each use. None where the buffer above is all there is.
     cdef object _qs_object, _q_pi_object, _G_object, _action_object
 
+    cdef LearnedModel _learner(self)
+    cdef void _refresh(self, Scratch scratch) noexcept
     cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1
     cdef int _update_beliefs(self, Scratch scratch, bint vectors, bint has_action,
                              bint joint_likelihood) noexcept nogil

@@ -19,6 +19,7 @@ from freeagent_core._kernels.belief_update cimport (
     log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
 )
 from freeagent_core._kernels.global_random cimport draw_below
+from freeagent_core._kernels.learned_model cimport LearnedModel
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport (
@@ -253,40 +254,6 @@ cdef class AgentCore:
                 self.packed.give_scratch(scratch)
         self._action_object = value
 
-    def checked_qs(self, value=None, str name="qs"):
-        """Return beliefs, the present ones by default, as new arrays of checked numbers."""
-        cdef Scratch scratch = self.packed.take_scratch()
-        cdef const Factor* f
-        cdef Py_ssize_t i
-        try:
-            read_beliefs(self.packed, scratch, self.qs if value is None else value, name)
-            beliefs = []
-            for i in range(self.packed.model.num_factors):
-                f = &self.packed.model.factors[i]
-                beliefs.append(new_array(scratch.work.qs_new + f.offset, f.num_states))
-            return beliefs
-        finally:
-            self.packed.give_scratch(scratch)
-
-    def observation_vectors(self, observation):
-        """Return one checked vector over outcomes per modality; indices become one-hot."""
-        cdef Scratch scratch = self.packed.take_scratch()
-        cdef Py_ssize_t m, num_obs
-        try:
-            distributions = read_observation(self.packed, scratch, observation, True)
-            vectors = []
-            for m in range(self.packed.model.num_modalities):
-                num_obs = self.packed.model.modalities[m].num_obs
-                if distributions:
-                    vectors.append(new_array(scratch.work.distributions[m], num_obs))
-                else:
-                    vector = np.zeros(num_obs)
-                    vector[scratch.work.observation[m]] = 1.0
-                    vectors.append(vector)
-            return vectors
-        finally:
-            self.packed.give_scratch(scratch)
-
     cdef const double* _current_qs(self, Scratch scratch) except NULL:
         if self._qs_object is None:
             return self._qs
@@ -313,6 +280,72 @@ cdef class AgentCore:
         self._q_pi_object = None
         self._G_object = None
         self._has_policies = True
+
+    # --- learning ------------------------------------------------------------------------
+
+    def begin_learning(self, LearnedModel learned not None):
+        """Take over a copy of the present model that `update_A`, `update_B` and `update_D`
+        write to."""
+        with self._lock:
+            if learned.shared is not self.packed:
+                raise ValueError("the learned model must be one of this agent's model")
+            self.learned = learned
+            self.packed = learned
+
+    cdef LearnedModel _learner(self):
+        if self.learned is None:
+            raise ValueError("call begin_learning before an update")
+        return self.learned
+
+    def update_A(self, observation, modalities, lr):
+        """Learn from an observation and the beliefs; `modalities` is a list or "all". Return pA."""
+        cdef LearnedModel learned = self._learner()
+        cdef Scratch scratch = learned.take_scratch()
+        cdef double rate = _finite(lr, "lr_pA")
+        cdef bint vectors
+        try:
+            with self._lock:
+                vectors = read_observation(learned, scratch, observation, True)
+                learned.learn_A(scratch, vectors, self._current_qs(scratch), modalities, rate)
+            return learned.pA
+        finally:
+            learned.give_scratch(scratch)
+
+    def update_B(self, qs_previous, factors, lr):
+        """Learn from the beliefs before and after the last action. Return pB."""
+        cdef LearnedModel learned = self._learner()
+        cdef Scratch scratch = learned.take_scratch()
+        cdef double rate = _finite(lr, "lr_pB")
+        try:
+            with self._lock:
+                read_action(learned, scratch, self._action_object)
+                read_beliefs(learned, scratch, qs_previous, "qs_prev")
+                memcpy(scratch.work.prior, scratch.work.qs_new,
+                       learned.model.qs_size * sizeof(double))
+                learned.learn_B(scratch, scratch.work.action, self._current_qs(scratch),
+                                scratch.work.prior, factors, rate)
+            return learned.pB
+        finally:
+            learned.give_scratch(scratch)
+
+    def update_D(self, qs_first, factors, lr):
+        """Learn from the beliefs at the first step. Return pD."""
+        cdef LearnedModel learned = self._learner()
+        cdef Scratch scratch = learned.take_scratch()
+        cdef double rate = _finite(lr, "lr_pD")
+        try:
+            with self._lock:
+                read_beliefs(learned, scratch, qs_first, "qs_t0")
+                learned.learn_D(scratch.work.qs_new, factors, rate)
+            return learned.pD
+        finally:
+            learned.give_scratch(scratch)
+
+    # Before any inference: what updates have put off.
+    cdef void _refresh(self, Scratch scratch) noexcept:
+        if self.learned is not None:
+            with nogil:
+                self.learned.refresh(scratch)
 
     # --- the step ------------------------------------------------------------------------
 
@@ -348,6 +381,7 @@ cdef class AgentCore:
         joint_likelihood |= self._joint_likelihood
         try:
             with self._lock:
+                self._refresh(scratch)
                 read = self._read_step(scratch, observation, distr_obs)
                 with nogil:
                     status = self._update_beliefs(scratch, read & 1, read & 2, joint_likelihood)
@@ -371,6 +405,7 @@ cdef class AgentCore:
         cdef int status
         try:
             with self._lock:
+                self._refresh(scratch)
                 qs = self._current_qs(scratch)
                 with nogil:
                     status = self._evaluate(scratch, qs)
@@ -402,6 +437,7 @@ cdef class AgentCore:
         cdef int read, beliefs_status, status = 0
         try:
             with self._lock:
+                self._refresh(scratch)
                 read = self._read_step(scratch, observation, distr_obs)
                 with nogil:
                     beliefs_status = self._update_beliefs(scratch, read & 1, read & 2,

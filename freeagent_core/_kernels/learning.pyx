@@ -1,7 +1,10 @@
 """Dirichlet updates: kernels with the GIL released, on arrays that the caller has checked.
 
-Each reads contiguous float64 arrays and writes into an array that the caller gives.
+Each writes into an array that the caller gives. An agent's own parameters grow in place:
+`learned_model.pyx`.
 """
+
+from libc.string cimport memcpy
 
 from freeagent_core._kernels.primitives cimport P
 
@@ -47,13 +50,13 @@ def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A, const dou
     lr : float
     qA : ndarray of float64, shape (num_obs, num_joint), OUT
     """
-    cdef Py_ssize_t o, s
+    cdef Py_ssize_t o, n = q.shape[0]
     _same(pA.shape[0], A.shape[0], qA.shape[0], observation.shape[0])
     _same(pA.shape[1], A.shape[1], qA.shape[1], q.shape[0])
     with nogil:
         for o in range(pA.shape[0]):
-            for s in range(pA.shape[1]):
-                qA[o, s] = pA[o, s] + lr * (observation[o] * q[s] * (A[o, s] > 0.0))
+            memcpy(&qA[o, 0], &pA[o, 0], n * sizeof(double))
+            P.add_counts(lr, observation[o], &q[0], &A[o, 0], &qA[o, 0], n)
 
 
 # qB[s, p, u] = pB[s, p, u] + lr * q(s) q(p) where B[s, p, u] > 0, for the action u taken
@@ -95,11 +98,10 @@ def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::
     lr : float
     qD : ndarray of float64, shape (num_states,), OUT
     """
-    cdef Py_ssize_t s
     _same(pD.shape[0], q.shape[0], qD.shape[0], qD.shape[0])
     with nogil:
-        for s in range(pD.shape[0]):
-            qD[s] = pD[s] + lr * q[s] if pD[s] > 0.0 else pD[s]
+        memcpy(&qD[0], &pD[0], pD.shape[0] * sizeof(double))
+        P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0])
 
 
 cdef int _same(Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d) except -1:

@@ -80,6 +80,8 @@ cdef class MMPCore(AgentCore):
         cdef bint alone
         keep = []
         try:
+            with self._lock:
+                self._refresh(scratch)
             self._read_window(scratch, &window, observations, actions, factorized, keep)
             if last_timestep:
                 window.infer_len -= 1
@@ -258,6 +260,7 @@ cdef class MMPCore(AgentCore):
         scratch = self.packed.take_scratch()
         try:
             with self._lock:
+                self._refresh(scratch)
                 with nogil:
                     average = scratch.work.prior
                     for i in range(model.qs_size):
@@ -334,6 +337,11 @@ cdef class MMPCore(AgentCore):
             factor = &model.factors[f]
             beliefs[f] = new_array(&total[factor.offset], factor.num_states)
         return beliefs
+
+    # Learning takes the beliefs about the present, which MMP has only per policy: an error.
+    cdef const double* _current_qs(self, Scratch scratch) except NULL:
+        read_beliefs(self.packed, scratch, self.qs, "qs")
+        return scratch.work.qs_new
 
     # --- state ---------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ cdef struct Modality:
     Py_ssize_t num_obs
     const double* A                # (num_obs, num_joint of its group)
     const double* log_A            # log(A + 1e-16), same shape
+    Py_ssize_t num_C_steps         # 1, or the group's num_utility_steps
+    const double* log_C            # (num_C_steps, num_obs): log(softmax(C) + 1e-16)
 
 
 cdef struct Group:                 # the modalities that depend on the same factors
@@ -36,6 +38,7 @@ cdef struct Group:                 # the modalities that depend on the same fact
     const int32_t* modalities
     Py_ssize_t num_utility_steps   # 1, or the steps that a time-dependent C reaches
     const double* utility          # (num_utility_steps, num_joint): sum_o A[o, s] log C[o]
+    bint joint_outcomes            # the information gain is about all its modalities at once
     Py_ssize_t num_outcomes        # of the state information gain
     Py_ssize_t outcome_stride      # num_outcomes + 1, rounded up to 8
     const double* outcomes         # (num_joint, outcome_stride): A, then sum_o A log(A + exp(-16))

@@ -210,7 +210,13 @@ cdef class PackedModel:
                 modality.log_A = _doubles(self._keep, single["log_A"],
                                           modality.num_obs * group.num_joint, "log_A")
                 self.model.num_obs_total += modality.num_obs
+                modality.num_C_steps = len(single["log_C"])
+                modality.log_C = _doubles(self._keep, single["log_C"],
+                                          modality.num_C_steps * modality.num_obs, "log_C")
+                if modality.num_C_steps not in (1, spec["num_utility_steps"]):
+                    raise ValueError("packed log_C has the wrong number of steps")
             group.num_utility_steps = spec["num_utility_steps"]
+            group.joint_outcomes = spec["joint_outcomes"]
             group.utility = _doubles(self._keep, spec["utility"],
                                      group.num_utility_steps * group.num_joint, "utility")
             group.num_outcomes = spec["num_outcomes"]

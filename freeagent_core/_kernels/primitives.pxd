@@ -16,6 +16,8 @@ cdef extern from "freeagent_primitives.h" nogil:
         double (*max)(const double* x, Py_ssize_t n) noexcept nogil
         double (*dot)(const double* x, const double* y, Py_ssize_t n) noexcept nogil
         void (*axpy)(double a, const double* x, double* y, Py_ssize_t n) noexcept nogil
+        void (*add_counts)(double a, double w, const double* x, const double* mask, double* y,
+                           Py_ssize_t n) noexcept nogil
         void (*outer)(const double* x, Py_ssize_t nx, const double* y, Py_ssize_t ny,
                       double* out) noexcept nogil
         void (*rows_dot)(const double* M, const double* x, Py_ssize_t rows, Py_ssize_t n,
