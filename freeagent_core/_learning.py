@@ -58,10 +58,8 @@ class LearningAgent(MessagePassingAgent):
         Source: ``pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized``.
         """
         core = self._learner("pA", "A")
-        modalities = self.modalities_to_learn
-        if modalities is not ALL:
-            modalities = _indices(modalities, self._model.num_modalities, "modalities_to_learn")
-        return core.update_A(obs, modalities, self.lr_pA)
+        to_learn = _to_learn(self.modalities_to_learn, self._model.num_modalities, "modalities")
+        return core.update_A(obs, to_learn, self.lr_pA)
 
     def update_B(self, qs_prev: Any) -> ObjectArray:
         """Learn the transitions from the last action and the beliefs before and after it.
@@ -88,10 +86,8 @@ class LearningAgent(MessagePassingAgent):
         core = self._learner("pB", "B")
         if core.action is None:
             raise ValueError("update_B needs an action: call sample_action before")
-        factors = self.factors_to_learn
-        if factors is not ALL:
-            factors = _indices(factors, self._model.num_factors, "factors_to_learn")
-        return core.update_B(qs_prev, factors, self.lr_pB)
+        to_learn = _to_learn(self.factors_to_learn, self._model.num_factors, "factors")
+        return core.update_B(qs_prev, to_learn, self.lr_pB)
 
     def update_D(self, qs_t0: Any = None) -> ObjectArray:
         """Learn the initial states.
@@ -122,10 +118,8 @@ class LearningAgent(MessagePassingAgent):
             if not self.__dict__.get("qs_hist"):
                 raise ValueError("update_D needs qs_t0, or save_belief_hist=True and a step before")
             qs_t0 = self.qs_hist[0]
-        factors = self.factors_to_learn
-        if factors is not ALL:
-            factors = _indices(factors, self._model.num_factors, "factors_to_learn")
-        return core.update_D(qs_t0, factors, self.lr_pD)
+        to_learn = _to_learn(self.factors_to_learn, self._model.num_factors, "factors")
+        return core.update_D(qs_t0, to_learn, self.lr_pD)
 
     def _beliefs_at_horizon(self, qs_t0: Any) -> Any:
         """Return the beliefs at the first step of MMP's horizon, averaged over policies."""
@@ -158,7 +152,9 @@ class LearningAgent(MessagePassingAgent):
         return self.update_B(qs_prev)
 
 
-def _indices(value: Any, count: int, name: str) -> Any:
-    """Return the modalities or factors to learn, as `AgentCore` takes them."""
-    indices = check.index_subset(value, count, name)
-    return ALL if isinstance(indices, str) else indices
+def _to_learn(value: Any, count: int, name: str) -> bytes:
+    """Return ``modalities_to_learn`` or ``factors_to_learn`` as `AgentCore` takes them."""
+    if value is ALL:
+        return b"\1" * count
+    indices = check.index_subset(value, count, f"{name}_to_learn")
+    return bytes(indices == ALL or i in indices for i in range(count))

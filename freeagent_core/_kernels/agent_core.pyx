@@ -19,7 +19,9 @@ from freeagent_core._kernels.belief_update cimport (
     log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
 )
 from freeagent_core._kernels.global_random cimport draw_below
-from freeagent_core._kernels.learned_model cimport LearnedModel
+from freeagent_core._kernels.learned_model cimport (
+    LearnedModel, learn_A, learn_B, learn_D, refresh,
+)
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport (
@@ -45,6 +47,12 @@ cdef double _finite(object value, str name) except? -1.0:
     if not isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     return number
+
+
+cdef int _check_length(Py_ssize_t length, Py_ssize_t expected) except -1:
+    if length != expected:
+        raise ValueError(f"to_learn must have {expected} entries, got {length}")
+    return 0
 
 
 cdef class AgentCore:
@@ -297,46 +305,68 @@ cdef class AgentCore:
             raise ValueError("call begin_learning before an update")
         return self.learned
 
-    def update_A(self, observation, modalities, lr):
-        """Learn from an observation and the beliefs; `modalities` is a list or "all". Return pA."""
+    def update_A(self, observation, to_learn, lr):
+        """Learn from an observation and the beliefs. Return pA.
+
+        Parameters
+        ----------
+        observation
+            As `infer_states` takes it.
+        to_learn : bytes
+            Per modality, 1 to learn it.
+        lr : float
+        """
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
         cdef double rate = _finite(lr, "lr_pA")
+        cdef const unsigned char[::1] wanted = to_learn
+        cdef const double* qs
         cdef bint vectors
+        _check_length(wanted.shape[0], learned.model.num_modalities)
         try:
             with self._lock:
                 vectors = read_observation(learned, scratch, observation, True)
-                learned.learn_A(scratch, vectors, self._current_qs(scratch), modalities, rate)
+                qs = self._current_qs(scratch)
+                learned.prepare_A()
+                learn_A(&learned.own, vectors, qs, &wanted[0], rate, &scratch.work)
             return learned.pA
         finally:
             learned.give_scratch(scratch)
 
-    def update_B(self, qs_previous, factors, lr):
+    def update_B(self, qs_previous, to_learn, lr):
         """Learn from the beliefs before and after the last action. Return pB."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
         cdef double rate = _finite(lr, "lr_pB")
+        cdef const unsigned char[::1] wanted = to_learn
+        cdef const double* qs
+        _check_length(wanted.shape[0], learned.model.num_factors)
         try:
             with self._lock:
                 read_action(learned, scratch, self._action_object)
                 read_beliefs(learned, scratch, qs_previous, "qs_prev")
                 memcpy(scratch.work.prior, scratch.work.qs_new,
                        learned.model.qs_size * sizeof(double))
-                learned.learn_B(scratch, scratch.work.action, self._current_qs(scratch),
-                                scratch.work.prior, factors, rate)
+                qs = self._current_qs(scratch)
+                learned.prepare_B()
+                learn_B(&learned.own, scratch.work.action, qs, scratch.work.prior, &wanted[0],
+                        rate, &scratch.work)
             return learned.pB
         finally:
             learned.give_scratch(scratch)
 
-    def update_D(self, qs_first, factors, lr):
+    def update_D(self, qs_first, to_learn, lr):
         """Learn from the beliefs at the first step. Return pD."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
         cdef double rate = _finite(lr, "lr_pD")
+        cdef const unsigned char[::1] wanted = to_learn
+        _check_length(wanted.shape[0], learned.model.num_factors)
         try:
             with self._lock:
                 read_beliefs(learned, scratch, qs_first, "qs_t0")
-                learned.learn_D(scratch.work.qs_new, factors, rate)
+                learned.prepare_D()
+                learn_D(&learned.own, scratch.work.qs_new, &wanted[0], rate)
             return learned.pD
         finally:
             learned.give_scratch(scratch)
@@ -345,7 +375,7 @@ cdef class AgentCore:
     cdef void _refresh(self, Scratch scratch) noexcept:
         if self.learned is not None:
             with nogil:
-                self.learned.refresh(scratch)
+                refresh(&self.learned.own, &scratch.work)
 
     # --- the step ------------------------------------------------------------------------
 

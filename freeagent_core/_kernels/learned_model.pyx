@@ -17,7 +17,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.packed_model cimport (
-    MAX_FACTORS, Factor, Group, Modality, Model, Workspace, joint_belief,
+    MAX_FACTORS, Factor, Group, Modality, Model, Scratch, Workspace, joint_belief,
 )
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.python_input cimport new_array
@@ -32,7 +32,6 @@ cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* object)
     PyObject* PyList_GET_ITEM(list list, Py_ssize_t i)  # borrowed, unlike Cython's own
 
-cdef object ALL = "all"
 cdef double EPS = 1e-16                    # pymdp.legacy.maths.EPS_VAL
 cdef double MASK = 1.1253517471925912e-07  # exp(-16), pymdp.legacy.maths.spm_MDP_G
 
@@ -142,6 +141,9 @@ cdef class LearnedModel(PackedModel):
         self.model.factors = self._factors
         self.model.modalities = self._modalities
         self.model.groups = self._groups
+        self.own.num_factors, self.own.num_groups = num_factors, self.model.num_groups
+        self.own.factors, self.own.modalities, self.own.groups = (
+            self._factors, self._modalities, self._groups)
 
     cdef void* _block(self, Py_ssize_t num_bytes) except NULL:
         cdef Block block = Block()
@@ -165,7 +167,7 @@ cdef class LearnedModel(PackedModel):
         cdef Modality* modality
         cdef Py_ssize_t g, m
         pA = [np.array(p, dtype=np.float64, order="C") for p in self._given[0]]
-        self._stale_columns = <unsigned char**>self._block(model.num_groups * sizeof(void*))
+        self.own.stale_columns = <unsigned char**>self._block(model.num_groups * sizeof(void*))
         for g in range(model.num_groups):
             group = &self._groups[g]
             for m in range(group.num_modalities):
@@ -181,8 +183,10 @@ cdef class LearnedModel(PackedModel):
                                              group.num_joint * group.novelty_stride)
                 group.novelty_wA = self._copy(group.novelty_wA,
                                               group.num_joint * group.novelty_stride)
-            self._stale_columns[g] = <unsigned char*>self._block(group.num_joint)
+            self.own.stale_columns[g] = <unsigned char*>self._block(group.num_joint)
         self._pA = DirichletParameters(pA, False)
+        self.own.pA = self._pA.values
+        self.own.first_A = True
         return 0
 
     cdef int _own_B(self) except -1:
@@ -191,7 +195,7 @@ cdef class LearnedModel(PackedModel):
         cdef double* B
         cdef Py_ssize_t f, i, k, size
         pB = [np.array(_ends_exchanged(p), dtype=np.float64, order="C") for p in self._given[1]]
-        self._stale_transitions = <unsigned char**>self._block(model.num_factors * sizeof(void*))
+        self.own.stale_transitions = <unsigned char**>self._block(model.num_factors * sizeof(void*))
         for f in range(model.num_factors):
             factor = &self._factors[f]
             size = factor.num_controls * factor.num_previous
@@ -211,8 +215,10 @@ cdef class LearnedModel(PackedModel):
             if factor.backward != NULL:
                 factor.backward = self._copy(factor.backward, factor.num_controls
                                              * factor.num_states * _padded(factor.num_previous))
-            self._stale_transitions[f] = <unsigned char*>self._block(size)
+            self.own.stale_transitions[f] = <unsigned char*>self._block(size)
         self._pB = DirichletParameters(pB, True)
+        self.own.pB = self._pB.values
+        self.own.first_B = True
         return 0
 
     cdef int _own_D(self) except -1:
@@ -221,245 +227,51 @@ cdef class LearnedModel(PackedModel):
         for f in range(self.model.num_factors):
             if pD[f].size != self._factors[f].num_states:
                 raise ValueError(f"pD[{f}] must have the shape of D")
-        self.model.D = self._copy(self.model.D, self.model.qs_size)
+        self.own.D = self._copy(self.model.D, self.model.qs_size)
+        self.model.D = self.own.D
         self._pD = DirichletParameters(pD, False)
+        self.own.pD = self._pD.values
         return 0
 
-    # --- updates: checked numbers in, all of them finite -----------------------------------
+    # --- updates ---------------------------------------------------------------------------
 
-    cdef int learn_A(self, Scratch scratch, bint vectors, const double* qs, modalities,
-                     double lr) except -1:
-        """Add the observation in `scratch` to pA of `modalities`, a list or "all"."""
-        cdef Workspace* work = &scratch.work
-        cdef Group* group
-        cdef Modality* modality
-        cdef const double* q
-        cdef const double* mask
-        cdef double* pA
-        cdef Py_ssize_t g, k, m, o, s
-        cdef bint first = not self._has_A
-        if first:
+    # Call with the GIL before the kernel of the same name.
+    cdef int prepare_A(self) except -1:
+        if self._pA is None:
+            if self._given[0] is None:
+                raise ValueError("update_A needs pA, the Dirichlet parameters of A")
             self._own_A()
-        else:
-            self._pA.detach()
-        for g in range(self.model.num_groups):
-            group = &self._groups[g]
-            q = self._joint(qs, group.factors, group.num_factors, work)
-            if first:  # A need not have been the mean of pA
-                memset(self._stale_columns[g], 1, group.num_joint)
-            else:
-                for s in range(group.num_joint):
-                    self._stale_columns[g][s] |= q[s] != 0.0
-            for k in range(group.num_modalities):
-                m = group.modalities[k]
-                if modalities is not ALL and m not in modalities:
-                    continue
-                modality = &self._modalities[m]
-                pA = self._pA.values[m]
-                # A > 0 where its parameters are, once it is their mean
-                mask = modality.A if first else pA
-                if vectors:
-                    for o in range(modality.num_obs):
-                        if work.distributions[m][o] != 0.0:
-                            P.add_counts(lr, work.distributions[m][o], q,
-                                         mask + o * group.num_joint, pA + o * group.num_joint,
-                                         group.num_joint)
-                else:
-                    o = work.observation[m]
-                    P.add_counts(lr, 1.0, q, mask + o * group.num_joint,
-                                 pA + o * group.num_joint, group.num_joint)
-        self._has_A = self._stale_A = True
+        self._pA.detach()
         self._A = None
         return 0
 
-    cdef int learn_B(self, Scratch scratch, const Py_ssize_t* action, const double* qs,
-                     const double* qs_previous, factors, double lr) except -1:
-        """Add a transition to pB of `factors`, a list or "all"."""
-        cdef Workspace* work = &scratch.work
-        cdef Factor* factor
-        cdef const double* q
-        cdef const double* mask
-        cdef unsigned char* stale
-        cdef Py_ssize_t f, p, row, mask_stride
-        cdef bint first = not self._has_B
-        if first:
+    cdef int prepare_B(self) except -1:
+        if self._pB is None:
+            if self._given[1] is None:
+                raise ValueError("update_B needs pB, the Dirichlet parameters of B")
             self._own_B()
-        else:
-            self._pB.detach()
-        for f in range(self.model.num_factors):
-            factor = &self._factors[f]
-            stale = self._stale_transitions[f]
-            if first:
-                memset(stale, 1, factor.num_controls * factor.num_previous)
-            if factors is not ALL and f not in factors:
-                continue
-            q = self._joint(qs_previous, factor.dependencies, factor.num_dependencies, work)
-            row = action[f] * factor.num_previous
-            mask = factor.B + row * factor.stride if first else (
-                self._pB.values[f] + row * factor.num_states)
-            mask_stride = factor.stride if first else factor.num_states
-            for p in range(factor.num_previous):
-                if q[p] != 0.0:
-                    stale[row + p] = 1
-                    P.add_counts(lr, q[p], qs + factor.offset, mask + p * mask_stride,
-                                 self._pB.values[f] + (row + p) * factor.num_states,
-                                 factor.num_states)
-        self._has_B = self._stale_B = True
+        self._pB.detach()
         self._B = None
         return 0
 
-    cdef int learn_D(self, const double* qs, factors, double lr) except -1:
-        """Add beliefs at the first step to pD of `factors`, a list or "all"."""
-        cdef Factor* factor
-        cdef Py_ssize_t f, s
-        cdef double total
-        cdef double* D
-        if not self._has_D:
+    cdef int prepare_D(self) except -1:
+        if self._pD is None:
+            if self._given[2] is None:
+                raise ValueError("update_D needs pD, the Dirichlet parameters of D")
             self._own_D()
-        else:
-            self._pD.detach()
-        for f in range(self.model.num_factors):
-            factor = &self._factors[f]
-            if factors is ALL or f in factors:
-                P.add_counts(lr, 1.0, qs + factor.offset, self._pD.values[f],
-                             self._pD.values[f], factor.num_states)
-            total = P.sum(self._pD.values[f], factor.num_states)
-            D = <double*>self.model.D + factor.offset
-            for s in range(factor.num_states):
-                D[s] = self._pD.values[f][s] / total
-        self._has_D = True
+        self._pD.detach()
         self._D = None
         return 0
-
-    cdef const double* _joint(self, const double* qs, const int32_t* factors, Py_ssize_t count,
-                              Workspace* work) noexcept nogil:
-        cdef const double* parts[MAX_FACTORS]
-        cdef Py_ssize_t sizes[MAX_FACTORS]
-        cdef Py_ssize_t i
-        for i in range(count):
-            parts[i] = qs + self._factors[factors[i]].offset
-            sizes[i] = self._factors[factors[i]].num_states
-        return joint_belief(parts, sizes, count, work.joint, work.largest_joint)
-
-    # --- what follows from the parameters ------------------------------------------------
-
-    cdef void refresh(self, Scratch scratch) noexcept nogil:
-        """Bring A, B and all that depends on them up to date."""
-        cdef Py_ssize_t g, f, s
-        if self._stale_A:
-            for g in range(self.model.num_groups):
-                for s in range(self._groups[g].num_joint):
-                    if self._stale_columns[g][s]:
-                        self._refresh_column(&self._groups[g], s, &scratch.work)
-                memset(self._stale_columns[g], 0, self._groups[g].num_joint)
-            self._stale_A = False
-        if self._stale_B:
-            for f in range(self.model.num_factors):
-                self._refresh_transitions(f)
-            self._stale_B = False
-
-    # One joint state of a group: A = pA / sum(pA), and what `_packing._pack_group` makes of
-    # it. Cost: two logarithms an outcome.
-    cdef void _refresh_column(self, Group* group, Py_ssize_t s, Workspace* work) noexcept nogil:
-        cdef Modality* modality
-        cdef double* column = work.row                  # room for two padded columns
-        cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
-        cdef double* novelty_A = <double*>group.novelty_A + s * group.novelty_stride
-        cdef double* novelty_wA = <double*>group.novelty_wA + s * group.novelty_stride
-        cdef double total, raised, neg_ambiguity = 0.0
-        cdef Py_ssize_t k, m, o, step, filled = 1, before = 0
-        for step in range(group.num_utility_steps):
-            (<double*>group.utility)[step * group.num_joint + s] = 0.0
-        outcomes[0] = 1.0
-        for k in range(group.num_modalities):
-            m = group.modalities[k]
-            modality = &self._modalities[m]
-            for o in range(modality.num_obs):
-                column[o] = self._pA.values[m][o * group.num_joint + s]
-            total = P.sum(column, modality.num_obs)
-            if group.novelty_wA != NULL:
-                raised = 0.0
-                for o in range(modality.num_obs):
-                    raised += column[o] + EPS
-                for o in range(modality.num_obs):
-                    novelty_wA[before + o] = (
-                        1.0 / raised - 1.0 / (column[o] + EPS)) * (column[o] > 0.0)
-            for o in range(modality.num_obs):
-                column[o] /= total
-                (<double*>modality.A)[o * group.num_joint + s] = column[o]
-            if group.novelty_A != NULL:
-                memcpy(novelty_A + before, column, modality.num_obs * sizeof(double))
-            for step in range(group.num_utility_steps):
-                (<double*>group.utility)[step * group.num_joint + s] += P.dot(
-                    modality.log_C + (step if modality.num_C_steps > 1 else 0) * modality.num_obs,
-                    column, modality.num_obs)
-            if group.joint_outcomes:  # outcomes = outer(outcomes, column), from its end
-                for step in range(filled - 1, -1, -1):
-                    total = outcomes[step]
-                    for o in range(modality.num_obs):
-                        outcomes[step * modality.num_obs + o] = total * column[o]
-                filled *= modality.num_obs
-            else:
-                memcpy(outcomes + before, column, modality.num_obs * sizeof(double))
-            before += modality.num_obs
-            P.log_eps(column, modality.num_obs, column)
-            for o in range(modality.num_obs):
-                (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
-        for o in range(group.num_outcomes):
-            column[o] = outcomes[o] + MASK
-        P.log(column, group.num_outcomes, column)
-        outcomes[group.num_outcomes] = P.dot(outcomes, column, group.num_outcomes)
-
-    # B = pB / sum(pB) over the next state, and what `_packing._pack_factor` makes of it.
-    cdef void _refresh_transitions(self, Py_ssize_t f) noexcept nogil:
-        cdef Factor* factor = &self._factors[f]
-        cdef Py_ssize_t u, p, s, column, padded = _padded(factor.num_previous)
-        cdef double total, raised
-        cdef const double* pB
-        cdef double* B
-        cdef double* wB
-        cdef double* backward
-        cdef bint changed
-        for u in range(factor.num_controls):
-            changed = False
-            for p in range(factor.num_previous):
-                column = u * factor.num_previous + p
-                if not self._stale_transitions[f][column]:
-                    continue
-                changed = True
-                pB = self._pB.values[f] + column * factor.num_states
-                B = <double*>factor.B + column * factor.stride
-                total = P.sum(pB, factor.num_states)
-                for s in range(factor.num_states):
-                    B[s] = pB[s] / total
-                if factor.wB != NULL:
-                    wB = <double*>factor.wB + column * factor.stride
-                    raised = 0.0
-                    for s in range(factor.num_states):
-                        raised += pB[s] + EPS
-                    for s in range(factor.num_states):
-                        wB[s] = (1.0 / raised - 1.0 / (pB[s] + EPS)) * (pB[s] > 0.0)
-            if changed and factor.backward != NULL:
-                B = <double*>factor.B + u * factor.num_previous * factor.stride
-                for s in range(factor.num_states):
-                    backward = <double*>factor.backward + (u * factor.num_states + s) * padded
-                    total = 0.0
-                    for p in range(factor.num_previous):
-                        backward[p] = B[p * factor.stride + s] + EPS
-                        total += backward[p]
-                    for p in range(factor.num_previous):
-                        backward[p] /= total
-        memset(self._stale_transitions[f], 0, factor.num_controls * factor.num_previous)
 
     # --- what callers see ----------------------------------------------------------------
 
     def bring_up_to_date(self):
         """Do the work that updates have put off."""
         cdef Scratch scratch
-        if self._stale_A or self._stale_B:
+        if self.own.stale_A or self.own.stale_B:
             scratch = self.take_scratch()
             with nogil:
-                self.refresh(scratch)
+                refresh(&self.own, &scratch.work)
             self.give_scratch(scratch)
 
     @property
@@ -481,7 +293,7 @@ cdef class LearnedModel(PackedModel):
     def A(self):
         """The mean of pA, an object array, or None before the first update."""
         cdef Py_ssize_t m
-        if self._A is None and self._has_A:
+        if self._A is None and self._pA is not None:
             self.bring_up_to_date()
             self._A = _read_only([
                 new_array(self._modalities[m].A, owner.size).reshape(owner.shape)
@@ -493,7 +305,7 @@ cdef class LearnedModel(PackedModel):
         """The mean of pB, an object array, or None before the first update."""
         cdef Py_ssize_t f
         cdef Factor* factor
-        if self._B is None and self._has_B:
+        if self._B is None and self._pB is not None:
             self.bring_up_to_date()
             arrays = []
             for f in range(self.model.num_factors):
@@ -510,7 +322,7 @@ cdef class LearnedModel(PackedModel):
     def D(self):
         """The mean of pD, an object array, or None before the first update."""
         cdef Py_ssize_t f
-        if self._D is None and self._has_D:
+        if self._D is None and self._pD is not None:
             self._D = _read_only([
                 new_array(self.model.D + self._factors[f].offset, self._factors[f].num_states)
                 for f in range(self.model.num_factors)])
@@ -527,3 +339,208 @@ cdef void* _copied(const void* values, Py_ssize_t num_bytes) except NULL:
         raise MemoryError("no memory for the learned model")
     memcpy(copy, values, num_bytes)
     return copy
+
+
+# --- kernels ---------------------------------------------------------------------------------
+
+cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors,
+                          Py_ssize_t count, Workspace* work) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef Py_ssize_t sizes[MAX_FACTORS]
+    cdef Py_ssize_t i
+    for i in range(count):
+        parts[i] = qs + own.factors[factors[i]].offset
+        sizes[i] = own.factors[factors[i]].num_states
+    return joint_belief(parts, sizes, count, work.joint, work.largest_joint)
+
+
+# pA[o, s] += lr * observation[o] * q(s) where A[o, s] > 0, in each modality to learn
+# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: a row per outcome
+# of positive probability.
+cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
+                  double lr, Workspace* work) noexcept nogil:
+    cdef Group* group
+    cdef Modality* modality
+    cdef const double* q
+    cdef const double* mask
+    cdef double weight
+    cdef Py_ssize_t g, k, m, o, s, row
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        q = _joint(own, qs, group.factors, group.num_factors, work)
+        if own.first_A:  # A need not have been the mean of pA
+            memset(own.stale_columns[g], 1, group.num_joint)
+        else:
+            for s in range(group.num_joint):
+                own.stale_columns[g][s] |= q[s] != 0.0
+        for k in range(group.num_modalities):
+            m = group.modalities[k]
+            if not to_learn[m]:
+                continue
+            modality = &own.modalities[m]
+            # A > 0 where its parameters are, once it is their mean
+            mask = modality.A if own.first_A else own.pA[m]
+            for o in range(modality.num_obs):
+                weight = work.distributions[m][o] if vectors else 1.0 * (
+                    o == work.observation[m])
+                if weight != 0.0:
+                    row = o * group.num_joint
+                    P.add_counts(lr, weight, q, mask + row, own.pA[m] + row, group.num_joint)
+    own.first_A = False
+    own.stale_A = True
+
+
+# pB[s, p, u] += lr * q(s) q(p) where B[s, p, u] > 0, for the action u taken
+# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: a column per
+# previous state of positive probability.
+cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
+                  const double* qs_previous, const unsigned char* to_learn, double lr,
+                  Workspace* work) noexcept nogil:
+    cdef Factor* factor
+    cdef const double* q
+    cdef const double* mask
+    cdef Py_ssize_t f, p, row, mask_stride
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        if own.first_B:
+            memset(own.stale_transitions[f], 1, factor.num_controls * factor.num_previous)
+        if not to_learn[f]:
+            continue
+        q = _joint(own, qs_previous, factor.dependencies, factor.num_dependencies, work)
+        row = action[f] * factor.num_previous
+        mask = factor.B if own.first_B else own.pB[f]
+        mask_stride = factor.stride if own.first_B else factor.num_states
+        for p in range(factor.num_previous):
+            if q[p] != 0.0:
+                own.stale_transitions[f][row + p] = 1
+                P.add_counts(lr, q[p], qs + factor.offset, mask + (row + p) * mask_stride,
+                             own.pB[f] + (row + p) * factor.num_states, factor.num_states)
+    own.first_B = False
+    own.stale_B = True
+
+
+# pD[s] += lr * q(s) where pD[s] > 0; D = pD / sum(pD)
+# pymdp.legacy.learning.update_state_prior_dirichlet
+cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
+                  double lr) noexcept nogil:
+    cdef Factor* factor
+    cdef Py_ssize_t f, s
+    cdef double total
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        if to_learn[f]:
+            P.add_counts(lr, 1.0, qs + factor.offset, own.pD[f], own.pD[f], factor.num_states)
+        total = P.sum(own.pD[f], factor.num_states)
+        for s in range(factor.num_states):
+            own.D[factor.offset + s] = own.pD[f][s] / total
+
+
+# Bring A, B and all that depends on them up to date.
+cdef void refresh(Learned* own, Workspace* work) noexcept nogil:
+    cdef Py_ssize_t g, f, s
+    if own.stale_A:
+        for g in range(own.num_groups):
+            for s in range(own.groups[g].num_joint):
+                if own.stale_columns[g][s]:
+                    _refresh_column(own, &own.groups[g], s, work)
+            memset(own.stale_columns[g], 0, own.groups[g].num_joint)
+        own.stale_A = False
+    if own.stale_B:
+        for f in range(own.num_factors):
+            _refresh_transitions(own, f)
+        own.stale_B = False
+
+
+# One joint state of a group: A = pA / sum(pA), and what `_packing._pack_group` makes of
+# it. Cost: two logarithms an outcome.
+cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
+                          Workspace* work) noexcept nogil:
+    cdef Modality* modality
+    cdef double* column = work.row                  # room for two padded columns
+    cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
+    cdef double* novelty_A = <double*>group.novelty_A + s * group.novelty_stride
+    cdef double* novelty_wA = <double*>group.novelty_wA + s * group.novelty_stride
+    cdef double total, raised, neg_ambiguity = 0.0
+    cdef Py_ssize_t k, m, o, step, filled = 1, before = 0
+    for step in range(group.num_utility_steps):
+        (<double*>group.utility)[step * group.num_joint + s] = 0.0
+    outcomes[0] = 1.0
+    for k in range(group.num_modalities):
+        m = group.modalities[k]
+        modality = &own.modalities[m]
+        for o in range(modality.num_obs):
+            column[o] = own.pA[m][o * group.num_joint + s]
+        total = P.sum(column, modality.num_obs)
+        if group.novelty_wA != NULL:
+            raised = 0.0
+            for o in range(modality.num_obs):
+                raised += column[o] + EPS
+            for o in range(modality.num_obs):
+                novelty_wA[before + o] = (
+                    1.0 / raised - 1.0 / (column[o] + EPS)) * (column[o] > 0.0)
+        for o in range(modality.num_obs):
+            column[o] /= total
+            (<double*>modality.A)[o * group.num_joint + s] = column[o]
+        if group.novelty_A != NULL:
+            memcpy(novelty_A + before, column, modality.num_obs * sizeof(double))
+        for step in range(group.num_utility_steps):
+            (<double*>group.utility)[step * group.num_joint + s] += P.dot(
+                modality.log_C + (step if modality.num_C_steps > 1 else 0) * modality.num_obs,
+                column, modality.num_obs)
+        if group.joint_outcomes:  # outcomes = outer(outcomes, column), from its end
+            for step in range(filled - 1, -1, -1):
+                total = outcomes[step]
+                for o in range(modality.num_obs):
+                    outcomes[step * modality.num_obs + o] = total * column[o]
+            filled *= modality.num_obs
+        else:
+            memcpy(outcomes + before, column, modality.num_obs * sizeof(double))
+        before += modality.num_obs
+        P.log_eps(column, modality.num_obs, column)
+        for o in range(modality.num_obs):
+            (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
+    for o in range(group.num_outcomes):
+        column[o] = outcomes[o] + MASK
+    P.log(column, group.num_outcomes, column)
+    outcomes[group.num_outcomes] = P.dot(outcomes, column, group.num_outcomes)
+
+# B = pB / sum(pB) over the next state, and what `_packing._pack_factor` makes of it.
+cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:
+    cdef Factor* factor = &own.factors[f]
+    cdef Py_ssize_t u, p, s, column, padded = _padded(factor.num_previous)
+    cdef double total, raised
+    cdef const double* pB
+    cdef double* B
+    cdef double* wB
+    cdef double* backward
+    cdef bint changed
+    for u in range(factor.num_controls):
+        changed = False
+        for p in range(factor.num_previous):
+            column = u * factor.num_previous + p
+            if not own.stale_transitions[f][column]:
+                continue
+            changed = True
+            pB = own.pB[f] + column * factor.num_states
+            B = <double*>factor.B + column * factor.stride
+            total = P.sum(pB, factor.num_states)
+            for s in range(factor.num_states):
+                B[s] = pB[s] / total
+            if factor.wB != NULL:
+                wB = <double*>factor.wB + column * factor.stride
+                raised = 0.0
+                for s in range(factor.num_states):
+                    raised += pB[s] + EPS
+                for s in range(factor.num_states):
+                    wB[s] = (1.0 / raised - 1.0 / (pB[s] + EPS)) * (pB[s] > 0.0)
+        if changed and factor.backward != NULL:
+            B = <double*>factor.B + u * factor.num_previous * factor.stride
+            for s in range(factor.num_states):
+                backward = <double*>factor.backward + (u * factor.num_states + s) * padded
+                total = 0.0
+                for p in range(factor.num_previous):
+                    backward[p] = B[p * factor.stride + s] + EPS
+                    total += backward[p]
+                for p in range(factor.num_previous):
+                    backward[p] /= total
+    memset(own.stale_transitions[f], 0, factor.num_controls * factor.num_previous)
