@@ -24,8 +24,12 @@ KERNELS = [
     "python_input",
     "learned_model",
     "agent_core",
+    "parallel_work",
+    "agent_random",
+    "population_core",
     "message_passing",
     "mmp_core",
+    "mmp_population",
     "sophisticated",
 ]
 

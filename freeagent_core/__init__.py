@@ -16,5 +16,6 @@ except ImportError as error:
 
 from freeagent_core.agent import Agent
 from freeagent_core.model import GenerativeModel
+from freeagent_core.population import Population
 
-__all__ = ["Agent", "GenerativeModel", "__version__"]
+__all__ = ["Agent", "GenerativeModel", "Population", "__version__"]

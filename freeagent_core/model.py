@@ -137,6 +137,21 @@ class GenerativeModel:
     save_belief_hist: bool
     pymdp_version: str
     gamma: float
+    alpha: float
+    use_utility: bool
+    use_states_info_gain: bool
+    use_param_info_gain: bool
+    action_selection: str
+    sampling_mode: str
+    modalities_to_learn: str | list[int]
+    factors_to_learn: str | list[int]
+    lr_pA: float
+    lr_pB: float
+    lr_pD: float
+    si_horizon: int
+    si_policy_prune_threshold: float
+    si_state_prune_threshold: float
+    si_prune_penalty: float
     packed: PackedModel
     _parts: dict[str, Any]
 

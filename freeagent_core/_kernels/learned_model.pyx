@@ -263,6 +263,28 @@ cdef class LearnedModel(PackedModel):
         self._D = None
         return 0
 
+    def restore(self, str name, list values):
+        """Take over parameters ("pA", "pB" or "pD") that another agent of the model learned."""
+        cdef Py_ssize_t g, f
+        cdef bytes nothing
+        self._given[("pA", "pB", "pD").index(name)] = values
+        if name == "pA":
+            self.prepare_A()
+            for g in range(self.model.num_groups):
+                memset(self.own.stale_columns[g], 1, self._groups[g].num_joint)
+            self.own.first_A, self.own.stale_A = False, True
+        elif name == "pB":
+            self.prepare_B()
+            for f in range(self.model.num_factors):
+                memset(self.own.stale_transitions[f], 1,
+                       self._factors[f].num_controls * self._factors[f].num_previous)
+            self.own.first_B, self.own.stale_B = False, True
+        else:
+            self.prepare_D()
+            nothing = bytes(self.model.num_factors)
+            learn_D(&self.own, NULL, nothing, 0.0)
+        self.bring_up_to_date()
+
     # --- what callers see ----------------------------------------------------------------
 
     def bring_up_to_date(self):

@@ -1,0 +1,52 @@
+"""A stream of random numbers per agent: four words of state, advanced without the GIL.
+
+xoshiro256** (D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generators",
+ACM TOMS 47, 2021). NumPy's bit generators would need a Python object per agent. States come
+from one `numpy.random.SeedSequence`, so that streams of neighbours have nothing in common.
+"""
+
+
+cdef uint64_t _rotated(uint64_t x, int k) noexcept nogil:
+    return (x << k) | (x >> (64 - k))
+
+
+cdef uint64_t _next(uint64_t* s) noexcept nogil:
+    cdef uint64_t result = _rotated(s[1] * 5, 7) * 9
+    cdef uint64_t t = s[1] << 17
+    s[2] ^= s[0]
+    s[3] ^= s[1]
+    s[1] ^= s[2]
+    s[0] ^= s[3]
+    s[2] ^= t
+    s[3] = _rotated(s[3], 45)
+    return result
+
+
+# uniform in [0, 1), a multiple of 2^-53
+cdef double uniform(uint64_t* state) noexcept nogil:
+    return <double>(_next(state) >> 11) * (1.0 / 9007199254740992.0)
+
+
+# uniform in range(count), count >= 1, but for a bias below count * 2^-53
+cdef Py_ssize_t below(uint64_t* state, Py_ssize_t count) noexcept nogil:
+    if count == 1:
+        return 0
+    return min(<Py_ssize_t>(uniform(state) * count), count - 1)
+
+
+# index i with probability p[i] / sum(p); the last of positive probability where rounding
+# would leave none
+cdef Py_ssize_t categorical(uint64_t* state, const double* p, Py_ssize_t n) noexcept nogil:
+    cdef double total = 0.0, u
+    cdef Py_ssize_t i, last = 0
+    for i in range(n):
+        total += p[i]
+    u = uniform(state) * total
+    total = 0.0
+    for i in range(n):
+        if p[i] > 0.0:
+            last = i
+            total += p[i]
+            if u < total:
+                return i
+    return last

@@ -1,0 +1,23 @@
+from libc.stdint cimport int64_t
+
+from freeagent_core._kernels.packed_model cimport Workspace
+
+
+cdef class ThreadMemory:
+    cdef list _models, _scratches
+    cdef Workspace** works         # one per model, in the order given
+    cdef double* extra
+
+
+cdef class ParallelWork:
+    cdef Py_ssize_t _next, _done, _size, _chunk
+    cdef Py_ssize_t _helpers, _generation
+    cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
+    cdef bint _cancelled
+    cdef ThreadMemory _memory(self)
+    cdef void _work(self, ThreadMemory memory) noexcept nogil
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, ThreadMemory memory) noexcept nogil
+    cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
+
+
+cdef int64_t monotonic_ns() noexcept nogil

@@ -1,0 +1,500 @@
+"""`Population`: many agents of one model, stepped by one call without the GIL."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core import _threads
+from freeagent_core import _validation as check
+from freeagent_core._kernels.mmp_population import MMPPopulationCore
+from freeagent_core._kernels.population_core import PopulationCore
+from freeagent_core._population_file import read_population, write_population
+from freeagent_core.agent import ARGMAX_TOLERANCE, TIE_TOLERANCE
+from freeagent_core.model import GenerativeModel
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+INFER_STATES, INFER_POLICIES, SAMPLE_ACTION, LEARN_A, LEARN_B, LEARN_D = 1, 2, 4, 8, 16, 32
+
+
+class Population:
+    """Agents of one `GenerativeModel` in contiguous arrays.
+
+    One call per tick crosses Python once, steps all agents on native threads with the GIL
+    released, and returns their actions. The numbers are those of `size` times `Agent`; each
+    agent has its own stream of random numbers, so that results do not depend on the number
+    of threads, on the other agents or on NumPy's global generator.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+    size : int
+        Number of agents.
+    num_threads : int, optional
+        Threads that a call may use, the caller's included; by default one per processor.
+        `population.num_threads` may be assigned.
+    seed : int, sequence of int or numpy.random.SeedSequence, optional
+        Of the agents' random streams; agent i's stream depends on `seed` and i alone.
+
+    Attributes
+    ----------
+    qs : tuple of ndarray of float64, shape (size, num_states[f])
+        Beliefs per factor: read-only views, which later calls write to. With MMP those about
+        the present step, averaged over policies (`sequences` has the rest).
+    q_pi, G : ndarray of float64, shape (size, num_policies)
+        Policy posteriors and negative expected free energies (nats): read-only views.
+    actions : ndarray of intp, shape (size, num_factors)
+        The last actions: a read-only view.
+    timesteps : ndarray of intp, shape (size,)
+        Actions since the start or the last `reset`: a read-only view.
+    model : GenerativeModel
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, the index and the expected shape, before any agent changes.
+
+    See Also
+    --------
+    freeagent_core.Agent : one agent, with pymdp's interface.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from freeagent_core import GenerativeModel, Population
+    >>> model = GenerativeModel(A=np.eye(2), B=np.stack([np.eye(2), 1 - np.eye(2)], axis=-1),
+    ...                         C=np.array([0.0, 2.0]))
+    >>> population = Population(model, size=3, seed=1)
+    >>> population.step([0, 1, 0])
+    array([[1],
+           [0],
+           [1]])
+    >>> population.qs[0].shape, population.q_pi.shape
+    ((3, 2), (3, 2))
+    """
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        size: int,
+        num_threads: int | None = None,
+        seed: Any = None,
+    ) -> None:
+        if not isinstance(model, GenerativeModel):
+            raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
+        self._model = model
+        self._size = check.integer(size, 1, None, "size")
+        self.num_threads = num_threads
+        kind = MMPPopulationCore if model.inference_algo == "MMP" else PopulationCore
+        self._core = kind(model.packed, self._size, _core_parameters(model))
+        self._lock = threading.Lock()
+        self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
+        seeds = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        words = seeds.generate_state(4 * self._size, np.uint64)
+        self._core.state["random"][:] = words.reshape(self._size, 4)
+        self._reset(np.ones(self._size, dtype=bool))
+        self._views = {name: _read_only(array) for name, array in self._core.state.items()}
+        self._qs = tuple(
+            self._views["qs"][:, start : start + n]
+            for start, n in zip(_offsets(model), model.num_states, strict=True)
+        )
+
+    # --- what callers look at --------------------------------------------------------------
+
+    @property
+    def model(self) -> GenerativeModel:
+        """The model that the agents share."""
+        return self._model
+
+    @property
+    def num_threads(self) -> int:
+        """Threads that a call may use, the caller's included."""
+        return self._num_threads
+
+    @num_threads.setter
+    def num_threads(self, value: int | None) -> None:
+        self._num_threads = (
+            _threads.num_cpus() if value is None else check.integer(value, 1, None, "num_threads")
+        )
+
+    @property
+    def qs(self) -> tuple[FloatArray, ...]:
+        """Beliefs per factor, each of shape (size, num_states[f])."""
+        return self._qs
+
+    @property
+    def q_pi(self) -> FloatArray:
+        """Policy posteriors, shape (size, num_policies)."""
+        return self._views["q_pi"]
+
+    @property
+    def G(self) -> FloatArray:
+        """Negative expected free energies in nats, shape (size, num_policies)."""
+        return self._views["G"]
+
+    @property
+    def F(self) -> FloatArray:
+        """Variational free energies in nats with MMP, shape (size, num_policies): a copy."""
+        return self._mmp_core("F").free_energies()
+
+    def sequences(self, index: int) -> list[FloatArray]:
+        """Return agent `index`'s beliefs given each policy, with MMP.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        sequences : list of ndarray of float64, shape (num_policies, steps, num_states[f])
+            Per factor; the steps observed, then those that are planned.
+        """
+        core = self._mmp_core("sequences")
+        rows = core.sequences(check.integer(index, 0, self._size, "index"))
+        starts = zip(_offsets(self._model), self._model.num_states, strict=True)
+        return [rows[:, :, start : start + n] for start, n in starts]
+
+    @property
+    def actions(self) -> IntArray:
+        """The last actions, shape (size, num_factors)."""
+        return self._views["action"]
+
+    @property
+    def timesteps(self) -> IntArray:
+        """Actions since the start or the last `reset`, shape (size,)."""
+        return self._views["time"][:, 0]
+
+    def parameters(self, index: int) -> dict[str, Any]:
+        """Return what agent `index` has learned.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        parameters : dict
+            ``A, B, D, pA, pB, pD``: object arrays of read-only arrays, or None.
+        """
+        index = check.integer(index, 0, self._size, "index")
+        with self._lock:
+            learned = None if self._core.learned is None else self._core.learned[index]
+            found = {}
+            for name in ("A", "B", "D", "pA", "pB", "pD"):
+                own = None if learned is None else getattr(learned, name)
+                found[name] = getattr(self._model, name) if own is None else own
+            return found
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __repr__(self) -> str:
+        return f"Population({self._model!r}, size={self._size})"
+
+    # --- the step --------------------------------------------------------------------------
+
+    def step(self, observations: Any, mask: Any = None) -> IntArray:
+        """Take each agent's observation to its action.
+
+        Parameters
+        ----------
+        observations : array_like of int, shape (size, num_modalities)
+            An index per modality; with one modality shape (size,) as well.
+        mask : array_like of bool, shape (size,), optional
+            False for agents that are absent: they stay as they are, whatever their row of
+            `observations` has.
+
+        Returns
+        -------
+        actions : ndarray of intp, shape (size, num_factors)
+            A new array; rows of absent agents are -1.
+
+        Raises
+        ------
+        FloatingPointError
+            If beliefs became NaN or infinite. The agents that are named stay as they were;
+            the others have stepped.
+        """
+        with self._lock:
+            present = self._run(INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, mask, observations)
+            return self._actions(present)
+
+    def infer_states(self, observations: Any, mask: Any = None) -> tuple[FloatArray, ...]:
+        """Update the beliefs of the present agents; see `step`. Returns `qs`."""
+        with self._lock:
+            self._run(INFER_STATES, mask, observations)
+        return self._qs
+
+    def infer_policies(self, mask: Any = None) -> tuple[FloatArray, FloatArray]:
+        """Evaluate the policies of the present agents. Returns `q_pi` and `G`."""
+        with self._lock:
+            self._run(INFER_POLICIES, mask)
+        return self.q_pi, self.G
+
+    def sample_action(self, mask: Any = None) -> IntArray:
+        """Choose actions from `q_pi`; returns them like `step`."""
+        with self._lock:
+            return self._actions(self._run(SAMPLE_ACTION, mask))
+
+    def reset(self, mask: Any = None) -> None:
+        """Begin a new episode: uniform beliefs, no last action, D as the next prior.
+
+        Parameters
+        ----------
+        mask : array_like of bool, shape (size,), optional
+            True for the agents to reset; all by default.
+
+        Notes
+        -----
+        What agents have learned, and their random streams, go on.
+        """
+        with self._lock:
+            chosen = self._mask(mask)
+            self._reset(np.ones(self._size, bool) if chosen is None else chosen.astype(bool))
+
+    # --- learning --------------------------------------------------------------------------
+
+    def update_A(self, observations: Any, mask: Any = None) -> None:
+        """Let each present agent learn its likelihoods, like `Agent.update_A`.
+
+        Parameters
+        ----------
+        observations, mask
+            See `step`.
+
+        Notes
+        -----
+        An agent's first update copies the model's arrays of A; `parameters` shows them.
+        """
+        model = self._model
+        wanted = _to_learn(model.modalities_to_learn, model.num_modalities)
+        with self._lock:
+            self._run(LEARN_A, mask, observations, None, wanted, model.lr_pA)
+
+    def update_B(self, qs_prev: Sequence[Any], mask: Any = None) -> None:
+        """Let each present agent learn its transitions, like `Agent.update_B`.
+
+        Parameters
+        ----------
+        qs_prev : sequence of array_like, each of shape (size, num_states[f])
+            Beliefs before the last action: copies of `qs` made then.
+        mask : array_like of bool, shape (size,), optional
+        """
+        model = self._model
+        wanted = _to_learn(model.factors_to_learn, model.num_factors)
+        with self._lock:
+            beliefs = self._beliefs(qs_prev, "qs_prev")
+            self._run(LEARN_B, mask, None, beliefs, wanted, model.lr_pB)
+
+    def update_D(self, qs_t0: Sequence[Any], mask: Any = None) -> None:
+        """Let each present agent learn its initial states, like `Agent.update_D`.
+
+        Parameters
+        ----------
+        qs_t0 : sequence of array_like, each of shape (size, num_states[f])
+            Beliefs at the first step.
+        mask : array_like of bool, shape (size,), optional
+        """
+        model = self._model
+        wanted = _to_learn(model.factors_to_learn, model.num_factors)
+        with self._lock:
+            beliefs = self._beliefs(qs_t0, "qs_t0")
+            self._run(LEARN_D, mask, None, beliefs, wanted, model.lr_pD)
+
+    # --- files -----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write all state of the agents to a file, atomically.
+
+        Parameters
+        ----------
+        path : str or Path
+            An existing file is replaced when the new one is complete.
+        """
+        with self._lock:
+            write_population(Path(path), self._model, self._core)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, model: GenerativeModel, num_threads: int | None = None
+    ) -> Population:
+        """Return the population that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+        model : GenerativeModel
+            The model that it was saved with; the file has the agents' state alone.
+        num_threads : int, optional
+
+        Returns
+        -------
+        population : Population
+            Goes on exactly as the saved one would have.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of `save`, of another version, or of another model.
+        """
+        contents = read_population(Path(path), model)
+        population = cls(model, contents.size, num_threads, seed=0)
+        contents.restore(population._core)
+        return population
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _run(
+        self,
+        operations: int,
+        mask: Any,
+        observations: Any = None,
+        beliefs: FloatArray | None = None,
+        to_learn: bytes | None = None,
+        lr: float = 1.0,
+    ) -> npt.NDArray[np.uint8] | None:
+        """Carry out an operation and return the mask."""
+        present = self._mask(mask)
+        outcomes = None if observations is None else self._observations(observations)
+        if operations in (LEARN_A, LEARN_B) and self._model.inference_algo == "MMP":
+            raise ValueError(
+                "update_A and update_B need inference_algo 'VANILLA': MMP's beliefs are given a "
+                "policy, and pymdp's Agent cannot learn from them either"
+            )
+        if to_learn is not None:
+            self._core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
+        cost = self._cost_ns.get(operations, 0.0)
+        threads = self._num_threads
+        chunk = _threads.chunk_size(self._size, threads, cost)
+        self._core.prepare(operations, chunk, outcomes, present, beliefs, to_learn, lr)
+        start = time.perf_counter_ns()
+        # unknown cost: with all threads
+        _threads.finish(self._core, threads, cost * self._size if cost else np.inf)
+        elapsed = (time.perf_counter_ns() - start) / self._size
+        if cost * self._size > _threads.LEAST_NS:
+            elapsed *= threads
+        # the least of recent ones: a noisy machine makes it longer, never shorter
+        self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed
+        failed = self._core.failed()
+        if len(failed):
+            raise FloatingPointError(
+                f"beliefs or q_pi of agents {failed[:10].tolist()} became NaN or infinite; "
+                "they stay as they were, the others have stepped"
+            )
+        return present
+
+    def _mmp_core(self, name: str) -> MMPPopulationCore:
+        if not isinstance(self._core, MMPPopulationCore):
+            raise AttributeError(f"{name} belongs to inference_algo 'MMP'")
+        return self._core
+
+    def _actions(self, present: npt.NDArray[np.uint8] | None) -> IntArray:
+        actions: IntArray = self._core.state["action"].copy()
+        if present is not None:
+            actions[present == 0] = -1
+        return actions
+
+    def _mask(self, mask: Any) -> npt.NDArray[np.uint8] | None:
+        if mask is None:
+            return None
+        array = np.asarray(mask)
+        if array.shape != (self._size,) or array.dtype != bool:
+            raise ValueError(
+                f"mask must be an array of bool of shape ({self._size},), "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+        return np.ascontiguousarray(array).view(np.uint8)
+
+    def _observations(self, observations: Any) -> IntArray:
+        num_modalities = self._model.num_modalities
+        try:
+            array = np.asarray(observations)
+        except ValueError:
+            raise ValueError(
+                f"observations must have shape ({self._size}, {num_modalities}); rows differ"
+            ) from None
+        if array.ndim == 1 and num_modalities == 1:
+            array = array[:, np.newaxis]
+        if array.shape != (self._size, num_modalities):
+            raise ValueError(
+                f"observations must have shape ({self._size}, {num_modalities}), got {array.shape}"
+            )
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"observations must be integers, got dtype {array.dtype}")
+        return np.ascontiguousarray(array, dtype=np.intp)
+
+    def _beliefs(self, beliefs: Any, name: str) -> FloatArray:
+        model = self._model
+        if len(beliefs) != model.num_factors:
+            raise ValueError(
+                f"{name} must have one array per factor ({model.num_factors}), got {len(beliefs)}"
+            )
+        packed = np.zeros((self._size, model.packed.qs_size))
+        for f, (start, n) in enumerate(zip(_offsets(model), model.num_states, strict=True)):
+            array = check.real_array(beliefs[f], f"{name}[{f}]")
+            check.check_shape(array, (self._size, n), f"{name}[{f}]")
+            check.check_non_negative(array, f"{name}[{f}]")
+            packed[:, start : start + n] = array
+        return packed
+
+    def _reset(self, chosen: npt.NDArray[np.bool_]) -> None:
+        state = self._core.state
+        for start, n in zip(_offsets(self._model), self._model.num_states, strict=True):
+            state["qs"][chosen, start : start + n] = 1.0 / n
+        for name in ("has_action", "has_policies", "time"):
+            state[name][chosen] = 0
+        if isinstance(self._core, MMPPopulationCore):
+            self._core.begin_episodes(chosen.view(np.uint8))
+
+
+def _offsets(model: GenerativeModel) -> list[int]:
+    """Return where each factor's beliefs begin in a row, padded to eight."""
+    padded = [-(-n // 8) * 8 for n in model.num_states]
+    return [sum(padded[:f]) for f in range(len(padded))]
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _to_learn(subset: Any, count: int) -> bytes:
+    return bytes(isinstance(subset, str) or i in subset for i in range(count))
+
+
+def _core_parameters(model: GenerativeModel) -> dict[str, Any]:
+    argmax = model.joint_likelihood
+    search = None
+    if model.sophisticated:
+        search = (
+            model.si_horizon,
+            model.si_policy_prune_threshold,
+            model.si_state_prune_threshold,
+            model.si_prune_penalty,
+        )
+    return {
+        **model.inference_params,
+        "gamma": model.gamma,
+        "alpha": model.alpha,
+        "use_utility": model.use_utility,
+        "use_states_info_gain": model.use_states_info_gain,
+        "use_param_info_gain": model.use_param_info_gain,
+        "stochastic": model.action_selection == "stochastic",
+        "full": model.sampling_mode == "full",
+        "tie_tolerance": ARGMAX_TOLERANCE if argmax else TIE_TOLERANCE,
+        "first_of_ties": argmax,
+        "joint_likelihood": argmax,
+        "search": search,
+        "inference_horizon": model.inference_horizon,
+        "use_BMA": model.use_BMA and not model.policy_sep_prior,
+        "policy_sep_prior": model.policy_sep_prior,
+    }

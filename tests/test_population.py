@@ -1,0 +1,379 @@
+"""`Population` against as many Agents, whatever the threads, and its files."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_models import models
+
+from freeagent_core import Agent, GenerativeModel, Population
+from freeagent_core import pymdp_v0 as v0
+
+SIZE = 5
+
+slow = settings(
+    max_examples=int(os.environ.get("FREEAGENT_CORE_EXAMPLES", "100")),
+    deadline=None,
+    derandomize="FREEAGENT_CORE_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+versions = st.one_of(
+    st.tuples(st.just("legacy"), models()),
+    st.tuples(st.just("0.0.7.1"), models(factor_lists=False)),
+)
+
+
+def agents_of(model):
+    kind = v0.Agent if model.pymdp_version == "0.0.7.1" else Agent
+    return [kind.from_model(model) for _ in range(SIZE)]
+
+
+def outcomes(model, seed, count):
+    """Return `count` arrays of outcomes, (SIZE, num_modalities)."""
+    rng = np.random.default_rng(seed)
+    return [np.stack([rng.integers(n, size=SIZE) for n in model.num_obs], 1) for _ in range(count)]
+
+
+def assert_same(population, agents, actions):
+    for i, agent in enumerate(agents):
+        np.testing.assert_allclose(population.G[i], agent.G, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(population.q_pi[i], agent.q_pi, rtol=1e-9, atol=1e-12)
+        agent.action = actions[i].astype(float)
+
+
+@slow
+@given(case=versions, seed=st.integers(0, 2**32 - 1), sophisticated=st.booleans())
+def test_the_numbers_are_those_of_agents(case, seed, sophisticated):
+    version, arguments = case
+    sophisticated &= arguments["policy_len"] == 1 and "H" not in arguments
+    model = GenerativeModel(
+        **arguments, pymdp_version=version, sophisticated=sophisticated, si_horizon=2
+    )
+    population, agents = Population(model, SIZE, seed=seed), agents_of(model)
+    for observed in outcomes(model, seed, 3):
+        actions = population.step(observed)
+        for agent, observation in zip(agents, observed, strict=True):
+            agent.infer_states(observation.tolist())
+            agent.infer_policies()
+        for f, qs in enumerate(population.qs):
+            np.testing.assert_array_equal(qs, [agent.qs[f] for agent in agents])
+        assert_same(population, agents, actions)
+        for i, agent in enumerate(agents):  # an action that the agent itself could take
+            _, p = agent._sample_action_test()
+            if model.sampling_mode == "marginal":
+                chosen = [p[f][u] for f, u in enumerate(actions[i])]
+                best = [np.max(each) for each in p]
+            else:
+                matches = [(policy[0] == actions[i]).all() for policy in model.policies]
+                chosen, best = [np.max(p[matches])], [np.max(p)]
+            if model.action_selection == "deterministic":
+                np.testing.assert_allclose(chosen, best, atol=2e-8)
+            assert min(chosen) > 0
+            agent.action = actions[i].astype(float)
+
+
+@slow
+@given(
+    case=versions,
+    seed=st.integers(0, 2**32 - 1),
+    horizon=st.integers(1, 4),
+    separate=st.booleans(),
+)
+def test_message_passing(case, seed, horizon, separate):
+    version, arguments = case
+    arguments.pop("C", None)  # whose columns would have to reach the horizon
+    if any(len(factors) > 1 for factors in arguments.get("B_factor_list", [])):
+        return  # MMP takes no transitions of several factors
+    arguments["use_param_info_gain"] &= "pB" not in arguments
+    model = GenerativeModel(
+        **arguments,
+        pymdp_version=version,
+        inference_algo="MMP",
+        inference_horizon=horizon,
+        policy_sep_prior=separate,
+        use_BMA=not separate,
+    )
+    population, agents = Population(model, SIZE, seed=seed), agents_of(model)
+    for observed in outcomes(model, seed, horizon + 2):
+        actions = population.step(observed)
+        for i, (agent, observation) in enumerate(zip(agents, observed, strict=True)):
+            agent.infer_states(observation.tolist())
+            agent.infer_policies()
+            sequences = population.sequences(i)
+            for p, steps in enumerate(agent.qs):
+                for t, beliefs in enumerate(steps):
+                    for f, belief in enumerate(beliefs):
+                        np.testing.assert_allclose(sequences[f][p, t], belief, atol=1e-12)
+            np.testing.assert_allclose(population.F[i], agent.F, rtol=1e-9, atol=1e-9)
+        assert_same(population, agents, actions)
+        for agent in agents:
+            agent.step_time()
+
+
+def learning_model(**changes):
+    rng = np.random.default_rng(3)
+    A, B = rng.random((3, 4)), rng.random((4, 4, 2))
+    arguments = {
+        "A": A / A.sum(axis=0),
+        "B": B / B.sum(axis=0),
+        "C": np.array([0.0, 1.0, 2.0]),
+        "pA": 5 * A,
+        "pB": 5 * B,
+        "pD": np.ones(4),
+        "use_param_info_gain": True,
+        "action_selection": "stochastic",
+        "alpha": 1.0,
+    }
+    return GenerativeModel(**{**arguments, **changes})
+
+
+def test_learning_is_that_of_agents():
+    model = learning_model()
+    population, agents = Population(model, SIZE, seed=0), agents_of(model)
+    present = np.array([True, True, False, True, False])
+    for observed in outcomes(model, 1, 4):
+        before = [qs.copy() for qs in population.qs]
+        population.infer_states(observed)
+        population.update_A(observed, mask=present)
+        if population.timesteps[0] > 0:
+            population.update_B(before, mask=present)
+        population.update_D(population.qs, mask=present)
+        population.infer_policies()
+        actions = population.sample_action()
+        for i, agent in enumerate(agents):
+            earlier = agent.qs
+            agent.infer_states(observed[i].tolist())
+            if present[i]:
+                agent.update_A(observed[i].tolist())
+                if agent.action is not None:
+                    agent.update_B(earlier)
+                agent.update_D(agent.qs)
+            agent.infer_policies()
+            for name, arrays in population.parameters(i).items():
+                np.testing.assert_allclose(arrays[0], getattr(agent, name)[0], rtol=1e-12)
+        assert_same(population, agents, actions)
+
+
+def run(population, seed, ticks=4):
+    return np.stack([population.step(o) for o in outcomes(population.model, seed, ticks)])
+
+
+@pytest.mark.parametrize("algorithm", ["VANILLA", "MMP"])
+def test_results_do_not_depend_on_threads_or_neighbours(algorithm):
+    model = learning_model(inference_algo=algorithm, use_param_info_gain=algorithm == "VANILLA")
+    big = [Population(model, 400, num_threads=n, seed=7) for n in (1, 2, 5)]
+    observed = [np.resize(o, (400, 1)) for o in outcomes(model, 3, 6)]
+    actions = [np.stack([p.step(o) for o in observed]) for p in big]
+    np.testing.assert_array_equal(actions[0], actions[1])
+    np.testing.assert_array_equal(actions[0], actions[2])
+    np.testing.assert_array_equal(big[0].G, big[2].G)
+    few = Population(model, SIZE, seed=7)
+    np.testing.assert_array_equal(
+        np.stack([few.step(o[:SIZE]) for o in observed]), actions[0][:, :SIZE]
+    )
+    # NumPy's global generator plays no part
+    np.random.seed(1)
+    state = np.random.get_state()[1].copy()
+    few.step(observed[0][:SIZE])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_streams_differ_and_follow_the_seed():
+    model = GenerativeModel(np.eye(2), np.ones((2, 2, 8)) / 2)
+    draws = [Population(model, 2000, seed=s).step(np.zeros(2000, int))[:, 0] for s in (1, 1, 2)]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+    counts = np.bincount(draws[0], minlength=8)  # eight actions of the same worth
+    assert ((counts - 250) ** 2 / 250).sum() < 30  # chi squared, 7 degrees: p < 1e-4
+
+
+def test_stochastic_actions_follow_their_probabilities():
+    model = learning_model(sampling_mode="full")
+    population = Population(model, 4000, seed=5)
+    actions = population.step(np.zeros(4000, int))[:, 0]
+    agent = Agent.from_model(model)
+    agent.infer_states([0])
+    agent.infer_policies()
+    p = agent._sample_action_test()[1]
+    assert abs((actions == 1).mean() - p[1]) < 4 * np.sqrt(p[1] * p[0] / 4000)
+
+
+def test_masks_leave_absent_agents_alone():
+    model = learning_model()
+    population = Population(model, SIZE, seed=0)
+    population.step(np.zeros(SIZE, int))
+    before = population.qs[0].copy(), population.G.copy(), population.actions.copy()
+    mask = np.array([True, False, True, False, True])
+    actions = population.step([1, 99, 2, -7, 0], mask=mask)  # what absent agents see is ignored
+    assert (actions[~mask] == -1).all()
+    assert (actions[mask] >= 0).all()
+    for now, then in zip((population.qs[0], population.G, population.actions), before, strict=True):
+        np.testing.assert_array_equal(now[~mask], then[~mask])
+    np.testing.assert_array_equal(population.timesteps, [2, 1, 2, 1, 2])
+    population.reset(mask)
+    np.testing.assert_array_equal(population.timesteps, [0, 1, 0, 1, 0])
+    np.testing.assert_array_equal(population.qs[0][mask], np.full((3, 4), 0.25))
+    fresh = Population(model, SIZE, seed=1)
+    np.testing.assert_array_equal(
+        population.infer_states([0] * SIZE)[0][mask], fresh.infer_states([0] * SIZE)[0][mask]
+    )
+
+
+def test_views_are_of_the_agents_own_memory_and_read_only():
+    population = Population(learning_model(), SIZE, seed=0)
+    qs, q_pi, G = population.qs, population.q_pi, population.G
+    population.step([0, 1, 2, 0, 1])
+    assert qs[0] is population.qs[0]
+    assert q_pi.sum() == pytest.approx(SIZE)
+    for view in (*qs, q_pi, G, population.actions, population.timesteps):
+        with pytest.raises(ValueError, match="read-only"):
+            view[0] = 0
+
+
+@pytest.mark.parametrize("algorithm", ["VANILLA", "MMP"])
+@pytest.mark.parametrize("learning", [False, True])
+def test_a_file_goes_on_as_the_population_would_have(tmp_path, algorithm, learning):
+    model = learning_model(inference_algo=algorithm, use_param_info_gain=algorithm == "VANILLA")
+    population = Population(model, SIZE, seed=0)
+    run(population, 1)
+    if learning:
+        mask = np.array([True, False, False, True, True])
+        population.update_D(population.qs, mask=mask)
+        if algorithm == "VANILLA":
+            population.update_A([0] * SIZE, mask=mask)
+            population.update_B(population.qs, mask=~mask)
+    path = tmp_path / "agents.npz"
+    path.write_text("an older file")
+    population.save(path)
+    loaded = Population.load(path, model)
+    assert os.listdir(tmp_path) == ["agents.npz"]
+    np.testing.assert_array_equal(run(loaded, 2), run(population, 2))
+    np.testing.assert_array_equal(loaded.G, population.G)
+    if learning and algorithm == "VANILLA":
+        for each in (loaded, population):
+            each.update_A([1] * SIZE)
+        np.testing.assert_array_equal(
+            loaded.parameters(0)["pA"][0], population.parameters(0)["pA"][0]
+        )
+
+
+def test_files_that_cannot_be_loaded(tmp_path):
+    model = learning_model()
+    population = Population(model, SIZE)
+    path = tmp_path / "agents.npz"
+    population.save(path)
+    with pytest.raises(ValueError, match="another model"):
+        Population.load(path, learning_model(gamma=2.0))
+    with pytest.raises(ValueError, match="another model"):
+        Population.load(path, learning_model(C=np.zeros(3)))
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, "version": np.array(99)})
+    with pytest.raises(ValueError, match="version 99"):
+        Population.load(path, model)
+    np.savez(path, **{**arrays, "state/q_pi": arrays["state/q_pi"][:2]})
+    with pytest.raises(ValueError, match="state/q_pi"):
+        Population.load(path, model)
+    path.write_bytes(b"PK not a file of ours")
+    with pytest.raises(ValueError, match="not a file of"):
+        Population.load(path, model)
+    with pytest.raises(FileNotFoundError):
+        Population.load(tmp_path / "none.npz", model)
+
+
+BAD = [
+    (lambda p: p.step([0, 1]), ValueError, r"observations must have shape \(5, 1\), got \(2, 1\)"),
+    (lambda p: p.step([0, 1, 2, 3, 0]), ValueError, r"observations\[3, 0\] must be in 0 to 2"),
+    (lambda p: p.step([0, 1, -1, 0, 0]), ValueError, r"observations\[2, 0\] must be in 0 to 2"),
+    (lambda p: p.step([0.0, 1, 1, 0, 0]), TypeError, "observations must be integers"),
+    (lambda p: p.step([[0], [1, 2], [0], [0], [0]]), ValueError, "rows differ"),
+    (lambda p: p.step([0] * 5, mask=[1, 0, 1, 0, 1]), ValueError, "mask must be an array of bool"),
+    (lambda p: p.step([0] * 5, mask=np.ones(4, bool)), ValueError, "mask must be an array of bool"),
+    (lambda p: p.reset(np.ones(4, bool)), ValueError, "mask must be an array of bool"),
+    (lambda p: p.sample_action(), ValueError, "agent 0 needs a infer_policies"),
+    (lambda p: p.update_B([np.ones((5, 4))]), ValueError, "agent 0 needs a sample_action"),
+    (lambda p: p.update_D([np.ones((5, 3))]), ValueError, r"qs_t0\[0\] must have shape \(5, 4\)"),
+    (lambda p: p.update_D([]), ValueError, "qs_t0 must have one array per factor"),
+    (lambda p: p.update_D([np.full((5, 4), -1.0)]), ValueError, r"qs_t0\[0\]"),
+    (lambda p: p.update_D([np.full((5, 4), np.nan)]), ValueError, r"qs_t0\[0\]"),
+    (lambda p: p.parameters(5), ValueError, "index must be"),
+    (lambda p: p.sequences(0), AttributeError, "MMP"),
+    (lambda p: setattr(p, "num_threads", 0), ValueError, "num_threads must be"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD)
+def test_bad_input_changes_nothing(call, error, message):
+    population = Population(learning_model(), SIZE, seed=0)
+    state = {name: array.copy() for name, array in population._core.state.items()}
+    with pytest.raises(error, match=message):
+        call(population)
+    for name, array in population._core.state.items():
+        np.testing.assert_array_equal(array, state[name])
+
+
+def test_bad_arguments():
+    model = learning_model()
+    with pytest.raises(TypeError, match="model must be a GenerativeModel"):
+        Population(Agent.from_model(model), 3)
+    with pytest.raises(ValueError, match="size must be"):
+        Population(model, 0)
+    plain = learning_model(pA=None, use_param_info_gain=False)
+    with pytest.raises(ValueError, match="update_A needs pA"):
+        Population(plain, 2).update_A([0, 0])
+    with pytest.raises(NotImplementedError, match="grad_descent"):
+        Population(
+            learning_model(
+                inference_algo="MMP",
+                use_param_info_gain=False,
+                inference_params={"grad_descent": False},
+            ),
+            2,
+        )
+
+
+def test_calls_from_several_threads_are_ticks_one_after_the_other():
+    model = learning_model()
+    population, twin = Population(model, 200, seed=0), Population(model, 200, seed=0)
+    threads = [
+        threading.Thread(target=lambda: [population.step(np.zeros(200, int)) for _ in range(20)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for _ in range(80):
+        twin.step(np.zeros(200, int))
+    np.testing.assert_array_equal(population.timesteps, 80)
+    np.testing.assert_array_equal(population.qs[0], twin.qs[0])
+    np.testing.assert_array_equal(population.actions, twin.actions)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_has_threads_of_its_own():
+    population = Population(learning_model(), 5000, num_threads=2, seed=0)
+    for _ in range(3):
+        population.step(np.zeros(5000, int))
+    child = os.fork()
+    if child == 0:
+        try:
+            for _ in range(3):
+                population.step(np.zeros(5000, int))
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    population.step(np.zeros(5000, int))
+
+
+def test_memory_of_a_further_agent():
+    """At most 4 KiB beyond its beliefs and policy arrays."""
+    model = learning_model()
+    core = Population(model, 10)._core
+    own = sum(a.nbytes for name, a in core.state.items() if name not in ("qs", "q_pi", "G")) / 10
+    assert own + 2 * 8 < 4096  # and the pointers to its model
