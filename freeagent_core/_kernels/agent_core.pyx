@@ -12,21 +12,15 @@ from libc.math cimport isfinite
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.action_selection cimport (
-    action_marginals, count_best, nth_best, sharpen,
-)
-from freeagent_core._kernels.belief_update cimport (
-    log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
+from freeagent_core._kernels.action_selection cimport count_best, nth_best
+from freeagent_core._kernels.agent_step cimport (
+    action_probabilities, infer_policies, infer_states, keep_beliefs, keep_policies,
+    refresh_learned,
 )
 from freeagent_core._kernels.global_random cimport draw_below
-from freeagent_core._kernels.learned_model cimport (
-    LearnedModel, learn_A, learn_B, learn_D, refresh,
-)
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model
-from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
-from freeagent_core._kernels.sophisticated cimport (
-    search_size, sophisticated_search,
-)
+from freeagent_core._kernels.learned_model cimport LearnedModel, learn_A, learn_B, learn_D
+from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model, Workspace
+from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.python_input cimport (
     new_array, read_action, read_beliefs, read_observation, read_probabilities,
 )
@@ -70,103 +64,104 @@ cdef class AgentCore:
     """
 
     def __cinit__(self):
-        self._qs = NULL
-        self._search_memory = NULL
+        self.state.qs = NULL
+        self.state.search_memory = NULL
 
     def __init__(self, PackedModel packed not None, bint joint_likelihood, double tie_tolerance,
                  bint first_of_ties):
-        if self._qs != NULL:
+        if self.state.qs != NULL:
             raise TypeError("an AgentCore cannot be initialised twice")
         cdef const Model* model = &packed.model
         cdef const Factor* f
         cdef Py_ssize_t i, s
-        self._qs = <double*>calloc(model.qs_size + 2 * model.tree.num_policies, sizeof(double))
-        if self._qs == NULL:
+        self.state.qs = <double*>calloc(model.qs_size + 2 * model.tree.num_policies, sizeof(double))
+        if self.state.qs == NULL:
             raise MemoryError("no memory for an agent's beliefs")
         self.packed = packed
-        self._q_pi = self._qs + model.qs_size
-        self._G = self._q_pi + model.tree.num_policies
+        self.state.model = model
+        self.state.q_pi = self.state.qs + model.qs_size
+        self.state.G = self.state.q_pi + model.tree.num_policies
         for i in range(model.num_factors):
             f = &model.factors[i]
             for s in range(f.num_states):
-                self._qs[f.offset + s] = 1.0 / f.num_states
-        self._joint_likelihood = joint_likelihood
-        self._tie_tolerance = tie_tolerance
-        self._first_of_ties = first_of_ties
+                self.state.qs[f.offset + s] = 1.0 / f.num_states
+        self.state.joint_likelihood = joint_likelihood
+        self.state.tie_tolerance = tie_tolerance
+        self.state.first_of_ties = first_of_ties
 
     def __dealloc__(self):
-        free(self._qs)
-        free(self._search_memory)
+        free(self.state.qs)
+        free(self.state.search_memory)
 
     # --- parameters, each checked where it is set ----------------------------------------
 
     @property
     def gamma(self):
-        return self._efe.gamma
+        return self.state.efe.gamma
 
     @gamma.setter
     def gamma(self, value):
-        self._efe.gamma = _finite(value, "gamma")
+        self.state.efe.gamma = _finite(value, "gamma")
 
     @property
     def alpha(self):
-        return self._alpha
+        return self.state.alpha
 
     @alpha.setter
     def alpha(self, value):
-        self._alpha = _finite(value, "alpha")
+        self.state.alpha = _finite(value, "alpha")
 
     @property
     def use_utility(self):
-        return bool(self._efe.use_utility)
+        return bool(self.state.efe.use_utility)
 
     @use_utility.setter
     def use_utility(self, value):
-        self._efe.use_utility = bool(value)
+        self.state.efe.use_utility = bool(value)
 
     @property
     def use_states_info_gain(self):
-        return bool(self._efe.use_states_info_gain)
+        return bool(self.state.efe.use_states_info_gain)
 
     @use_states_info_gain.setter
     def use_states_info_gain(self, value):
-        self._efe.use_states_info_gain = bool(value)
+        self.state.efe.use_states_info_gain = bool(value)
 
     @property
     def use_param_info_gain(self):
-        return bool(self._efe.use_param_info_gain)
+        return bool(self.state.efe.use_param_info_gain)
 
     @use_param_info_gain.setter
     def use_param_info_gain(self, value):
-        self._efe.use_param_info_gain = bool(value)
+        self.state.efe.use_param_info_gain = bool(value)
 
     @property
     def action_selection(self):
-        return "stochastic" if self._stochastic else "deterministic"
+        return "stochastic" if self.state.stochastic else "deterministic"
 
     @action_selection.setter
     def action_selection(self, value):
         if value not in ("deterministic", "stochastic"):
             raise ValueError(
                 f"action_selection must be 'deterministic' or 'stochastic', got {value!r}")
-        self._stochastic = value == "stochastic"
+        self.state.stochastic = value == "stochastic"
 
     @property
     def sampling_mode(self):
-        return "full" if self._full else "marginal"
+        return "full" if self.state.full else "marginal"
 
     @sampling_mode.setter
     def sampling_mode(self, value):
         if value not in ("marginal", "full"):
             raise ValueError(f"sampling_mode must be 'marginal' or 'full', got {value!r}")
-        self._full = value == "full"
+        self.state.full = value == "full"
 
     def set_inference_params(self, int num_iter, double dF, double dF_tol, bint compute_vfe):
         """Set the stopping rule of the fixed-point iteration."""
-        self._fpi.num_iter = num_iter
-        self._fpi.dF = dF
-        self._fpi.dF_tol = dF_tol
-        self._fpi.compute_vfe = compute_vfe
+        self.state.fpi.num_iter = num_iter
+        self.state.fpi.dF = dF
+        self.state.fpi.dF_tol = dF_tol
+        self.state.fpi.compute_vfe = compute_vfe
 
     def set_search(self, Py_ssize_t horizon, double policy_prune_threshold,
                    double state_prune_threshold, double prune_penalty, double gamma=1.0):
@@ -182,13 +177,13 @@ cdef class AgentCore:
         if memory == NULL:
             raise MemoryError(f"no memory for a search of si_horizon {horizon}")
         with self._lock:
-            free(self._search_memory)
-            self._search_memory = memory
-            self._search.horizon = horizon
-            self._search.policy_prune_threshold = policy_prune_threshold
-            self._search.state_prune_threshold = state_prune_threshold
-            self._search.prune_penalty = prune_penalty
-            self._search.gamma = gamma
+            free(self.state.search_memory)
+            self.state.search_memory = memory
+            self.state.search.horizon = horizon
+            self.state.search.policy_prune_threshold = policy_prune_threshold
+            self.state.search.state_prune_threshold = state_prune_threshold
+            self.state.search.prune_penalty = prune_penalty
+            self.state.search.gamma = gamma
 
     # --- state that callers read and assign ----------------------------------------------
 
@@ -201,7 +196,7 @@ cdef class AgentCore:
             beliefs = _empty(self.packed.model.num_factors, object)
             for i in range(self.packed.model.num_factors):
                 f = &self.packed.model.factors[i]
-                beliefs[i] = new_array(self._qs + f.offset, f.num_states)
+                beliefs[i] = new_array(self.state.qs + f.offset, f.num_states)
             self._qs_object = beliefs
         return self._qs_object
 
@@ -220,7 +215,7 @@ cdef class AgentCore:
         if self._q_pi_object is None:
             if not self._has_policies:
                 raise AttributeError("q_pi is not set before infer_policies")
-            self._q_pi_object = new_array(self._q_pi, self.packed.model.tree.num_policies)
+            self._q_pi_object = new_array(self.state.q_pi, self.packed.model.tree.num_policies)
         return self._q_pi_object
 
     @q_pi.setter
@@ -239,7 +234,7 @@ cdef class AgentCore:
         if self._G_object is None:
             if not self._has_policies:
                 raise AttributeError("G is not set before infer_policies")
-            self._G_object = new_array(self._G, self.packed.model.tree.num_policies)
+            self._G_object = new_array(self.state.G, self.packed.model.tree.num_policies)
         return self._G_object
 
     @G.setter
@@ -264,7 +259,7 @@ cdef class AgentCore:
 
     cdef const double* _current_qs(self, Scratch scratch) except NULL:
         if self._qs_object is None:
-            return self._qs
+            return self.state.qs
         read_beliefs(self.packed, scratch, self._qs_object, "qs")
         return scratch.work.qs_new
 
@@ -272,19 +267,17 @@ cdef class AgentCore:
         if self._q_pi_object is None:
             if not self._has_policies:
                 raise AttributeError("q_pi is not set: call infer_policies before sample_action")
-            return self._q_pi
+            return self.state.q_pi
         read_probabilities(self._q_pi_object, self.packed.model.tree.num_policies,
                            scratch.work.q_pi_new, "q_pi")
         return scratch.work.q_pi_new
 
     cdef void _keep_beliefs(self, Scratch scratch) noexcept:
-        memcpy(self._qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
+        keep_beliefs(&self.state, &scratch.work)
         self._qs_object = None
 
     cdef void _keep_policies(self, Scratch scratch) noexcept:
-        cdef Py_ssize_t num_bytes = self.packed.model.tree.num_policies * sizeof(double)
-        memcpy(self._q_pi, scratch.work.q_pi_new, num_bytes)
-        memcpy(self._G, scratch.work.G_new, num_bytes)
+        keep_policies(&self.state, &scratch.work)
         self._q_pi_object = None
         self._G_object = None
         self._has_policies = True
@@ -299,6 +292,8 @@ cdef class AgentCore:
                 raise ValueError("the learned model must be one of this agent's model")
             self.learned = learned
             self.packed = learned
+            self.state.learned = &learned.own
+            self.state.model = &learned.model
 
     cdef LearnedModel _learner(self):
         if self.learned is None:
@@ -371,12 +366,6 @@ cdef class AgentCore:
         finally:
             learned.give_scratch(scratch)
 
-    # Before any inference: what updates have put off.
-    cdef void _refresh(self, Scratch scratch) noexcept:
-        if self.learned is not None:
-            with nogil:
-                refresh(&self.learned.own, &scratch.work)
-
     # --- the step ------------------------------------------------------------------------
 
     cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1:
@@ -387,46 +376,26 @@ cdef class AgentCore:
         read_action(self.packed, scratch, self._action_object)
         if self._qs_object is not None:
             read_beliefs(self.packed, scratch, self._qs_object, "qs")
-            memcpy(self._qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
+            memcpy(self.state.qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
         return vectors + 2
-
-    cdef int _update_beliefs(self, Scratch scratch, bint vectors, bint has_action,
-                             bint joint_likelihood) noexcept nogil:
-        cdef const Model* model = &self.packed.model
-        cdef Workspace* work = &scratch.work
-        if has_action:
-            predict_all(model, self._qs, work.action, work, work.prior)
-        else:
-            memcpy(work.prior, model.D, model.qs_size * sizeof(double))
-        if vectors:
-            log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
-        else:
-            log_likelihood_of_outcomes(model, work.observation, joint_likelihood, work)
-        return update_beliefs(model, &self._fpi, work)
 
     def infer_states(self, observation, bint distr_obs, bint joint_likelihood=False):
         """Update the beliefs; `joint_likelihood` forces that of `_infer_states_test`."""
         cdef Scratch scratch = self.packed.take_scratch()
         cdef int read, status
-        joint_likelihood |= self._joint_likelihood
+        joint_likelihood |= self.state.joint_likelihood
         try:
             with self._lock:
-                self._refresh(scratch)
                 read = self._read_step(scratch, observation, distr_obs)
                 with nogil:
-                    status = self._update_beliefs(scratch, read & 1, read & 2, joint_likelihood)
+                    refresh_learned(&self.state, &scratch.work)
+                    status = infer_states(&self.state, read & 1, read & 2, joint_likelihood,
+                                          &scratch.work)
                 if status != 0:
                     raise FloatingPointError("a belief became NaN or infinite")
                 self._keep_beliefs(scratch)
         finally:
             self.packed.give_scratch(scratch)
-
-    # Fills work.G_new and work.q_pi_new.
-    cdef int _evaluate(self, Scratch scratch, const double* qs) noexcept nogil:
-        if self._search_memory == NULL:
-            return evaluate_policies(&self.packed.model, &self._efe, qs, &scratch.work)
-        return sophisticated_search(&self.packed.model, &self._fpi, &self._search, qs,
-                                    self._search_memory, &scratch.work)
 
     def infer_policies(self):
         """Evaluate all policies from the current beliefs."""
@@ -435,10 +404,10 @@ cdef class AgentCore:
         cdef int status
         try:
             with self._lock:
-                self._refresh(scratch)
                 qs = self._current_qs(scratch)
                 with nogil:
-                    status = self._evaluate(scratch, qs)
+                    refresh_learned(&self.state, &scratch.work)
+                    status = infer_policies(&self.state, qs, &scratch.work)
                 if status != 0:
                     raise FloatingPointError("q_pi became NaN or infinite")
                 self._keep_policies(scratch)
@@ -453,8 +422,10 @@ cdef class AgentCore:
             with self._lock:
                 q_pi = self._current_q_pi(scratch)
                 with nogil:
-                    self._action_probabilities(scratch, q_pi)
-                self._action_object = self._draw_action(scratch, q_pi)
+                    action_probabilities(&self.state, q_pi, &scratch.work)
+                self._action_object = self._draw_action(
+                    scratch.work.p_actions,
+                    scratch.work.p_policies if self.state.stochastic else q_pi)
                 return self._action_object
         finally:
             self.packed.give_scratch(scratch)
@@ -467,18 +438,19 @@ cdef class AgentCore:
         cdef int read, beliefs_status, status = 0
         try:
             with self._lock:
-                self._refresh(scratch)
                 read = self._read_step(scratch, observation, distr_obs)
                 with nogil:
-                    beliefs_status = self._update_beliefs(scratch, read & 1, read & 2,
-                                                          self._joint_likelihood)
+                    refresh_learned(&self.state, &scratch.work)
+                    beliefs_status = infer_states(&self.state, read & 1, read & 2,
+                                                  self.state.joint_likelihood, work)
                     if beliefs_status == 0:
-                        status = self._evaluate(scratch, work.qs_new)
+                        status = infer_policies(&self.state, work.qs_new, work)
                         if status == 0:
-                            self._action_probabilities(scratch, work.q_pi_new)
+                            action_probabilities(&self.state, work.q_pi_new, work)
                 if beliefs_status != 0 or status != 0:
                     raise FloatingPointError("a belief or q_pi became NaN or infinite")
-                action = self._draw_action(scratch, work.q_pi_new)
+                action = self._draw_action(
+                    work.p_actions, work.p_policies if self.state.stochastic else work.q_pi_new)
                 self._keep_beliefs(scratch)
                 self._keep_policies(scratch)
                 self._action_object = action
@@ -488,36 +460,18 @@ cdef class AgentCore:
 
     # --- choosing ------------------------------------------------------------------------
 
-    # Fills work.p_actions (marginal) or work.p_policies (full, stochastic) with what is
-    # drawn from; full and deterministic chooses on q_pi itself.
-    cdef void _action_probabilities(self, Scratch scratch, const double* q_pi) noexcept nogil:
+    # From p_actions (marginal) or p_policies (full).
+    cdef object _draw_action(self, const double* p_actions, const double* p_policies):
         cdef const Model* model = &self.packed.model
-        cdef Workspace* work = &scratch.work
-        cdef double* p
-        cdef Py_ssize_t i
-        if self._full:
-            if self._stochastic:
-                sharpen(q_pi, model.tree.num_policies, self._alpha, work.p_policies)
-            return
-        action_marginals(model, q_pi, work)
-        if self._stochastic:
-            for i in range(model.num_factors):
-                p = work.p_actions + model.factors[i].control_offset
-                sharpen(p, model.factors[i].num_controls, self._alpha, p)
-
-    cdef object _draw_action(self, Scratch scratch, const double* q_pi):
-        cdef const Model* model = &self.packed.model
-        cdef Workspace* work = &scratch.work
         cdef double action[MAX_FACTORS]
         cdef Py_ssize_t i, policy
-        if self._full:
-            policy = self._draw(work.p_policies if self._stochastic else q_pi,
-                                model.tree.num_policies)
+        if self.state.full:
+            policy = self._draw(p_policies, model.tree.num_policies)
             for i in range(model.num_factors):
                 action[i] = model.tree.first_action[policy * model.num_factors + i]
         else:
             for i in range(model.num_factors):
-                action[i] = self._draw(work.p_actions + model.factors[i].control_offset,
+                action[i] = self._draw(p_actions + model.factors[i].control_offset,
                                        model.factors[i].num_controls)
         return new_array(action, model.num_factors)
 
@@ -525,12 +479,12 @@ cdef class AgentCore:
     # np.random.choice among ties as pymdp.legacy.control.select_highest.
     cdef Py_ssize_t _draw(self, const double* p, Py_ssize_t n) except -1:
         cdef Py_ssize_t count, first = 0
-        if self._stochastic:
+        if self.state.stochastic:
             return np.random.multinomial(1, new_array(p, n)).argmax()
-        count = count_best(p, n, self._tie_tolerance, &first)
-        if count == 1 or self._first_of_ties:
+        count = count_best(p, n, self.state.tie_tolerance, &first)
+        if count == 1 or self.state.first_of_ties:
             return first
-        return nth_best(p, n, self._tie_tolerance, draw_below(count))
+        return nth_best(p, n, self.state.tie_tolerance, draw_below(count))
 
     def action_distribution(self):
         """Return what `sample_action` draws from: an array over policies ("full") or an
@@ -542,9 +496,9 @@ cdef class AgentCore:
         try:
             with self._lock:
                 q_pi = self._current_q_pi(scratch)
-                self._action_probabilities(scratch, q_pi)
-                if self._full:
-                    return new_array(scratch.work.p_policies if self._stochastic else q_pi,
+                action_probabilities(&self.state, q_pi, &scratch.work)
+                if self.state.full:
+                    return new_array(scratch.work.p_policies if self.state.stochastic else q_pi,
                                      model.tree.num_policies)
                 p_actions = _empty(model.num_factors, object)
                 for i in range(model.num_factors):

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from freeagent_core._kernels.agent_step cimport refresh_learned
 from freeagent_core._kernels.message_passing cimport pass_messages
 from freeagent_core._kernels.packed_model cimport Factor, Group, Modality, Model, PolicyTree
 from freeagent_core._kernels.policy_evaluation cimport evaluate_sequences
@@ -81,7 +82,7 @@ cdef class MMPCore(AgentCore):
         keep = []
         try:
             with self._lock:
-                self._refresh(scratch)
+                refresh_learned(&self.state, &scratch.work)
             self._read_window(scratch, &window, observations, actions, factorized, keep)
             if last_timestep:
                 window.infer_len -= 1
@@ -249,7 +250,7 @@ cdef class MMPCore(AgentCore):
         cdef double weight
         if self._infer_len == 0:
             raise AttributeError("there are no beliefs: call infer_states before infer_policies")
-        if self._efe.use_param_info_gain and model.has_wB:
+        if self.state.efe.use_param_info_gain and model.has_wB:
             raise NotImplementedError(
                 "use_param_info_gain with pB and inference_algo 'MMP' (pymdp fails on it)")
         num_steps = max(1, min(num_steps, self._infer_len))
@@ -260,7 +261,7 @@ cdef class MMPCore(AgentCore):
         scratch = self.packed.take_scratch()
         try:
             with self._lock:
-                self._refresh(scratch)
+                refresh_learned(&self.state, &scratch.work)
                 with nogil:
                     average = scratch.work.prior
                     for i in range(model.qs_size):
@@ -271,7 +272,7 @@ cdef class MMPCore(AgentCore):
                                + (row * self._infer_len + first) * model.qs_size,
                                average, model.qs_size)
                     status = evaluate_sequences(
-                        model, &self._efe, self._sequences + first * model.qs_size,
+                        model, &self.state.efe, self._sequences + first * model.qs_size,
                         self._infer_len * model.qs_size, num_steps, model.tree.family_members,
                         self._F, average, &scratch.work)
                 if status != 0:

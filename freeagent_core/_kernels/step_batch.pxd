@@ -1,0 +1,28 @@
+from libc.stdint cimport int64_t
+
+from freeagent_core._kernels.agent_step cimport AgentState
+from freeagent_core._kernels.parallel_work cimport ParallelWork
+
+
+cdef struct Item:                  # one agent's part of a batch
+    AgentState* agent
+    Py_ssize_t model               # of the batch's models
+    bint vectors
+    bint has_action
+    Py_ssize_t* observation        # (num_modalities,)
+    double* distributions          # (num_obs_total,)
+    Py_ssize_t* action             # (num_factors,)
+    double* p_actions              # (num_controls_total,)
+    double* p_policies             # (num_policies,)
+    int64_t duration_ns
+    int status
+
+
+cdef class StepBatch(ParallelWork):
+    cdef list _cores, _models
+    cdef dict _model_index
+    cdef Item* _items
+    cdef void* _memory_block
+    cdef readonly list errors      # an exception or None per agent
+    cdef int _lay_out(self) except -1
+    cdef int _read(self, Py_ssize_t i, observation) except -1

@@ -1,0 +1,17 @@
+from typing import Any
+
+from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core._kernels.parallel_work import ParallelWork
+
+class StepBatch(ParallelWork):
+    errors: list[BaseException | None]
+    def __init__(
+        self,
+        cores: list[AgentCore],
+        observations: list[Any],
+        timeout: float | None,
+        chunk: int,
+        considerate: bool,
+    ) -> None: ...
+    def release(self) -> None: ...
+    def results(self, considerate: bool) -> tuple[list[Any], list[float]]: ...

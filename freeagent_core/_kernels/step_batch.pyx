@@ -1,0 +1,246 @@
+"""A step of many `AgentCore`s, of one model or several: one crossing of Python for all.
+
+Observations are read, and actions drawn, in the order given and with the GIL, so that the
+draws from NumPy's global generator are those of stepping one after the other; the
+inference between runs on any number of threads without it.
+"""
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.agent_core cimport AgentCore
+from freeagent_core._kernels.agent_step cimport (
+    action_probabilities, infer_policies, infer_states, keep_beliefs, keep_policies,
+    refresh_learned,
+)
+from freeagent_core._kernels.packed_model cimport Model, PackedModel, Scratch, Workspace
+from freeagent_core._kernels.parallel_work cimport ThreadMemory, monotonic_ns
+
+
+cdef extern from "<time.h>" nogil:
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int nanosleep(const timespec* request, timespec* remaining)
+
+cdef enum Status:
+    NOT_RUN = 0
+    DONE = 1
+    FAILED = 2
+
+# With `considerate`, the GIL is given away for a moment after as many agents.
+cdef Py_ssize_t HOLD = 100
+
+
+cdef void _let_others_run() noexcept nogil:
+    cdef timespec nap
+    nap.tv_sec, nap.tv_nsec = 0, 1000
+    nanosleep(&nap, NULL)
+
+
+cdef class StepBatch(ParallelWork):
+    """The step of some agents.
+
+    Parameters
+    ----------
+    cores : list of AgentCore
+        Distinct, of VANILLA or sophisticated inference. They are locked, in an order that all
+        batches share, until `results` or `release`.
+    observations : list
+        One for each, as `AgentCore.step` takes it.
+    timeout : float or None
+        Seconds from now after which no agent is begun.
+    chunk : int
+        Agents that a thread takes at once.
+    considerate : bool
+        Give the GIL away now and then, for threads that must not wait.
+
+    Attributes
+    ----------
+    errors : list
+        An exception per agent whose observation could not be read, or whose step failed.
+    """
+
+    def __cinit__(self):
+        self._items = NULL
+        self._memory_block = NULL
+
+    def __dealloc__(self):
+        free(self._items)
+        free(self._memory_block)
+
+    def __init__(self, list cores, list observations, timeout, Py_ssize_t chunk,
+                 bint considerate):
+        cdef Py_ssize_t i, count = len(cores)
+        cdef int64_t deadline = 0
+        if self._items != NULL or len(observations) != count or count == 0:
+            raise ValueError("a StepBatch needs agents and as many observations")
+        if timeout is not None:
+            deadline = max(monotonic_ns() + <int64_t>(min(timeout, 1e9) * 1e9), 1)
+        self._models, self._model_index, self.errors = [], {}, [None] * count
+        for core in cores:
+            if not isinstance(core, AgentCore):
+                raise TypeError("cores must be AgentCores")
+        self._lock_all(cores)
+        try:
+            self._lay_out()
+            for i in range(count):
+                try:
+                    self._read(i, observations[i])
+                except Exception as error:
+                    self.errors[i] = error
+                    self._items[i].status = FAILED
+                if considerate and i % HOLD == HOLD - 1:
+                    with nogil:
+                        _let_others_run()
+        except BaseException:
+            self.release()
+            raise
+        self.arm(count, chunk, deadline)
+
+    def _lock_all(self, list cores):
+        cdef AgentCore core
+        self._cores = cores
+        for core in sorted(cores, key=id):
+            core._lock.acquire()
+
+    def release(self):
+        """Unlock the agents."""
+        cdef AgentCore core
+        cores, self._cores = self._cores, []
+        for core in cores:
+            core._lock.release()
+
+    # What each agent reads and what is drawn from, in one block.
+    cdef int _lay_out(self) except -1:
+        cdef Py_ssize_t i, size = 0
+        cdef AgentCore core
+        cdef PackedModel shared
+        cdef const Model* model
+        cdef char* here
+        self._items = <Item*>calloc(len(self._cores), sizeof(Item))
+        for core in self._cores:
+            model = &core.packed.model
+            size += 8 * (model.num_modalities + model.num_obs_total + model.num_factors
+                         + model.num_controls_total)
+            if core.state.full:
+                size += 8 * model.tree.num_policies
+        self._memory_block = malloc(size + 8)
+        if self._items == NULL or self._memory_block == NULL:
+            raise MemoryError("no memory for a batch of agents")
+        here = <char*>self._memory_block
+        for i in range(len(self._cores)):
+            core = self._cores[i]
+            shared = core.packed if core.learned is None else core.learned.shared
+            if shared not in self._model_index:
+                self._model_index[shared] = len(self._models)
+                self._models.append(shared)
+            model = &core.packed.model
+            self._items[i].agent = &core.state
+            self._items[i].model = self._model_index[shared]
+            self._items[i].observation = <Py_ssize_t*>here
+            here += 8 * model.num_modalities
+            self._items[i].distributions = <double*>here
+            here += 8 * model.num_obs_total
+            self._items[i].action = <Py_ssize_t*>here
+            here += 8 * model.num_factors
+            self._items[i].p_actions = <double*>here
+            here += 8 * model.num_controls_total
+            if core.state.full:
+                self._items[i].p_policies = <double*>here
+                here += 8 * model.tree.num_policies
+        return 0
+
+    cdef int _read(self, Py_ssize_t i, observation) except -1:
+        cdef AgentCore core = self._cores[i]
+        cdef Item* item = &self._items[i]
+        cdef const Model* model = &core.packed.model
+        cdef Scratch scratch = core.packed.take_scratch()
+        cdef int read
+        try:
+            read = core._read_step(scratch, observation, False)
+            item.vectors, item.has_action = read & 1, (read & 2) != 0
+            if item.vectors:
+                memcpy(item.distributions, scratch.work.distributions[0],
+                       model.num_obs_total * sizeof(double))
+            else:
+                memcpy(item.observation, scratch.work.observation,
+                       model.num_modalities * sizeof(Py_ssize_t))
+            memcpy(item.action, scratch.work.action, model.num_factors * sizeof(Py_ssize_t))
+        finally:
+            core.packed.give_scratch(scratch)
+        return 0
+
+    cdef ThreadMemory _memory(self):
+        return ThreadMemory(self._models, 0)
+
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, ThreadMemory memory) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef int64_t begin = monotonic_ns(), end
+        for i in range(start, stop):
+            if self._items[i].status == NOT_RUN:
+                _step(&self._items[i], memory.works[self._items[i].model])
+            end = monotonic_ns()
+            self._items[i].duration_ns = end - begin
+            begin = end
+
+    def results(self, bint considerate):
+        """Draw the actions and release the agents.
+
+        Returns
+        -------
+        actions : list
+            An action per agent; None where it failed or was not begun.
+        durations : list of float
+            Seconds of inference.
+        """
+        cdef Py_ssize_t i
+        cdef AgentCore core
+        cdef Item* item
+        cdef list actions = [None] * len(self._cores), durations = [0.0] * len(self._cores)
+        try:
+            for i in range(len(self._cores)):
+                item = &self._items[i]
+                durations[i] = item.duration_ns * 1e-9
+                if item.status == FAILED and self.errors[i] is None:
+                    self.errors[i] = FloatingPointError("a belief or q_pi became NaN or infinite")
+                if item.status == DONE:
+                    core = self._cores[i]
+                    core._qs_object = core._q_pi_object = core._G_object = None
+                    core._has_policies = True
+                    core._action_object = core._draw_action(
+                        item.p_actions,
+                        item.p_policies if core.state.stochastic else core.state.q_pi)
+                    actions[i] = core._action_object
+                if considerate and i % HOLD == HOLD - 1:
+                    with nogil:
+                        _let_others_run()
+            return actions, durations
+        finally:
+            self.release()
+
+
+# As AgentCore.step, up to the draw.
+cdef void _step(Item* item, Workspace* work) noexcept nogil:
+    cdef AgentState* agent = item.agent
+    cdef const Model* model = agent.model
+    refresh_learned(agent, work)
+    if item.vectors:
+        memcpy(<double*>work.distributions[0], item.distributions,
+               model.num_obs_total * sizeof(double))
+    else:
+        memcpy(work.observation, item.observation, model.num_modalities * sizeof(Py_ssize_t))
+    memcpy(work.action, item.action, model.num_factors * sizeof(Py_ssize_t))
+    item.status = FAILED
+    if infer_states(agent, item.vectors, item.has_action, agent.joint_likelihood, work) != 0:
+        return
+    if infer_policies(agent, work.qs_new, work) != 0:
+        return
+    action_probabilities(agent, work.q_pi_new, work)
+    memcpy(item.p_actions, work.p_actions, model.num_controls_total * sizeof(double))
+    if agent.full:
+        memcpy(item.p_policies, work.p_policies, model.tree.num_policies * sizeof(double))
+    keep_beliefs(agent, work)
+    keep_policies(agent, work)
+    item.status = DONE

@@ -1,0 +1,56 @@
+"""Carrying out one operation of one agent, with its errors kept apart from the others'."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from freeagent_core.managers._registry import Record
+from freeagent_core.managers.task_result import TaskResult
+
+
+def check_operation(operation: Any, agent: Any) -> None:
+    """Raise if `agent` has no such operation."""
+    if callable(operation):
+        return
+    if not isinstance(operation, str):
+        raise TypeError(
+            f"operation must be the name of a method or a callable, got {operation!r:.80}"
+        )
+    if operation.startswith("_") or not callable(getattr(agent, operation, None)):
+        raise ValueError(f"operation {operation!r} is not a method of {type(agent).__name__}")
+
+
+def call(agent: Any, operation: Any, data: Any) -> Any:
+    """Return what an operation returns: a method by its name, or ``operation(agent, data)``.
+
+    A method is called with `data`; without arguments where `data` is None.
+    """
+    if callable(operation):
+        return operation(agent, data)
+    method = getattr(agent, operation)
+    return method() if data is None else method(data)
+
+
+def carry_out(record: Record, operation: Any, data: Any) -> TaskResult:
+    """Run an operation while no other one of this agent runs."""
+    with record.lock:
+        begin = time.perf_counter()
+        try:
+            result = call(record.agent, operation, data)
+        except Exception as error:
+            seconds = time.perf_counter() - begin
+            record.note(seconds, error)
+            return TaskResult(record.agent_id, False, None, error, seconds)
+        seconds = time.perf_counter() - begin
+        record.note(seconds)
+        return TaskResult(record.agent_id, True, result, None, seconds)
+
+
+def step(record: Record, observation: Any) -> TaskResult:
+    """Run the agent's step, also where the observation is None."""
+    return carry_out(record, _step, observation)
+
+
+def _step(agent: Any, observation: Any) -> Any:
+    return agent.step(observation)

@@ -1,0 +1,117 @@
+"""The agents of a manager, and what is counted about each."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from freeagent_core._kernels.mmp_core import MMPCore
+from freeagent_core.agent import Agent
+
+KEPT_DURATIONS = 256  # per agent, for its quantiles
+
+
+class Record:
+    """One registered agent."""
+
+    __slots__ = ("agent", "agent_id", "count", "durations", "errors", "last_error", "lock")
+
+    def __init__(self, agent_id: Hashable, agent: Any) -> None:
+        self.agent_id = agent_id
+        self.agent = agent
+        self.lock = threading.Lock()  # held while the agent is at work
+        self.count = 0
+        self.errors = 0
+        self.last_error: BaseException | None = None
+        self.durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
+
+    def note(self, seconds: float, error: BaseException | None = None) -> None:
+        """Count an operation that ran."""
+        self.count += 1
+        self.durations.append(seconds)
+        if error is not None:
+            self.errors += 1
+            self.last_error = error
+
+    def expected(self) -> float:
+        """Return the seconds that the next operation may take; 0 if unknown."""
+        return self.durations[-1] if self.durations else 0.0
+
+    def statistics(self) -> dict[str, Any]:
+        """Return count, errors, last_error, and mean, p50 and p99 of the last durations (s)."""
+        durations = np.array(self.durations)
+        known = len(durations) > 0
+        return {
+            "count": self.count,
+            "errors": self.errors,
+            "last_error": self.last_error,
+            "mean": float(durations.mean()) if known else 0.0,
+            "p50": float(np.quantile(durations, 0.5)) if known else 0.0,
+            "p99": float(np.quantile(durations, 0.99)) if known else 0.0,
+        }
+
+
+class Registry:
+    """Agents by id."""
+
+    def __init__(self) -> None:
+        self._records: dict[Hashable, Record] = {}
+
+    def add(self, agent_id: Hashable, agent: Any) -> Record:
+        """Add an agent."""
+        if agent_id in self._records:
+            raise ValueError(f"agent_id {agent_id!r} is registered already")
+        if not callable(getattr(agent, "step", None)):
+            raise TypeError(
+                f"agent must have a method step(observation), got {type(agent).__name__}"
+            )
+        record = self._records[agent_id] = Record(agent_id, agent)
+        return record
+
+    def remove(self, agent_id: Hashable) -> Record:
+        """Take an agent out and return its record."""
+        self[agent_id]
+        return self._records.pop(agent_id)
+
+    def __getitem__(self, agent_id: Hashable) -> Record:
+        try:
+            return self._records[agent_id]
+        except KeyError:
+            raise KeyError(f"agent_id {agent_id!r} is not registered") from None
+
+    def __contains__(self, agent_id: Hashable) -> bool:
+        return agent_id in self._records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(list(self._records.values()))
+
+    def select(self, observations: Mapping[Hashable, Any]) -> list[Record]:
+        """Return the records that `observations` names, in its order."""
+        if not isinstance(observations, Mapping):
+            raise TypeError(
+                f"observations must be a dict of agent_id to observation, "
+                f"got {type(observations).__name__}"
+            )
+        return [self[agent_id] for agent_id in observations]
+
+    def statistics(self) -> dict[Hashable, dict[str, Any]]:
+        """Return each agent's statistics."""
+        return {record.agent_id: record.statistics() for record in self}
+
+
+def steps_natively(agent: Any) -> bool:
+    """Return whether an agent's step may be part of a `StepBatch`."""
+    return (
+        isinstance(agent, Agent)
+        and type(agent).step is Agent.step
+        and "step" not in agent.__dict__
+        and type(agent)._steps_at_once
+        and not isinstance(agent._core, MMPCore)
+    )
