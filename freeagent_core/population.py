@@ -374,7 +374,7 @@ class Population:
         cost = self._cost_ns.get(operations, 0.0)
         threads = self._num_threads
         chunk = _threads.chunk_size(self._size, threads, cost)
-        self._core.prepare(operations, chunk, outcomes, present, beliefs, to_learn, lr)
+        self._core.prepare(operations, chunk, threads, outcomes, present, beliefs, to_learn, lr)
         start = time.perf_counter_ns()
         # unknown cost: with all threads
         _threads.finish(self._core, threads, cost * self._size if cost else np.inf)

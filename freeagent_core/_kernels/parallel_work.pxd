@@ -14,10 +14,15 @@ cdef class ParallelWork:
     cdef Py_ssize_t _helpers, _generation
     cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
     cdef bint _cancelled
-    cdef ThreadMemory _memory(self)
-    cdef void _work(self, ThreadMemory memory) noexcept nogil
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, ThreadMemory memory) noexcept nogil
+    cdef list _models, _memories, _free_slots
+    cdef Py_ssize_t _num_slots
+    cdef Workspace*** _works       # (num_slots, number of models)
+    cdef double** _extras          # (num_slots,)
+    cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
+    cdef void _work(self, Py_ssize_t slot) noexcept nogil
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
+                   double* extra) noexcept nogil
 
 
 cdef int64_t monotonic_ns() noexcept nogil

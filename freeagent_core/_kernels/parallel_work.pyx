@@ -91,17 +91,50 @@ cdef class ThreadMemory:
 
 
 cdef class ParallelWork:
-    """Base of work in chunks: a subclass says what one chunk is and what memory it needs."""
-
-    cdef ThreadMemory _memory(self):
-        raise NotImplementedError
-
-    # A kernel: items [start, stop). Errors are noted per item by the subclass.
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, ThreadMemory memory) noexcept nogil:
-        pass
+    """Base of work in chunks: a subclass says what one chunk is."""
 
     def __cinit__(self):
         self._next = IDLE
+        self._models, self._memories, self._free_slots = [], [], []
+        self._works = NULL
+        self._extras = NULL
+
+    def __dealloc__(self):
+        free(self._works)
+        free(self._extras)
+
+    # Have memory for so many threads to run kernels on these models; slot 0 is the caller's.
+    # Call before `arm`, while no chunk is at work; threads that linger know their slot alone.
+    cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1:
+        cdef Py_ssize_t i
+        cdef ThreadMemory memory
+        if num_slots <= self._num_slots and len(models) == len(self._models) and all(
+                [a is b for a, b in zip(models, self._models)]):
+            return 0
+        num_slots = max(num_slots, self._num_slots)
+        memories = [ThreadMemory(models, extra) for _ in range(num_slots)]
+        works = <Workspace***>malloc(num_slots * sizeof(void*))
+        extras = <double**>malloc(num_slots * sizeof(void*))
+        if works == NULL or extras == NULL:
+            free(works)
+            free(extras)
+            raise MemoryError("no memory for the threads")
+        for i in range(num_slots):
+            memory = memories[i]
+            works[i], extras[i] = memory.works, memory.extra
+        for before in self._memories:
+            before.give_back()
+        free(self._works)
+        free(self._extras)
+        self._works, self._extras = works, extras
+        self._free_slots += range(max(self._num_slots, 1), num_slots)
+        self._models, self._memories, self._num_slots = models, memories, num_slots
+        return 0
+
+    # A kernel: items [start, stop). Errors are noted per item by the subclass.
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
+                   double* extra) noexcept nogil:
+        pass
 
     # Call when all input is in place; threads that linger in `help` may begin at once.
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept:
@@ -123,6 +156,7 @@ cdef class ParallelWork:
         cdef Py_ssize_t missing
         if generation != self._generation:
             self._generation = generation
+            self._free_slots = list(range(1, self._num_slots))
             fc_store(&self._helpers, 0)
         missing = max(count - fc_load(&self._helpers), 0)
         fc_take(&self._helpers, missing)
@@ -133,7 +167,7 @@ cdef class ParallelWork:
         self._cancelled = True
 
     # Take chunks until there is none.
-    cdef void _work(self, ThreadMemory memory) noexcept nogil:
+    cdef void _work(self, Py_ssize_t slot) noexcept nogil:
         cdef Py_ssize_t start, stop
         while True:
             start = fc_take(&self._next, self._chunk)
@@ -141,41 +175,34 @@ cdef class ParallelWork:
                 break
             stop = min(start + self._chunk, self._size)
             if not self._cancelled and (self._deadline == 0 or fc_now() < self._deadline):
-                self._run(start, stop, memory)
+                self._run(start, stop, self._works[slot], self._extras[slot])
             fc_take(&self._done, stop - start)
 
     def help(self):
         """What a thread beside the caller's does; see `expect_helpers`."""
-        cdef ThreadMemory memory
         cdef int64_t idle_since
+        cdef Py_ssize_t slot = -1
         try:
-            memory = self._memory()
-            with nogil:
-                idle_since = fc_now()
-                while fc_now() - idle_since < LINGER_NS:
-                    if fc_load(&self._next) < IDLE:
-                        self._work(memory)
-                        idle_since = fc_now()
-                    fc_pause(0)
-            memory.give_back()
+            if self._free_slots:
+                slot = self._free_slots.pop()
+                with nogil:
+                    idle_since = fc_now()
+                    while fc_now() - idle_since < LINGER_NS:
+                        if fc_load(&self._next) < IDLE:
+                            self._work(slot)
+                            idle_since = fc_now()
+                        fc_pause(0)
         finally:
+            if slot >= 0:
+                self._free_slots.append(slot)
             fc_take(&self._helpers, -1)
 
     def finish(self):
         """Work, and wait for the chunks that other threads have begun."""
-        cdef ThreadMemory memory = None
         cdef int tries = 0
-        try:
-            memory = self._memory()
-        except BaseException:
-            self._cancelled = True
-            memory = None
-            raise
-        finally:
-            with nogil:
-                self._work(memory)
-                while fc_load(&self._done) < self._size:
-                    fc_pause(tries)
-                    tries += 1
-                fc_store(&self._next, IDLE)
-        memory.give_back()
+        with nogil:
+            self._work(0)
+            while fc_load(&self._done) < self._size:
+                fc_pause(tries)
+                tries += 1
+            fc_store(&self._next, IDLE)

@@ -18,6 +18,7 @@ class PopulationCore(ParallelWork):
         self,
         operations: int,
         chunk: int,
+        num_threads: int,
         observations: npt.NDArray[np.intp] | None = None,
         mask: npt.NDArray[np.uint8] | None = None,
         given_qs: npt.NDArray[np.float64] | None = None,

@@ -19,7 +19,6 @@ from freeagent_core._kernels.learned_model cimport (
     LearnedModel, learn_A, learn_B, learn_D, refresh,
 )
 from freeagent_core._kernels.packed_model cimport Factor
-from freeagent_core._kernels.parallel_work cimport ThreadMemory
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport search_size, sophisticated_search
 
@@ -116,7 +115,7 @@ cdef class PopulationCore(ParallelWork):
 
     # --- one operation on all agents -------------------------------------------------------
 
-    def prepare(self, int operations, Py_ssize_t chunk, observations=None, mask=None,
+    def prepare(self, int operations, Py_ssize_t chunk, Py_ssize_t num_threads, observations=None, mask=None,
                 given_qs=None, to_learn=None, double lr=1.0):
         """Check and keep what an operation reads; `finish` then carries it out.
 
@@ -126,6 +125,7 @@ cdef class PopulationCore(ParallelWork):
             Sum of the `Operation`s; those that learn come alone.
         chunk : int
             Agents that a thread takes at once.
+        num_threads : int
         observations : ndarray of intp, shape (size, num_modalities)
         mask : ndarray of uint8, shape (size,), or None
             0 for agents that stay as they are.
@@ -179,6 +179,7 @@ cdef class PopulationCore(ParallelWork):
         self._check_ready(operations)
         self._status[:] = 0
         self._operations = operations
+        self.provide(num_threads, [self.packed], self._extra_size())
         self.arm(self.size, max(chunk, 1), 0)
 
     cdef int _check_ready(self, int operations) except -1:
@@ -198,18 +199,16 @@ cdef class PopulationCore(ParallelWork):
     cdef Py_ssize_t _extra_size(self):
         return self._search_size
 
-    cdef ThreadMemory _memory(self):
-        return ThreadMemory([self.packed], self._extra_size())
-
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, ThreadMemory memory) noexcept nogil:
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
+                   double* extra) noexcept nogil:
         cdef Py_ssize_t i
         for i in range(start, stop):
             if self._mask != NULL and not self._mask[i]:
                 continue
             if self._operations < LEARN_A:
-                self._status[i] = self._step(i, memory.works[0], memory.extra)
+                self._status[i] = self._step(i, works[0], extra)
             else:
-                self._learn(i, memory.works[0])
+                self._learn(i, works[0])
 
     cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
         cdef const Model* model = self._models[i]

@@ -19,10 +19,9 @@ cdef struct Item:                  # one agent's part of a batch
 
 
 cdef class StepBatch(ParallelWork):
-    cdef list _cores, _models
-    cdef dict _model_index
+    cdef list _cores
     cdef Item* _items
     cdef void* _memory_block
     cdef readonly list errors      # an exception or None per agent
-    cdef int _lay_out(self) except -1
+    cdef list _lay_out(self)
     cdef int _read(self, Py_ssize_t i, observation) except -1

@@ -5,13 +5,13 @@ from freeagent_core._kernels.parallel_work import ParallelWork
 
 class StepBatch(ParallelWork):
     errors: list[BaseException | None]
-    def __init__(
+    def load(
         self,
         cores: list[AgentCore],
         observations: list[Any],
         timeout: float | None,
         chunk: int,
+        num_threads: int,
         considerate: bool,
     ) -> None: ...
-    def release(self) -> None: ...
     def results(self, considerate: bool) -> tuple[list[Any], list[float]]: ...

@@ -15,7 +15,7 @@ from freeagent_core._kernels.agent_step cimport (
     refresh_learned,
 )
 from freeagent_core._kernels.packed_model cimport Model, PackedModel, Scratch, Workspace
-from freeagent_core._kernels.parallel_work cimport ThreadMemory, monotonic_ns
+from freeagent_core._kernels.parallel_work cimport monotonic_ns
 
 
 cdef extern from "<time.h>" nogil:
@@ -40,21 +40,7 @@ cdef void _let_others_run() noexcept nogil:
 
 
 cdef class StepBatch(ParallelWork):
-    """The step of some agents.
-
-    Parameters
-    ----------
-    cores : list of AgentCore
-        Distinct, of VANILLA or sophisticated inference. They are locked, in an order that all
-        batches share, until `results` or `release`.
-    observations : list
-        One for each, as `AgentCore.step` takes it.
-    timeout : float or None
-        Seconds from now after which no agent is begun.
-    chunk : int
-        Agents that a thread takes at once.
-    considerate : bool
-        Give the GIL away now and then, for threads that must not wait.
+    """Steps of agents: `load`, then `finish`, then `results`, over and over.
 
     Attributes
     ----------
@@ -63,6 +49,7 @@ cdef class StepBatch(ParallelWork):
     """
 
     def __cinit__(self):
+        self._cores, self.errors = [], []
         self._items = NULL
         self._memory_block = NULL
 
@@ -70,21 +57,38 @@ cdef class StepBatch(ParallelWork):
         free(self._items)
         free(self._memory_block)
 
-    def __init__(self, list cores, list observations, timeout, Py_ssize_t chunk,
-                 bint considerate):
+    def load(self, list cores, list observations, timeout, Py_ssize_t chunk,
+             Py_ssize_t num_threads, bint considerate):
+        """Lock the agents and read what they observe.
+
+        Parameters
+        ----------
+        cores : list of AgentCore
+            Distinct, of VANILLA or sophisticated inference. They are locked, in an order that
+            all batches share, until `results`.
+        observations : list
+            One for each, as `AgentCore.step` takes it.
+        timeout : float or None
+            Seconds from now after which no agent is begun.
+        chunk : int
+            Agents that a thread takes at once.
+        num_threads : int
+        considerate : bool
+            Give the GIL away now and then, for threads that must not wait.
+        """
         cdef Py_ssize_t i, count = len(cores)
         cdef int64_t deadline = 0
-        if self._items != NULL or len(observations) != count or count == 0:
+        if self._cores or len(observations) != count or count == 0:
             raise ValueError("a StepBatch needs agents and as many observations")
         if timeout is not None:
             deadline = max(monotonic_ns() + <int64_t>(min(timeout, 1e9) * 1e9), 1)
-        self._models, self._model_index, self.errors = [], {}, [None] * count
+        self.errors = [None] * count
         for core in cores:
             if not isinstance(core, AgentCore):
                 raise TypeError("cores must be AgentCores")
         self._lock_all(cores)
         try:
-            self._lay_out()
+            self.provide(num_threads, self._lay_out(), 0)
             for i in range(count):
                 try:
                     self._read(i, observations[i])
@@ -95,7 +99,7 @@ cdef class StepBatch(ParallelWork):
                     with nogil:
                         _let_others_run()
         except BaseException:
-            self.release()
+            self._unlock_all()
             raise
         self.arm(count, chunk, deadline)
 
@@ -105,20 +109,24 @@ cdef class StepBatch(ParallelWork):
         for core in sorted(cores, key=id):
             core._lock.acquire()
 
-    def release(self):
-        """Unlock the agents."""
+    def _unlock_all(self):
         cdef AgentCore core
         cores, self._cores = self._cores, []
         for core in cores:
             core._lock.release()
 
     # What each agent reads and what is drawn from, in one block.
-    cdef int _lay_out(self) except -1:
+    # Return the models.
+    cdef list _lay_out(self):
         cdef Py_ssize_t i, size = 0
+        cdef dict index = {}
         cdef AgentCore core
         cdef PackedModel shared
         cdef const Model* model
         cdef char* here
+        free(self._items)
+        free(self._memory_block)
+        self._memory_block = NULL
         self._items = <Item*>calloc(len(self._cores), sizeof(Item))
         for core in self._cores:
             model = &core.packed.model
@@ -133,12 +141,10 @@ cdef class StepBatch(ParallelWork):
         for i in range(len(self._cores)):
             core = self._cores[i]
             shared = core.packed if core.learned is None else core.learned.shared
-            if shared not in self._model_index:
-                self._model_index[shared] = len(self._models)
-                self._models.append(shared)
+            index.setdefault(shared, len(index))
             model = &core.packed.model
             self._items[i].agent = &core.state
-            self._items[i].model = self._model_index[shared]
+            self._items[i].model = index[shared]
             self._items[i].observation = <Py_ssize_t*>here
             here += 8 * model.num_modalities
             self._items[i].distributions = <double*>here
@@ -150,7 +156,7 @@ cdef class StepBatch(ParallelWork):
             if core.state.full:
                 self._items[i].p_policies = <double*>here
                 here += 8 * model.tree.num_policies
-        return 0
+        return list(index)
 
     cdef int _read(self, Py_ssize_t i, observation) except -1:
         cdef AgentCore core = self._cores[i]
@@ -172,15 +178,13 @@ cdef class StepBatch(ParallelWork):
             core.packed.give_scratch(scratch)
         return 0
 
-    cdef ThreadMemory _memory(self):
-        return ThreadMemory(self._models, 0)
-
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, ThreadMemory memory) noexcept nogil:
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
+                   double* extra) noexcept nogil:
         cdef Py_ssize_t i
         cdef int64_t begin = monotonic_ns(), end
         for i in range(start, stop):
             if self._items[i].status == NOT_RUN:
-                _step(&self._items[i], memory.works[self._items[i].model])
+                _step(&self._items[i], works[self._items[i].model])
             end = monotonic_ns()
             self._items[i].duration_ns = end - begin
             begin = end
@@ -218,7 +222,7 @@ cdef class StepBatch(ParallelWork):
                         _let_others_run()
             return actions, durations
         finally:
-            self.release()
+            self._unlock_all()
 
 
 # As AgentCore.step, up to the draw.
