@@ -483,17 +483,23 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         -----
         A subclass that overrides one of the three gets them called one by one.
         """
-        model = self._model
-        if not self._steps_at_once or model.inference_algo == "MMP":
+        if not self._steps_at_once or self._model.inference_algo == "MMP":
             self.infer_states(observation, distr_obs)
             self.infer_policies()
             return self.sample_action()
+        self._begin_step()
+        return self._end_step(self._core.step(observation, distr_obs))
+
+    def _begin_step(self) -> None:
+        """What is done before the core's step."""
         if self._changes:
             self._synchronise()
         if self._model.sophisticated:
             self._set_search()
+
+    def _end_step(self, action: FloatArray) -> FloatArray:
+        """Keep the histories of a step that the core has done; return the action."""
         core = self._core
-        action = core.step(observation, distr_obs)
         if "qs_hist" in self.__dict__:
             self.qs_hist.append(core.qs)
         if "q_pi_hist" in self.__dict__:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from freeagent_core.managers._registry import Record
-from freeagent_core.managers.task_result import TaskResult
+from freeagent_core.managers.task_result import StepTimeoutError, TaskResult
 
 
 def check_operation(operation: Any, agent: Any) -> None:
@@ -32,9 +32,15 @@ def call(agent: Any, operation: Any, data: Any) -> Any:
     return method() if data is None else method(data)
 
 
-def carry_out(record: Record, operation: Any, data: Any) -> TaskResult:
-    """Run an operation while no other one of this agent runs."""
-    with record.lock:
+def carry_out(
+    record: Record, operation: Any, data: Any, deadline: float = float("inf")
+) -> TaskResult:
+    """Run an operation while no other one of this agent runs, if it can begin in time."""
+    now = time.monotonic()
+    wait = -1 if deadline == float("inf") else deadline - now
+    if now >= deadline or not record.lock.acquire(timeout=wait):
+        return timed_out(record.agent_id)
+    try:
         begin = time.perf_counter()
         try:
             result = call(record.agent, operation, data)
@@ -45,12 +51,19 @@ def carry_out(record: Record, operation: Any, data: Any) -> TaskResult:
         seconds = time.perf_counter() - begin
         record.note(seconds)
         return TaskResult(record.agent_id, True, result, None, seconds)
+    finally:
+        record.lock.release()
 
 
-def step(record: Record, observation: Any) -> TaskResult:
+def step(record: Record, observation: Any, deadline: float = float("inf")) -> TaskResult:
     """Run the agent's step, also where the observation is None."""
-    return carry_out(record, _step, observation)
+    return carry_out(record, _step, observation, deadline)
 
 
 def _step(agent: Any, observation: Any) -> Any:
     return agent.step(observation)
+
+
+def timed_out(agent_id: Any) -> TaskResult:
+    """Return the result of an agent that the time did not suffice for."""
+    return TaskResult(agent_id, False, None, StepTimeoutError("the time was up"))

@@ -1,0 +1,100 @@
+"""Observations and actions of a worker process's agents in shared memory, a row each.
+
+What fits a row (a short list of ints, a short vector of floats) crosses without pickling.
+"""
+
+from __future__ import annotations
+
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+WIDTH = 16  # numbers in a row
+ELSEWHERE = -1  # what does not fit is sent through the pipe
+SCALAR = -2  # an int by itself
+NONE, DONE, FAILED, LATE = 0, 1, 2, 3
+
+
+class SharedRows:
+    """Rows for `capacity` agents: ``observation_len, observation, status, seconds,
+    action_len, action``."""
+
+    def __init__(self, capacity: int, name: str | None = None) -> None:
+        sizes = [8, 8 * WIDTH, 8, 8, 8, 8 * WIDTH]
+        self.capacity = capacity
+        self._memory = SharedMemory(name=name, create=name is None, size=sum(sizes) * capacity)
+        starts = np.cumsum([0, *sizes]) * capacity
+        shapes: list[tuple[int, ...]] = [(capacity,), (capacity, WIDTH)]
+        shapes = [shapes[0], shapes[1], shapes[0], shapes[0], shapes[0], shapes[1]]
+        kinds = [np.int64, np.int64, np.int64, np.float64, np.int64, np.float64]
+        arrays: list[npt.NDArray[Any]] = [
+            np.ndarray(shape, kind, self._memory.buf, int(start))
+            for shape, kind, start in zip(shapes, kinds, starts[:-1], strict=True)
+        ]
+        (
+            self.observation_len,
+            self.observation,
+            self.status,
+            self.seconds,
+            self.action_len,
+            self.action,
+        ) = arrays
+        self._owns = name is None
+
+    @property
+    def name(self) -> str:
+        """The name that another process opens it by."""
+        return self._memory.name
+
+    def put_observation(self, row: int, value: Any) -> bool:
+        """Write an observation; False if it does not fit."""
+        if type(value) is int:
+            self.observation_len[row] = SCALAR
+            self.observation[row, 0] = value
+        elif (
+            type(value) is list
+            and len(value) <= WIDTH
+            and all(type(item) is int and abs(item) < 2**62 for item in value)
+        ):
+            self.observation_len[row] = len(value)
+            self.observation[row, : len(value)] = value
+        else:
+            self.observation_len[row] = ELSEWHERE
+            return False
+        return True
+
+    def get_observation(self, row: int) -> Any:
+        """Return an observation that fitted."""
+        length = int(self.observation_len[row])
+        if length == SCALAR:
+            return int(self.observation[row, 0])
+        return self.observation[row, :length].tolist()
+
+    def put_action(self, row: int, value: Any) -> bool:
+        """Write an action; False if it does not fit."""
+        if (
+            type(value) is np.ndarray
+            and value.dtype == np.float64
+            and value.ndim == 1
+            and len(value) <= WIDTH
+        ):
+            self.action_len[row] = len(value)
+            self.action[row, : len(value)] = value
+            return True
+        self.action_len[row] = ELSEWHERE
+        return False
+
+    def get_action(self, row: int) -> npt.NDArray[np.float64]:
+        """Return an action that fitted."""
+        action: npt.NDArray[np.float64] = self.action[row, : int(self.action_len[row])].copy()
+        return action
+
+    def close(self) -> None:
+        """Give the memory back."""
+        del self.observation_len, self.observation, self.status, self.seconds
+        del self.action_len, self.action
+        self._memory.close()
+        if self._owns:
+            self._memory.unlink()

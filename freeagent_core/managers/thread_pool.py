@@ -1,0 +1,378 @@
+"""`ThreadPoolManager`: agents stepped by a pool of threads.
+
+Our own agents of VANILLA and sophisticated inference go into one `StepBatch`: their inference
+runs without the GIL, in chunks sized by measured step times, on the caller's thread and
+the workers. Everything else with a ``step`` (MMP agents, wrapped pymdp agents, a user's
+class) is a task each. Whether threads help those, nobody can know beforehand: NumPy code
+that holds the GIL is slower on two threads (measured with pymdp.legacy, 30 agents: 400 to
+480 agents/s against 476), code that waits or releases the GIL is faster. So both ways are
+measured, kind by kind, and the faster one is used (`_choice.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Hashable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Any
+
+from freeagent_core import _threads
+from freeagent_core import _validation as check
+from freeagent_core._kernels.step_batch import StepBatch
+from freeagent_core.managers import _operations
+from freeagent_core.managers._choice import Choice
+from freeagent_core.managers._registry import Record, steps_natively
+from freeagent_core.managers._workers import Workers
+from freeagent_core.managers.base import Manager, check_priority, check_timeout
+from freeagent_core.managers.task_result import TaskResult
+
+# Helpers of a batch begin before tasks of any priority: the caller waits for them.
+HELPER_PRIORITY = 1 << 62
+# Seconds of work that a task of several agents should have, against 30 us for a task.
+CHUNK_SECONDS = 1e-3
+
+
+class ThreadPoolManager(Manager):
+    """Steps agents on a pool of threads.
+
+    Parameters
+    ----------
+    initial_workers : int, optional
+        Threads to begin with, beside the callers'; by default one less than there are
+        processors, within the bounds.
+    max_workers : int
+        Threads to have at most.
+    min_workers : int
+        Threads to keep when there is nothing to do.
+    scaling_threshold : float
+        Share of the threads that are busy, from which on a waiting task adds one.
+    monitoring_interval : float
+        Seconds of idleness after which a thread above `min_workers` ends.
+
+    Notes
+    -----
+    All methods may be called from several threads at once. An agent does one thing at a time:
+    calls for it wait for each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from freeagent_core import Agent, GenerativeModel
+    >>> from freeagent_core.managers import ThreadPoolManager
+    >>> model = GenerativeModel(np.eye(2), np.stack([np.eye(2), 1 - np.eye(2)], axis=-1),
+    ...                         C=np.array([0.0, 2.0]))
+    >>> with ThreadPoolManager() as manager:
+    ...     for name in ("ann", "bob"):
+    ...         manager.register_agent(name, Agent.from_model(model))
+    ...     results = manager.step_all_agents({"ann": [0], "bob": [1]})
+    >>> results["ann"].result, results["bob"].result
+    (array([1.]), array([0.]))
+    """
+
+    def __init__(
+        self,
+        initial_workers: int | None = None,
+        max_workers: int = 32,
+        min_workers: int = 1,
+        scaling_threshold: float = 0.8,
+        monitoring_interval: float = 1.0,
+    ) -> None:
+        super().__init__()
+        most = check.integer(max_workers, 1, None, "max_workers")
+        least = check.integer(min_workers, 0, most + 1, "min_workers")
+        if initial_workers is None:
+            initial_workers = min(max(_threads.num_cpus() - 1, least), most)
+        initial = check.integer(initial_workers, least, most + 1, "initial_workers")
+        threshold = check.number(scaling_threshold, "scaling_threshold")
+        interval = check.number(monitoring_interval, "monitoring_interval")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"scaling_threshold must be in 0 to 1, got {threshold}")
+        if interval <= 0:
+            raise ValueError(f"monitoring_interval must be positive, got {interval}")
+        self._workers = Workers(initial, least, most, threshold, interval)
+        self._batch = StepBatch()
+        self._batch_lock = threading.Lock()
+        self._choices: dict[type, Choice] = {}
+        self._completed = self._failed = 0
+
+    # --- all agents --------------------------------------------------------------------------
+
+    def step_all_agents(
+        self, observations: Mapping[Hashable, Any], timeout: float | None = None
+    ) -> dict[Any, TaskResult]:
+        """Step the agents that `observations` names.
+
+        Parameters
+        ----------
+        observations : dict
+            By agent_id. An unknown id is a KeyError before any agent steps.
+        timeout : float, optional
+            Seconds. Agents that have not begun by then stay as they are; one that is at work
+            goes on in the background. The result of both has a `StepTimeoutError`.
+
+        Returns
+        -------
+        results : dict of agent_id to TaskResult
+            In the order of `observations`. An agent that raises gives a failed result; the
+            others step.
+        """
+        return self._step_all(observations, timeout, False, threading.Event())
+
+    def _step_all(
+        self,
+        observations: Mapping[Hashable, Any],
+        timeout: float | None,
+        considerate: bool,
+        cancelled: threading.Event,
+    ) -> dict[Any, TaskResult]:
+        self._check_open()
+        records = self._registry.select(observations)
+        deadline = time.monotonic() + check_timeout(timeout)
+        results = _Results(observations)
+        native: list[tuple[Record, Any]] = []
+        others: list[tuple[Record, Any]] = []
+        seen = set()
+        for record, observation in zip(records, observations.values(), strict=True):
+            if steps_natively(record.agent) and id(record.agent) not in seen:
+                seen.add(id(record.agent))
+                native.append((record, observation))
+            else:
+                others.append((record, observation))
+        run = partial(_run_chunk, deadline=deadline, cancelled=cancelled, results=results)
+        kinds: dict[type, list[tuple[Record, Any]]] = {}
+        for pair in others:
+            kinds.setdefault(type(pair[0].agent), []).append(pair)
+        futures: list[Future[Any]] = []
+        inline = []
+        for kind, members in kinds.items():
+            choice = self._choices.setdefault(kind, Choice())
+            # only a worker can be left behind when the time is up
+            if timeout is not None or (len(members) > 1 and choice.use_threads()):
+                futures += [self._workers.submit(partial(run, c)) for c in _chunks(members)]
+            else:
+                inline.append((members, choice))
+        begin = time.perf_counter()
+        if native:
+            with self._batch_lock:
+                self._step_natively(native, deadline, considerate, cancelled, results.found)
+        for members, choice in inline:
+            start = time.perf_counter()
+            run(members)
+            choice.note(False, len(members), time.perf_counter() - start)
+        if futures:
+            wait(futures, None if timeout is None else max(deadline - time.monotonic(), 0))
+            for future in futures:
+                future.cancel()
+            if len(kinds) == 1 and not native and timeout is None:
+                choice.note(True, len(others), time.perf_counter() - begin)
+        found = results.close()
+        for result in found.values():
+            self._completed += result.success
+            self._failed += not result.success
+        return found
+
+    def _step_natively(
+        self,
+        pairs: list[tuple[Record, Any]],
+        deadline: float,
+        considerate: bool,
+        cancelled: threading.Event,
+        results: dict[Any, Any],
+    ) -> None:
+        """Step our own agents as one batch, on the caller's thread and the workers."""
+        timeout = None if deadline == float("inf") else deadline - time.monotonic()
+        ready = []
+        for record, observation in pairs:
+            if cancelled.is_set() or not record.lock.acquire(
+                timeout=-1 if timeout is None else max(deadline - time.monotonic(), 0)
+            ):
+                results[record.agent_id] = _operations.timed_out(record.agent_id)
+                continue
+            try:
+                record.agent._begin_step()
+            except Exception as problem:  # what was assigned does not fit
+                record.lock.release()
+                record.note(0.0, problem)
+                results[record.agent_id] = TaskResult(record.agent_id, False, None, problem)
+                continue
+            ready.append((record, observation))
+        if not ready:
+            return
+        try:
+            expected = [record.expected() for record, _ in ready]
+            threads = min(_threads.num_cpus(), self._workers.most + 1)
+            item_ns = sum(expected) / len(ready) * 1e9
+            self._batch.load(
+                [record.agent._core for record, _ in ready],
+                [observation for _, observation in ready],
+                None if timeout is None else max(deadline - time.monotonic(), 0.0),
+                _threads.chunk_size(len(ready), threads, max(item_ns, max(expected) * 1e9 / 4)),
+                threads,
+                considerate,
+            )
+            # agents that have not stepped yet may take any time
+            known = min(expected) > 0
+            _threads.finish(
+                self._batch, threads, item_ns * len(ready) if known else float("inf"), self._help
+            )
+            actions, durations = self._batch.results(considerate)
+            for (record, _), action, seconds, error in zip(
+                ready, actions, durations, self._batch.errors, strict=True
+            ):
+                if action is not None:
+                    record.agent._end_step(action)
+                    record.note(seconds)
+                    result = TaskResult(record.agent_id, True, action, None, seconds)
+                elif error is not None:
+                    record.note(seconds, error)
+                    result = TaskResult(record.agent_id, False, None, error, seconds)
+                else:
+                    result = _operations.timed_out(record.agent_id)
+                results[record.agent_id] = result
+        finally:
+            for record, _ in ready:
+                record.lock.release()
+
+    def _help(self, call: Any) -> Any:
+        return self._workers.submit(call, HELPER_PRIORITY)
+
+    # --- single tasks --------------------------------------------------------------------------
+
+    def submit_task(
+        self, agent_id: Hashable, operation: Any, data: Any = None, priority: int = 0
+    ) -> Future[TaskResult]:
+        """Run one operation of one agent on a worker.
+
+        Parameters
+        ----------
+        agent_id : hashable
+        operation : str or callable
+            The name of a method, which is called with `data` (without arguments if that is
+            None), or a function of the agent and `data`.
+        data : object, optional
+        priority : int
+            Tasks of a higher one begin first; those of the same in the order they came.
+
+        Returns
+        -------
+        future : concurrent.futures.Future of TaskResult
+            An operation that raises gives a failed result, not an exception. A task that has
+            not begun can be cancelled, and is when the manager is shut down.
+        """
+        self._check_open()
+        record = self._registry[agent_id]
+        _operations.check_operation(operation, record.agent)
+        call = partial(self._carry_out, record, operation, data)
+        return self._workers.submit(call, check_priority(priority))
+
+    def _carry_out(self, record: Record, operation: Any, data: Any) -> TaskResult:
+        result = _operations.carry_out(record, operation, data)
+        self._completed += result.success
+        self._failed += not result.success
+        return result
+
+    def batch_execute(self, tasks: Iterable[Any], timeout: float | None = None) -> list[TaskResult]:
+        """Run tasks and return their results in the order of the tasks.
+
+        Parameters
+        ----------
+        tasks : iterable of (agent_id, operation, data) or (agent_id, operation, data, priority)
+        timeout : float, optional
+            See `step_all_agents`.
+        """
+        self._check_open()
+        checked = self._check_tasks(tasks)
+        seconds = check_timeout(timeout)
+        futures = [
+            self._workers.submit(partial(self._carry_out, record, operation, data), priority)
+            for record, operation, data, priority in checked
+        ]
+        wait(futures, None if timeout is None else seconds)
+        results = []
+        for (record, *_), future in zip(checked, futures, strict=True):
+            if future.cancel() or not future.done() or future.cancelled():
+                results.append(_operations.timed_out(record.agent_id))
+            else:
+                results.append(future.result())
+        return results
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def get_pool_status(self) -> dict[str, Any]:
+        """Return agents, workers (now, busy, least and most), waiting tasks, and how many
+        results there were, with and without success."""
+        workers = self._workers
+        return {
+            "kind": "threads",
+            "agents": len(self._registry),
+            "workers": workers.count,
+            "busy_workers": workers.busy,
+            "min_workers": workers.least,
+            "max_workers": workers.most,
+            "waiting_tasks": workers.waiting,
+            "completed": self._completed,
+            "failed": self._failed,
+            "is_shut_down": self._is_shut_down,
+        }
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Take no more work, cancel what has not begun, and end the threads.
+
+        Parameters
+        ----------
+        wait : bool
+            Return when the work in flight is done.
+        """
+        super().shutdown(wait)
+        self._workers.shutdown(wait)
+
+
+def _chunks(members: list[tuple[Record, Any]]) -> list[list[tuple[Record, Any]]]:
+    """Cut agents into chunks of about `CHUNK_SECONDS`, by their last durations; an agent that
+    is unknown or slow is one of its own."""
+    chunks: list[list[tuple[Record, Any]]] = []
+    filled = float("inf")
+    for pair in members:
+        seconds = pair[0].expected() or CHUNK_SECONDS
+        if filled + seconds > CHUNK_SECONDS:
+            chunks.append([])
+            filled = 0.0
+        chunks[-1].append(pair)
+        filled += seconds
+    return chunks
+
+
+class _Results:
+    """Results as they come in; none is added after `close`."""
+
+    def __init__(self, agent_ids: Iterable[Hashable]) -> None:
+        self.found: dict[Any, Any] = dict.fromkeys(agent_ids)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def add(self, result: TaskResult) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self.found[result.agent_id] = result
+
+    def close(self) -> dict[Any, TaskResult]:
+        """Return the results; those that are missing came too late."""
+        with self._lock:
+            self._is_closed = True
+            for agent_id, result in self.found.items():
+                if result is None:
+                    self.found[agent_id] = _operations.timed_out(agent_id)
+            return self.found
+
+
+def _run_chunk(
+    pairs: list[tuple[Record, Any]],
+    deadline: float,
+    cancelled: threading.Event,
+    results: _Results,
+) -> None:
+    for record, observation in pairs:
+        if not cancelled.is_set():
+            results.add(_operations.step(record, observation, deadline))

@@ -1,0 +1,310 @@
+"""What `ThreadPoolManager` and `AsyncManager` do beyond the contract of all managers."""
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+from manager_agents import Counter, Gate, own_agents
+
+from freeagent_core.managers import (
+    AsyncManager,
+    SequentialManager,
+    StepTimeoutError,
+    ThreadPoolManager,
+)
+from freeagent_core.managers._choice import PROBES, Choice
+
+
+def until(condition, seconds=30.0):
+    """Wait for something that another thread does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.001)
+
+
+def test_priorities_are_honoured_under_load():
+    gate, order = threading.Event(), []
+    with ThreadPoolManager(1, 1, 1) as manager:
+        blocker = Gate(gate)
+        manager.register_agent("blocker", blocker)
+        for i in range(6):
+            manager.register_agent(i, Counter())
+        manager.submit_task("blocker", "step", 0)
+        assert blocker.reached.wait(30)
+        futures = [
+            manager.submit_task(i, lambda _, name: order.append(name), (priority, i), priority)
+            for i, priority in enumerate([0, 5, -3, 5, 9, 0])
+        ]
+        gate.set()
+        assert all(future.result().success for future in futures)
+    assert order == [(9, 4), (5, 1), (5, 3), (0, 0), (0, 5), (-3, 2)]
+
+
+def test_workers_follow_the_load():
+    gate = threading.Event()
+    with ThreadPoolManager(1, 6, 1, monitoring_interval=0.05) as manager:
+        status = manager.get_pool_status
+        assert status()["workers"] == 1
+        for i in range(20):
+            manager.register_agent(i, Gate(gate))
+        futures = [manager.submit_task(i, "step", 0) for i in range(20)]
+        until(lambda: status()["busy_workers"] == 6)
+        assert status()["workers"] == 6
+        assert status()["waiting_tasks"] == 14
+        gate.set()
+        assert all(future.result().success for future in futures)
+        until(lambda: status()["workers"] == 1)
+        assert status()["completed"] == 20
+        # and again
+        assert manager.submit_task(0, "step", 0).result().success
+
+
+def test_agents_that_wait_are_stepped_side_by_side():
+    """Eight of them are inside at once only if they have threads of their own."""
+    gate = threading.Event()
+    Gate.most_inside = 0
+    with ThreadPoolManager(max_workers=8) as manager:
+        for i in range(8):
+            manager.register_agent(i, Gate(gate))
+        opener = threading.Thread(target=lambda: (until(lambda: Gate.inside == 8), gate.set()))
+        opener.start()
+        # a timeout: only workers can be left behind
+        results = manager.step_all_agents(dict.fromkeys(range(8), 0), timeout=30)
+        opener.join()
+    assert all(result.success for result in results.values())
+    assert Gate.most_inside == 8
+
+
+def test_an_agent_that_is_stuck_is_left_behind():
+    gate = threading.Event()
+    with ThreadPoolManager(2, 4) as manager:
+        stuck = Gate(gate)
+        manager.register_agent("stuck", stuck)
+        for i in range(3):
+            manager.register_agent(i, Counter())
+        for i, agent in enumerate(own_agents(3)):
+            manager.register_agent(("own", i), agent)
+        observations = {"stuck": 0, 0: 0, 1: 0, 2: 0, **{("own", i): [0] for i in range(3)}}
+        results = manager.step_all_agents(observations, timeout=0.5)
+        assert isinstance(results["stuck"].error, StepTimeoutError)
+        assert all(results[each].success for each in observations if each != "stuck")
+        # it does one thing at a time
+        again = manager.step_all_agents({"stuck": 0, 0: 0}, timeout=0.2)
+        assert isinstance(again["stuck"].error, StepTimeoutError)
+        assert again[0].result == 2
+        gate.set()
+        until(lambda: stuck.steps >= 1)
+        steps = stuck.steps
+        until(lambda: manager.get_pool_status()["busy_workers"] == 0)
+        assert manager.step_all_agents({"stuck": 0})["stuck"].result >= steps
+        # late results went nowhere
+        assert isinstance(results["stuck"].error, StepTimeoutError)
+
+
+def test_the_draws_are_those_of_one_agent_after_the_other():
+    arguments = {"action_selection": "stochastic", "alpha": 0.5}
+    managers = SequentialManager(), ThreadPoolManager()
+    actions = []
+    for manager in managers:
+        for i, agent in enumerate(own_agents(40, **arguments)):
+            manager.register_agent(i, agent)
+        np.random.seed(3)
+        actions.append(
+            [
+                [float(r.result[0]) for r in manager.step_all_agents(seen).values()]
+                for seen in [{i: [(i + t) % 3] for i in range(40)} for t in range(5)]
+            ]
+        )
+        manager.shutdown()
+    assert actions[0] == actions[1]
+    assert len({tuple(tick) for tick in actions[0]}) > 1
+
+
+def test_what_was_assigned_wrongly_is_the_error_of_that_agent():
+    agents = own_agents(3)
+    with ThreadPoolManager() as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        agents[1].C = np.zeros(99)
+        results = manager.step_all_agents({i: [0] for i in range(3)})
+        assert [result.success for result in results.values()] == [True, False, True]
+        assert "C" in str(results[1].error)
+        agents[1].C = np.zeros(3)
+        assert manager.step_all_agents({1: [0]})[1].success
+
+
+def test_an_agent_under_two_ids_steps_twice():
+    agent, twin = own_agents(2)
+    with ThreadPoolManager() as manager:
+        manager.register_agent("a", agent)
+        manager.register_agent("b", agent)
+        results = manager.step_all_agents({"a": [0], "b": [1]})
+    for observation in ([0], [1]):
+        twin.step(observation)
+    assert all(result.success for result in results.values())
+    np.testing.assert_array_equal(agent.qs[0], twin.qs[0])
+
+
+def test_an_agent_stepped_by_two_managers_and_itself():
+    agents = own_agents(10)
+    failures = []
+
+    def step(manager, order):
+        for i in order:
+            manager.register_agent(i, agents[i])
+        try:
+            for _ in range(50):
+                for result in manager.step_all_agents({i: [0] for i in order}).values():
+                    assert result.success
+                agents[0].step([1])
+        except BaseException as error:
+            failures.append(error)
+
+    with ThreadPoolManager() as one, ThreadPoolManager() as other:
+        threads = [
+            threading.Thread(target=step, args=(one, range(10))),
+            threading.Thread(target=step, args=(other, range(9, -1, -1))),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+    assert not failures
+    assert len(agents[1].prev_actions) == 100
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_shutdown_with_work_in_flight(wait):
+    gate = threading.Event()
+    manager = ThreadPoolManager(1, 1)
+    agent = Gate(gate)
+    manager.register_agent("a", agent)
+    manager.register_agent("b", Counter())
+    running = manager.submit_task("a", "step", 0)
+    waiting = manager.submit_task("b", "step", 0)
+    assert agent.reached.wait(30)
+    opener = threading.Timer(0.2, gate.set)
+    opener.start()
+    manager.shutdown(wait=wait)
+    assert gate.is_set() == wait
+    with pytest.raises(CancelledError):
+        waiting.result(30)
+    assert running.result(30).result == 1
+    opener.join()
+    until(lambda: manager.get_pool_status()["workers"] == 0)
+
+
+def test_threads_and_agents_are_let_go():
+    manager = ThreadPoolManager()
+    agent = Counter()
+    manager.register_agent("a", agent)
+    manager.step_all_agents({"a": 0}, timeout=10)
+    before = weakref.ref(agent)
+    manager.unregister_agent("a")
+    del agent
+    until(lambda: gc.collect() is not None and before() is None)
+    manager.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_workers": 0}, "max_workers must be"),
+        ({"min_workers": 5, "max_workers": 4}, "min_workers must be"),
+        ({"initial_workers": 9, "max_workers": 4}, "initial_workers must be"),
+        ({"scaling_threshold": 1.5}, "scaling_threshold must be"),
+        ({"monitoring_interval": 0}, "monitoring_interval must be"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ThreadPoolManager(**arguments)
+
+
+@pytest.mark.parametrize(("threads", "inline", "chosen"), [(1.0, 2.0, True), (2.0, 1.9, False)])
+def test_the_faster_way_is_chosen(threads, inline, chosen):
+    choice = Choice()
+    used = []
+    for _ in range(2 * PROBES + 50):
+        way = choice.use_threads()
+        used.append(way)
+        choice.note(way, 10, threads if way else inline)
+    assert used[: 2 * PROBES] == [False] * PROBES + [True] * PROBES
+    assert set(used[2 * PROBES :]) == {chosen}
+
+
+# --- AsyncManager ------------------------------------------------------------------------------
+
+
+def test_the_event_loop_goes_on_during_a_tick():
+    gate = threading.Event()
+
+    async def run():
+        async with AsyncManager() as manager:
+            manager.register_agent("slow", Gate(gate))
+            tick = asyncio.create_task(manager.step_all_agents({"slow": 0}))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not tick.done()
+            gate.set()
+            return await tick
+
+    assert asyncio.run(run())["slow"].result == 1
+
+
+def test_a_cancelled_tick():
+    gate = threading.Event()
+
+    async def run():
+        async with AsyncManager(max_workers=1) as manager:
+            agents = [Gate(gate) for _ in range(3)]
+            for i, agent in enumerate(agents):
+                manager.register_agent(i, agent)
+            tick = asyncio.create_task(manager.step_all_agents({0: 0, 1: 0, 2: 0}))
+            while not agents[0].reached.is_set():
+                await asyncio.sleep(0.001)
+            tick.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await tick
+            gate.set()
+            results = await manager.step_all_agents({0: 0, 1: 0, 2: 0})
+            # the first was at work and went on, the others had not begun
+            return [results[i].result for i in range(3)]
+
+    assert asyncio.run(run()) == [2, 1, 1]
+
+
+def test_calls_in_the_manager_are_bounded():
+    gate = threading.Event()
+
+    async def run():
+        async with AsyncManager(max_pending=3) as manager:
+            for i in range(10):
+                manager.register_agent(i, Gate(gate))
+            ticks = [asyncio.create_task(manager.step_all_agents({i: 0})) for i in range(10)]
+            for _ in range(50):
+                await asyncio.sleep(0.001)
+                assert manager.get_pool_status()["pending_calls"] <= 3
+            assert manager.get_pool_status()["pending_calls"] == 3
+            gate.set()
+            return [next(iter(result.values())).result for result in await asyncio.gather(*ticks)]
+
+    assert asyncio.run(run()) == [1] * 10
+
+
+def test_two_event_loops_one_after_the_other():
+    manager = AsyncManager()
+    manager.register_agent("a", Counter())
+
+    async def run():
+        return await manager.step_all_agents({"a": 0})
+
+    assert [asyncio.run(run())["a"].result for _ in range(2)] == [1, 2]
+    asyncio.run(manager.shutdown())
