@@ -14,7 +14,8 @@ cdef class ParallelWork:
     cdef Py_ssize_t _helpers, _generation
     cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
     cdef bint _cancelled
-    cdef list _models, _memories, _free_slots
+    cdef list _models, _memories
+    cdef unsigned long long _free_slots  # of threads beside the caller's, a bit each
     cdef Py_ssize_t _num_slots
     cdef Workspace*** _works       # (num_slots, number of models)
     cdef double** _extras          # (num_slots,)

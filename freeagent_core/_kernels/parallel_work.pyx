@@ -41,6 +41,21 @@ cdef extern from *:
         clock_gettime(CLOCK_MONOTONIC, &now);
         return now.tv_sec * 1000000000LL + now.tv_nsec;
     }
+    /* Take one of the slots that are free, a bit each; -1 if none is. */
+    static inline int fc_take_slot(unsigned long long *free_slots)
+    {
+        unsigned long long now = __atomic_load_n(free_slots, __ATOMIC_ACQUIRE);
+        while (now) {
+            if (__atomic_compare_exchange_n(free_slots, &now, now & (now - 1), 0,
+                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+                return __builtin_ctzll(now);
+        }
+        return -1;
+    }
+    static inline void fc_free_slot(unsigned long long *free_slots, int slot)
+    {
+        __atomic_fetch_or(free_slots, 1ULL << slot, __ATOMIC_ACQ_REL);
+    }
     static inline void fc_pause(int tries)
     {
         struct timespec nap = {0, 20000};
@@ -52,10 +67,14 @@ cdef extern from *:
     Py_ssize_t fc_load(Py_ssize_t* counter) nogil
     void fc_store(Py_ssize_t* counter, Py_ssize_t value) nogil
     int64_t fc_now() nogil
+    int fc_take_slot(unsigned long long* free_slots) nogil
+    void fc_free_slot(unsigned long long* free_slots, int slot) nogil
     void fc_pause(int tries) nogil
 
 
-cdef int64_t LINGER_NS = 100_000
+# Slots are the bits of a word.
+cdef Py_ssize_t MOST_SLOTS = 64
+cdef int64_t LINGER_NS = 200_000
 # What the counter of chunks holds between ticks: nothing to take.
 cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
 
@@ -95,7 +114,7 @@ cdef class ParallelWork:
 
     def __cinit__(self):
         self._next = IDLE
-        self._models, self._memories, self._free_slots = [], [], []
+        self._models, self._memories = [], []
         self._works = NULL
         self._extras = NULL
 
@@ -108,10 +127,10 @@ cdef class ParallelWork:
     cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1:
         cdef Py_ssize_t i
         cdef ThreadMemory memory
-        if num_slots <= self._num_slots and len(models) == len(self._models) and all(
+        if min(num_slots, MOST_SLOTS) <= self._num_slots and len(models) == len(self._models) and all(
                 [a is b for a, b in zip(models, self._models)]):
             return 0
-        num_slots = max(num_slots, self._num_slots)
+        num_slots = max(min(num_slots, MOST_SLOTS), self._num_slots)
         memories = [ThreadMemory(models, extra) for _ in range(num_slots)]
         works = <Workspace***>malloc(num_slots * sizeof(void*))
         extras = <double**>malloc(num_slots * sizeof(void*))
@@ -127,7 +146,8 @@ cdef class ParallelWork:
         free(self._works)
         free(self._extras)
         self._works, self._extras = works, extras
-        self._free_slots += range(max(self._num_slots, 1), num_slots)
+        for i in range(max(self._num_slots, 1), num_slots):
+            fc_free_slot(&self._free_slots, i)
         self._models, self._memories, self._num_slots = models, memories, num_slots
         return 0
 
@@ -154,9 +174,11 @@ cdef class ParallelWork:
         """Return how many more calls of `help` there should be to have `count`; they count as
         soon as this returns. `generation` changes when all threads are gone, after a fork."""
         cdef Py_ssize_t missing
+        cdef int i
         if generation != self._generation:
             self._generation = generation
-            self._free_slots = list(range(1, self._num_slots))
+            for i in range(1, self._num_slots):
+                fc_free_slot(&self._free_slots, i)
             fc_store(&self._helpers, 0)
         missing = max(count - fc_load(&self._helpers), 0)
         fc_take(&self._helpers, missing)
@@ -181,20 +203,18 @@ cdef class ParallelWork:
     def help(self):
         """What a thread beside the caller's does; see `expect_helpers`."""
         cdef int64_t idle_since
-        cdef Py_ssize_t slot = -1
-        try:
-            if self._free_slots:
-                slot = self._free_slots.pop()
-                with nogil:
-                    idle_since = fc_now()
-                    while fc_now() - idle_since < LINGER_NS:
-                        if fc_load(&self._next) < IDLE:
-                            self._work(slot)
-                            idle_since = fc_now()
-                        fc_pause(0)
-        finally:
+        cdef int slot
+        with nogil:
+            slot = fc_take_slot(&self._free_slots)
             if slot >= 0:
-                self._free_slots.append(slot)
+                idle_since = fc_now()
+                while fc_now() - idle_since < LINGER_NS:
+                    if fc_load(&self._next) < IDLE:
+                        self._work(slot)
+                        idle_since = fc_now()
+                    fc_pause(0)
+                fc_free_slot(&self._free_slots, slot)
+            # here, not when the GIL is back: the next tick's caller may hold it
             fc_take(&self._helpers, -1)
 
     def finish(self):

@@ -8,6 +8,8 @@ from typing import Any
 from freeagent_core.managers._registry import Record
 from freeagent_core.managers.task_result import StepTimeoutError, TaskResult
 
+NEVER = float("inf")
+
 
 def check_operation(operation: Any, agent: Any) -> None:
     """Raise if `agent` has no such operation."""
@@ -32,14 +34,14 @@ def call(agent: Any, operation: Any, data: Any) -> Any:
     return method() if data is None else method(data)
 
 
-def carry_out(
-    record: Record, operation: Any, data: Any, deadline: float = float("inf")
-) -> TaskResult:
+def carry_out(record: Record, operation: Any, data: Any, deadline: float = NEVER) -> TaskResult:
     """Run an operation while no other one of this agent runs, if it can begin in time."""
-    now = time.monotonic()
-    wait = -1 if deadline == float("inf") else deadline - now
-    if now >= deadline or not record.lock.acquire(timeout=wait):
-        return timed_out(record.agent_id)
+    if deadline == NEVER:
+        record.lock.acquire()
+    else:
+        wait = deadline - time.monotonic()
+        if wait <= 0 or not record.lock.acquire(timeout=wait):
+            return timed_out(record.agent_id)
     try:
         begin = time.perf_counter()
         try:
@@ -55,7 +57,7 @@ def carry_out(
         record.lock.release()
 
 
-def step(record: Record, observation: Any, deadline: float = float("inf")) -> TaskResult:
+def step(record: Record, observation: Any, deadline: float = NEVER) -> TaskResult:
     """Run the agent's step, also where the observation is None."""
     return carry_out(record, _step, observation, deadline)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from freeagent_core._kernels.mmp_core import MMPCore
+from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core.agent import Agent
 
 KEPT_DURATIONS = 256  # per agent, for its quantiles
@@ -18,7 +18,7 @@ KEPT_DURATIONS = 256  # per agent, for its quantiles
 class Record:
     """One registered agent."""
 
-    __slots__ = ("agent", "agent_id", "count", "durations", "errors", "last_error", "lock")
+    __slots__ = ("agent", "agent_id", "count", "durations", "errors", "last", "last_error", "lock")
 
     def __init__(self, agent_id: Hashable, agent: Any) -> None:
         self.agent_id = agent_id
@@ -26,6 +26,7 @@ class Record:
         self.lock = threading.Lock()  # held while the agent is at work
         self.count = 0
         self.errors = 0
+        self.last = 0.0  # seconds of the last operation; 0 before
         self.last_error: BaseException | None = None
         self.durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
 
@@ -33,13 +34,10 @@ class Record:
         """Count an operation that ran."""
         self.count += 1
         self.durations.append(seconds)
+        self.last = seconds
         if error is not None:
             self.errors += 1
             self.last_error = error
-
-    def expected(self) -> float:
-        """Return the seconds that the next operation may take; 0 if unknown."""
-        return self.durations[-1] if self.durations else 0.0
 
     def statistics(self) -> dict[str, Any]:
         """Return count, errors, last_error, and mean, p50 and p99 of the last durations (s)."""
@@ -106,12 +104,17 @@ class Registry:
         return {record.agent_id: record.statistics() for record in self}
 
 
+_is_native: dict[type, bool] = {}
+
+
 def steps_natively(agent: Any) -> bool:
     """Return whether an agent's step may be part of a `StepBatch`."""
+    kind = type(agent)
+    if kind not in _is_native:
+        _is_native[kind] = issubclass(kind, Agent) and kind.step is Agent.step
     return (
-        isinstance(agent, Agent)
-        and type(agent).step is Agent.step
+        _is_native[kind]
+        and kind._steps_at_once
         and "step" not in agent.__dict__
-        and type(agent)._steps_at_once
-        and not isinstance(agent._core, MMPCore)
+        and type(agent._core) is AgentCore
     )

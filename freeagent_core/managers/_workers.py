@@ -6,13 +6,28 @@ a heap until it has been idle for a while and there are more workers than the le
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import itertools
 import queue
 import threading
+import weakref
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+_all: weakref.WeakSet[Workers] = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    """Let the interpreter end where a manager was not shut down."""
+    for workers in list(_all):
+        workers.shutdown(wait=False)
+
+
+# Executors wait for their threads before atexit's functions are called. What is registered
+# here is called before that, as executors do it themselves.
+getattr(threading, "_register_atexit", atexit.register)(_end_all)
 
 
 class Workers:
@@ -44,6 +59,7 @@ class Workers:
         self.busy = 0
         for _ in range(initial):
             self._add_worker()
+        _all.add(self)
 
     @property
     def waiting(self) -> int:
@@ -116,6 +132,3 @@ class Workers:
         for _ in range(workers):
             self._tokens.put(False)
         self._executor.shutdown(wait=wait)
-
-
-__all__ = ["CancelledError", "Workers"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
@@ -32,6 +33,11 @@ from freeagent_core.managers.task_result import TaskResult
 HELPER_PRIORITY = 1 << 62
 # Seconds of work that a task of several agents should have, against 30 us for a task.
 CHUNK_SECONDS = 1e-3
+# Ticks of less work than this are stepped one agent after the other.
+LEAST_SECONDS = 200e-6
+# A considerate tick sleeps for a moment after as many agents: an event loop gets the GIL.
+HOLD = 50
+NAP = 1e-6
 
 
 class ThreadPoolManager(Manager):
@@ -92,6 +98,7 @@ class ThreadPoolManager(Manager):
         if interval <= 0:
             raise ValueError(f"monitoring_interval must be positive, got {interval}")
         self._workers = Workers(initial, least, most, threshold, interval)
+        weakref.finalize(self, self._workers.shutdown, False)
         self._batch = StepBatch()
         self._batch_lock = threading.Lock()
         self._choices: dict[type, Choice] = {}
@@ -118,6 +125,14 @@ class ThreadPoolManager(Manager):
             In the order of `observations`. An agent that raises gives a failed result; the
             others step.
         """
+        self._check_open()
+        records = self._registry.select(observations)
+        if timeout is None and _expected_seconds(records) < LEAST_SECONDS:
+            # not worth a batch: one after the other
+            found = {}
+            for record, observation in zip(records, observations.values(), strict=True):
+                found[record.agent_id] = _operations.step(record, observation)
+            return self._count(found)
         return self._step_all(observations, timeout, False, threading.Event())
 
     def _step_all(
@@ -133,13 +148,12 @@ class ThreadPoolManager(Manager):
         results = _Results(observations)
         native: list[tuple[Record, Any]] = []
         others: list[tuple[Record, Any]] = []
-        seen = set()
-        for record, observation in zip(records, observations.values(), strict=True):
-            if steps_natively(record.agent) and id(record.agent) not in seen:
-                seen.add(id(record.agent))
-                native.append((record, observation))
-            else:
-                others.append((record, observation))
+        for i, (record, observation) in enumerate(zip(records, observations.values(), strict=True)):
+            (native if steps_natively(record.agent) else others).append((record, observation))
+            if considerate and i % HOLD == HOLD - 1:
+                time.sleep(NAP)
+        if len({id(record.agent) for record, _ in native}) < len(native):
+            others += _take_twins(native)
         run = partial(_run_chunk, deadline=deadline, cancelled=cancelled, results=results)
         kinds: dict[type, list[tuple[Record, Any]]] = {}
         for pair in others:
@@ -167,10 +181,12 @@ class ThreadPoolManager(Manager):
                 future.cancel()
             if len(kinds) == 1 and not native and timeout is None:
                 choice.note(True, len(others), time.perf_counter() - begin)
-        found = results.close()
-        for result in found.values():
-            self._completed += result.success
-            self._failed += not result.success
+        return self._count(results.close())
+
+    def _count(self, found: dict[Any, TaskResult]) -> dict[Any, TaskResult]:
+        failed = sum(not result.success for result in found.values())
+        self._failed += failed
+        self._completed += len(found) - failed
         return found
 
     def _step_natively(
@@ -182,57 +198,72 @@ class ThreadPoolManager(Manager):
         results: dict[Any, Any],
     ) -> None:
         """Step our own agents as one batch, on the caller's thread and the workers."""
-        timeout = None if deadline == float("inf") else deadline - time.monotonic()
-        ready = []
-        for record, observation in pairs:
-            if cancelled.is_set() or not record.lock.acquire(
-                timeout=-1 if timeout is None else max(deadline - time.monotonic(), 0)
-            ):
-                results[record.agent_id] = _operations.timed_out(record.agent_id)
-                continue
-            try:
-                record.agent._begin_step()
-            except Exception as problem:  # what was assigned does not fit
+        timeout = None if deadline == _operations.NEVER else deadline - time.monotonic()
+        ready: list[Record] = []
+        cores, seen = [], []
+        for i, (record, observation) in enumerate(pairs):
+            if considerate and i % HOLD == HOLD - 1:
+                time.sleep(NAP)
+            if timeout is None:
+                record.lock.acquire()
+            elif not record.lock.acquire(timeout=max(deadline - time.monotonic(), 0)):
+                continue  # it comes too late
+            agent = record.agent
+            if agent._changes or agent._model.sophisticated:
+                try:
+                    agent._begin_step()
+                except Exception as problem:  # what was assigned does not fit
+                    record.lock.release()
+                    record.note(0.0, problem)
+                    results[record.agent_id] = TaskResult(record.agent_id, False, None, problem)
+                    continue
+            ready.append(record)
+            cores.append(agent._core)
+            seen.append(observation)
+        if cancelled.is_set():
+            for record in ready:
                 record.lock.release()
-                record.note(0.0, problem)
-                results[record.agent_id] = TaskResult(record.agent_id, False, None, problem)
-                continue
-            ready.append((record, observation))
+            return
         if not ready:
             return
         try:
-            expected = [record.expected() for record, _ in ready]
+            costs = [record.last for record in ready]
             threads = min(_threads.num_cpus(), self._workers.most + 1)
-            item_ns = sum(expected) / len(ready) * 1e9
+            total_ns = sum(costs) * 1e9
             self._batch.load(
-                [record.agent._core for record, _ in ready],
-                [observation for _, observation in ready],
+                cores,
+                seen,
                 None if timeout is None else max(deadline - time.monotonic(), 0.0),
-                _threads.chunk_size(len(ready), threads, max(item_ns, max(expected) * 1e9 / 4)),
+                _threads.chunk_size(
+                    len(ready), threads, max(total_ns / len(ready), max(costs) * 2.5e8)
+                ),
                 threads,
                 considerate,
             )
             # agents that have not stepped yet may take any time
-            known = min(expected) > 0
-            _threads.finish(
-                self._batch, threads, item_ns * len(ready) if known else float("inf"), self._help
-            )
+            known = min(costs) > 0
+            _threads.finish(self._batch, threads, total_ns if known else float("inf"), self._help)
             actions, durations = self._batch.results(considerate)
-            for (record, _), action, seconds, error in zip(
-                ready, actions, durations, self._batch.errors, strict=True
+            for i, (record, action, seconds) in enumerate(
+                zip(ready, actions, durations, strict=True)
             ):
+                if considerate and i % HOLD == HOLD - 1:
+                    time.sleep(NAP)
                 if action is not None:
                     record.agent._end_step(action)
                     record.note(seconds)
-                    result = TaskResult(record.agent_id, True, action, None, seconds)
-                elif error is not None:
+                    results[record.agent_id] = TaskResult(
+                        record.agent_id, True, action, None, seconds
+                    )
+                    continue
+                error = self._batch.errors[i]
+                if error is not None:
                     record.note(seconds, error)
-                    result = TaskResult(record.agent_id, False, None, error, seconds)
-                else:
-                    result = _operations.timed_out(record.agent_id)
-                results[record.agent_id] = result
+                    results[record.agent_id] = TaskResult(
+                        record.agent_id, False, None, error, seconds
+                    )
         finally:
-            for record, _ in ready:
+            for record in ready:
                 record.lock.release()
 
     def _help(self, call: Any) -> Any:
@@ -329,13 +360,33 @@ class ThreadPoolManager(Manager):
         self._workers.shutdown(wait)
 
 
+def _expected_seconds(records: list[Record]) -> float:
+    """Return the last durations' sum, infinite if one is unknown."""
+    total = 0.0
+    for record in records:
+        if record.last == 0.0:
+            return float("inf")
+        total += record.last
+    return total
+
+
+def _take_twins(pairs: list[tuple[Record, Any]]) -> list[tuple[Record, Any]]:
+    """Take out, and return, those whose agent comes before under another id."""
+    first: dict[int, Record] = {}
+    for record, _ in pairs:
+        first.setdefault(id(record.agent), record)
+    twins = [pair for pair in pairs if first[id(pair[0].agent)] is not pair[0]]
+    pairs[:] = [pair for pair in pairs if first[id(pair[0].agent)] is pair[0]]
+    return twins
+
+
 def _chunks(members: list[tuple[Record, Any]]) -> list[list[tuple[Record, Any]]]:
     """Cut agents into chunks of about `CHUNK_SECONDS`, by their last durations; an agent that
     is unknown or slow is one of its own."""
     chunks: list[list[tuple[Record, Any]]] = []
     filled = float("inf")
     for pair in members:
-        seconds = pair[0].expected() or CHUNK_SECONDS
+        seconds = pair[0].last or CHUNK_SECONDS
         if filled + seconds > CHUNK_SECONDS:
             chunks.append([])
             filled = 0.0

@@ -1,0 +1,268 @@
+"""Agents per second, one way of coordination beside the other, with real inference.
+
+    pip install -e '.[bench]' && python benchmarks/coordination.py [--quick] [--json FILE]
+
+Each way steps the same number of agents of one model on the same recorded observations, tick
+by tick. The ways alternate, a round of each and then the next round, so that the noise of the
+machine falls on all; the table has medians. Nothing sleeps.
+
+- agents/s: agents divided by the median time of a tick
+- speed-up, efficiency: the sequential way's time over this one's, and that divided by the
+  processors (the median of the ratios of neighbouring rounds)
+- overhead: what a tick takes beyond its inference / processors, per agent and as a share of
+  the inference of one agent, which Population's kernels give on one thread
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import models
+import numpy as np
+from test_step import step_reference
+
+from freeagent_core import Agent, GenerativeModel, Population
+from freeagent_core._threads import num_cpus
+from freeagent_core.managers import (
+    AsyncManager,
+    ProcessPoolManager,
+    SequentialManager,
+    ThreadPoolManager,
+)
+
+MODELS = {
+    "small: grid 5x5, policy_len 1": lambda: models.grid(5, 1),
+    "medium: grid 5x5, policy_len 3": lambda: models.grid(5, 3),
+    "large: cue chaining 35x4x2, policy_len 4": models.cue_chaining,
+}
+SIZES = [1, 2, 5, 10, 20, 30, 50, 100, 300, 1000, 10_000]
+# ways of a model of this cost are left out where a round would take longer
+MOST_SECONDS = 6.0
+
+
+class ReferenceAgent:
+    """A pymdp.legacy agent with a method ``step``."""
+
+    def __init__(self, model):
+        from pymdp.legacy.agent import Agent as Reference
+
+        self.agent = Reference(**model)
+
+    def step(self, observation):
+        return step_reference(self.agent, observation)
+
+
+class Managed:
+    """Agents in a manager."""
+
+    def __init__(self, manager, agents):
+        self.manager = manager
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+
+    def tick(self, observations):
+        return self.manager.step_all_agents(observations)
+
+    def close(self):
+        self.manager.shutdown()
+
+
+class AsyncManaged(Managed):
+    """Agents in an `AsyncManager`, with an event loop that lives as long."""
+
+    def __init__(self, manager, agents):
+        super().__init__(manager, agents)
+        self.loop = asyncio.new_event_loop()
+        self.longest_block = 0.0
+
+    def tick(self, observations):
+        return self.loop.run_until_complete(self._tick(observations))
+
+    async def _tick(self, observations):
+        tick = asyncio.ensure_future(self.manager.step_all_agents(observations))
+        last = time.perf_counter()
+        while not tick.done():  # another task of the loop, which should not be kept waiting
+            await asyncio.sleep(0.0005)
+            now = time.perf_counter()
+            self.longest_block = max(self.longest_block, now - last - 0.0005)
+            last = now
+        return tick.result()
+
+    def close(self):
+        self.loop.run_until_complete(self.manager.shutdown())
+        self.loop.close()
+
+
+class Plain(Managed):
+    """A loop over agents, as a script without any manager has it."""
+
+    def __init__(self, agents):
+        self.agents = agents
+
+    def tick(self, observations):
+        return [
+            agent.step(observation)
+            for agent, observation in zip(self.agents, observations.values(), strict=True)
+        ]
+
+    def close(self):
+        pass
+
+
+class PopulationTicks(Plain):
+    """A `Population`."""
+
+    def __init__(self, model, size, num_threads):
+        self.population = Population(model, size, num_threads, seed=0)
+
+    def tick(self, observations):
+        return self.population.step(np.array(list(observations.values())))
+
+
+def ways_of(name, kind, size, arguments):
+    """Return the ways to step `size` agents."""
+    if kind == "pymdp.legacy":
+        make = lambda: [ReferenceAgent(arguments) for _ in range(size)]  # noqa: E731
+    else:
+        shared = GenerativeModel(**arguments)
+        make = lambda: [Agent.from_model(shared) for _ in range(size)]  # noqa: E731
+    ways = {
+        "loop": lambda: Plain(make()),
+        "sequential": lambda: Managed(SequentialManager(), make()),
+        "asyncio": lambda: AsyncManaged(AsyncManager(), make()),
+        "threads": lambda: Managed(ThreadPoolManager(), make()),
+        "processes": lambda: Managed(ProcessPoolManager(), make()),
+    }
+    if kind != "pymdp.legacy":
+        ways["Population"] = lambda: PopulationTicks(shared, size, None)
+        ways["Population, 1 thread"] = lambda: PopulationTicks(shared, size, 1)
+    return ways
+
+
+def duration(way, observations, ticks):
+    start = time.perf_counter()
+    for t in range(ticks):
+        way.tick(observations[t % len(observations)])
+    return (time.perf_counter() - start) / ticks
+
+
+def measure(ways, observations, seconds):
+    """Return the seconds of a tick of each way, in rounds that alternate."""
+    made = {name: make() for name, make in ways.items()}
+    try:
+        ticks = {}
+        for name, way in made.items():
+            duration(way, observations, 8)  # threads start, a manager learns what pays
+            once = duration(way, observations, 1)
+            ticks[name] = max(1, int(seconds / 8 / len(made) / max(once, 1e-9)))
+        rounds = []
+        start = time.perf_counter()
+        while len(rounds) < 3 or time.perf_counter() - start < seconds:
+            rounds.append([duration(way, observations, ticks[name]) for name, way in made.items()])
+        block = getattr(made.get("asyncio"), "longest_block", None)
+        return dict(zip(made, np.array(rounds).T, strict=True)), block
+    finally:
+        for way in made.values():
+            way.close()
+
+
+def rows_of(name, kind, size, times, cpus):
+    """Return the table's rows of one measurement."""
+    inference = float(np.median(times["Population, 1 thread"])) if len(times) > 5 else None
+    if inference is None:
+        inference = float(np.median(times["loop"]))
+    rows = []
+    for way, seconds in times.items():
+        tick = float(np.median(seconds))
+        speed_up = float(np.median(times["sequential"] / seconds))
+        is_parallel = way in ("threads", "asyncio", "processes", "Population")
+        used = min(cpus, size) if is_parallel else 1
+        overhead = (tick - inference / used) / size
+        rows.append(
+            {
+                "model": name,
+                "agents_of": kind,
+                "way": way,
+                "agents": size,
+                "agents_per_second": size / tick,
+                "tick_ms": tick * 1e3,
+                "speed_up": speed_up,
+                "efficiency": speed_up / used,
+                "overhead_us": overhead * 1e6,
+                "overhead_share": overhead / (inference / size),
+            }
+        )
+    return rows
+
+
+def print_rows(rows):
+    for row in rows:
+        print(
+            f"{row['agents']:>7} {row['agents_of']:<13}{row['way']:<21}"
+            f"{row['agents_per_second']:>12,.0f}{row['tick_ms']:>11,.3f}"
+            f"{row['speed_up']:>8.2f}{row['efficiency']:>8.0%}"
+            f"{row['overhead_us']:>10,.2f}{row['overhead_share']:>8.0%}"
+        )
+
+
+def print_crossings(rows):
+    """Print from how many agents on one way is faster than another."""
+    print("\nwhere one way overtakes the sequential one (agents):")
+    for name in dict.fromkeys(row["model"] for row in rows):
+        for kind in dict.fromkeys(row["agents_of"] for row in rows if row["model"] == name):
+            found = [r for r in rows if (r["model"], r["agents_of"]) == (name, kind)]
+            for way in dict.fromkeys(row["way"] for row in found):
+                sizes = sorted(r["agents"] for r in found if r["way"] == way)
+                faster = {r["agents"] for r in found if r["way"] == way and r["speed_up"] > 1.05}
+                at = next((n for n in sizes if all(m in faster for m in sizes if m >= n)), None)
+                if way not in ("sequential", "loop"):
+                    print(f"  {name:<42} {kind:<13} {way:<21} {at or 'never'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter rounds")
+    parser.add_argument("--json", type=Path, help="write the rows there")
+    parser.add_argument("--sizes", type=int, nargs="*", help="numbers of agents")
+    parser.add_argument("--seconds", type=float, help="per measurement")
+    chosen = parser.parse_args()
+    sizes = chosen.sizes or ([1, 5, 30, 300] if chosen.quick else SIZES)
+    seconds = chosen.seconds or (2.0 if chosen.quick else 4.0)
+    cpus = num_cpus()
+    print(f"{cpus} processors; medians of alternating rounds of about {seconds:.0f} s in all")
+    rows = []
+    for name, make in MODELS.items():
+        arguments = make()
+        seen = models.recorded_observations(arguments, Agent(**arguments), 20)
+        print(
+            f"\n{name}\n{'agents':>7} {'agents of':<13}{'way':<21}{'agents/s':>12}"
+            f"{'tick ms':>11}{'speed':>8}{'effic.':>8}{'over us':>10}{'share':>8}"
+        )
+        cost = {}
+        for kind in ("this", "pymdp.legacy"):
+            one = ways_of(name, kind, 1, arguments)["loop"]()
+            cost[kind] = min(duration(one, [{0: o} for o in seen], 1) for _ in range(3))
+        for size in sizes:
+            observations = [
+                {i: seen[(i + t) % len(seen)] for i in range(size)} for t in range(len(seen))
+            ]
+            for kind in ("this", "pymdp.legacy"):
+                if cost[kind] * size > MOST_SECONDS or (kind != "this" and size > 300):
+                    continue
+                times, block = measure(ways_of(name, kind, size, arguments), observations, seconds)
+                found = rows_of(name, kind, size, times, cpus)
+                print_rows(found)
+                if block is not None and kind == "this":
+                    print(f"        the event loop was kept waiting at most {block * 1e3:.2f} ms")
+                rows += found
+    print_crossings(rows)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
