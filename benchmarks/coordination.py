@@ -77,20 +77,31 @@ class AsyncManaged(Managed):
     def __init__(self, manager, agents):
         super().__init__(manager, agents)
         self.loop = asyncio.new_event_loop()
-        self.longest_block = 0.0
 
     def tick(self, observations):
-        return self.loop.run_until_complete(self._tick(observations))
+        return self.loop.run_until_complete(self.manager.step_all_agents(observations))
 
-    async def _tick(self, observations):
-        tick = asyncio.ensure_future(self.manager.step_all_agents(observations))
-        last = time.perf_counter()
-        while not tick.done():  # another task of the loop, which should not be kept waiting
-            await asyncio.sleep(0.0005)
-            now = time.perf_counter()
-            self.longest_block = max(self.longest_block, now - last - 0.0005)
-            last = now
-        return tick.result()
+    def waits(self, observations, seconds=0.5):
+        """Return how long a task that asks for the event loop every millisecond waits for it,
+        while ticks follow each other."""
+        found = []
+
+        async def watch(until):
+            while (now := time.perf_counter()) < until:
+                await asyncio.sleep(0.001)
+                found.append(time.perf_counter() - now - 0.001)
+
+        async def run():
+            watcher = asyncio.ensure_future(watch(time.perf_counter() + seconds))
+            while not watcher.done():
+                await (
+                    self.manager.step_all_agents(observations[0])
+                    if observations
+                    else asyncio.sleep(0.01)
+                )
+
+        self.loop.run_until_complete(run())
+        return np.array(found)
 
     def close(self):
         self.loop.run_until_complete(self.manager.shutdown())
@@ -163,8 +174,8 @@ def measure(ways, observations, seconds):
         start = time.perf_counter()
         while len(rounds) < 3 or time.perf_counter() - start < seconds:
             rounds.append([duration(way, observations, ticks[name]) for name, way in made.items()])
-        block = getattr(made.get("asyncio"), "longest_block", None)
-        return dict(zip(made, np.array(rounds).T, strict=True)), block
+        waits = [made["asyncio"].waits(seen) for seen in ([], observations)]
+        return dict(zip(made, np.array(rounds).T, strict=True)), waits
     finally:
         for way in made.values():
             way.close()
@@ -253,11 +264,16 @@ def main():
             for kind in ("this", "pymdp.legacy"):
                 if cost[kind] * size > MOST_SECONDS or (kind != "this" and size > 300):
                     continue
-                times, block = measure(ways_of(name, kind, size, arguments), observations, seconds)
+                times, waits = measure(ways_of(name, kind, size, arguments), observations, seconds)
                 found = rows_of(name, kind, size, times, cpus)
                 print_rows(found)
-                if block is not None and kind == "this":
-                    print(f"        the event loop was kept waiting at most {block * 1e3:.2f} ms")
+                if kind == "this":
+                    idle, busy = (np.quantile(each, [0.5, 0.99, 1.0]) * 1e3 for each in waits)
+                    print(
+                        "        the event loop was kept waiting (p50, p99, most; without ticks): "
+                        f"{busy[0]:.2f}, {busy[1]:.2f}, {busy[2]:.2f} ms "
+                        f"({idle[0]:.2f}, {idle[1]:.2f}, {idle[2]:.2f})"
+                    )
                 rows += found
     print_crossings(rows)
     if chosen.json:
