@@ -9,7 +9,12 @@ Layers, from below (data flows down, results flow up):
   `sophisticated`: pure ``noexcept nogil``
   functions on these structs. They return a status code where they can fail and never
   touch a Python object.
+- `agent_step`: one agent's step from these. `learned_model`: an agent's own arrays of what it
+  learns, and the kernels that write to them.
 - `agent_core` and `mmp_core`: the state of one agent and its step. They take their input
   through `python_input`, which checks it before a kernel sees it, and draw through
-  `global_random`. `learning` has the Dirichlet updates.
+  `global_random`. `learning` has the Dirichlet updates of arrays.
+- `parallel_work`: items in chunks on several threads. `population_core`, `mmp_population`:
+  many agents of one model, who draw through `agent_random`; `step_batch`: a step of many
+  `AgentCore`s.
 """

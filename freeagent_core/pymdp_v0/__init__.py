@@ -10,8 +10,13 @@ The differences from `freeagent_core.Agent`:
 - message passing takes one joint likelihood too, and does not halve what a step hears from
   later ones;
 - A and B as given are used where pA and pB exist, and `reset` does not replace them.
+
+Its function modules are here too: most functions are those of `freeagent_core`, the others
+(`control.sample_action` and `sample_policy`, `maths.spm_cross`,
+`utils.get_model_dimensions_from_labels`) have 0.0.7.1's results.
 """
 
+from freeagent_core.pymdp_v0 import algos, control, inference, learning, maths, utils
 from freeagent_core.pymdp_v0.agent import Agent
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "algos", "control", "inference", "learning", "maths", "utils"]
