@@ -23,17 +23,19 @@ cdef extern from *:
     """
     #include <sched.h>
     #include <time.h>
+    /* Sequentially consistent: `help` enters and then looks at the counter, `finish` closes
+     * the counter and then looks who has entered. */
     static inline Py_ssize_t fc_take(Py_ssize_t *counter, Py_ssize_t n)
     {
-        return __atomic_fetch_add(counter, n, __ATOMIC_ACQ_REL);
+        return __atomic_fetch_add(counter, n, __ATOMIC_SEQ_CST);
     }
     static inline Py_ssize_t fc_load(Py_ssize_t *counter)
     {
-        return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+        return __atomic_load_n(counter, __ATOMIC_SEQ_CST);
     }
     static inline void fc_store(Py_ssize_t *counter, Py_ssize_t value)
     {
-        __atomic_store_n(counter, value, __ATOMIC_RELEASE);
+        __atomic_store_n(counter, value, __ATOMIC_SEQ_CST);
     }
     static inline long long fc_now(void)
     {
@@ -161,8 +163,6 @@ cdef class ParallelWork:
         self._size = size
         self._chunk = chunk
         self._deadline = deadline
-        self._cancelled = False
-        self._done = 0
         fc_store(&self._next, 0)
 
     @property
@@ -184,10 +184,6 @@ cdef class ParallelWork:
         fc_take(&self._helpers, missing)
         return missing
 
-    def cancel(self):
-        """Leave out all chunks that no thread has begun."""
-        self._cancelled = True
-
     # Take chunks until there is none.
     cdef void _work(self, Py_ssize_t slot) noexcept nogil:
         cdef Py_ssize_t start, stop
@@ -196,9 +192,8 @@ cdef class ParallelWork:
             if start >= self._size:
                 break
             stop = min(start + self._chunk, self._size)
-            if not self._cancelled and (self._deadline == 0 or fc_now() < self._deadline):
+            if self._deadline == 0 or fc_now() < self._deadline:
                 self._run(start, stop, self._works[slot], self._extras[slot])
-            fc_take(&self._done, stop - start)
 
     def help(self):
         """What a thread beside the caller's does; see `expect_helpers`."""
@@ -210,7 +205,10 @@ cdef class ParallelWork:
                 idle_since = fc_now()
                 while fc_now() - idle_since < LINGER_NS:
                     if fc_load(&self._next) < IDLE:
-                        self._work(slot)
+                        fc_take(&self._inside, 1)
+                        if fc_load(&self._next) < IDLE:
+                            self._work(slot)
+                        fc_take(&self._inside, -1)
                         idle_since = fc_now()
                     fc_pause(0)
                 fc_free_slot(&self._free_slots, slot)
@@ -218,11 +216,12 @@ cdef class ParallelWork:
             fc_take(&self._helpers, -1)
 
     def finish(self):
-        """Work, and wait for the chunks that other threads have begun."""
+        """Work, and wait for the threads that have taken chunks. When this returns nobody
+        looks at the work any more: it may be changed and armed again."""
         cdef int tries = 0
         with nogil:
             self._work(0)
-            while fc_load(&self._done) < self._size:
+            fc_store(&self._next, IDLE)
+            while fc_load(&self._inside) > 0:
                 fc_pause(tries)
                 tries += 1
-            fc_store(&self._next, IDLE)
