@@ -70,8 +70,7 @@ def finish(
     submit : callable
         Starts a thread's part.
     """
-    if expected_ns > LEAST_NS:
-        helpers = min(num_threads, work.num_chunks) - 1
-        for _ in range(work.expect_helpers(helpers, _generation)):
-            submit(work.help)
+    helpers = min(num_threads, work.num_chunks) - 1 if expected_ns > LEAST_NS else 0
+    for _ in range(work.expect_helpers(helpers, _generation)):
+        submit(work.help)
     work.finish()

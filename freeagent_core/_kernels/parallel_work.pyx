@@ -180,6 +180,7 @@ cdef class ParallelWork:
             for i in range(1, self._num_slots):
                 fc_free_slot(&self._free_slots, i)
             fc_store(&self._helpers, 0)
+            fc_store(&self._inside, 0)
         missing = max(count - fc_load(&self._helpers), 0)
         fc_take(&self._helpers, missing)
         return missing
