@@ -60,6 +60,13 @@ extensions = [
         extra_link_args=link_args,
     )
     for name in KERNELS
+] + [
+    Extension(
+        "freeagent_core.managers._records",
+        ["freeagent_core/managers/_records.pyx"],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+    )
 ]
 
 setup(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from freeagent_core.managers._registry import Record
+from freeagent_core.managers._records import Record
 from freeagent_core.managers.task_result import StepTimeoutError, TaskResult
 
 NEVER = float("inf")

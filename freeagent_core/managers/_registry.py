@@ -2,55 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core.agent import Agent
-
-KEPT_DURATIONS = 256  # per agent, for its quantiles
-
-
-class Record:
-    """One registered agent."""
-
-    __slots__ = ("agent", "agent_id", "count", "durations", "errors", "last", "last_error", "lock")
-
-    def __init__(self, agent_id: Hashable, agent: Any) -> None:
-        self.agent_id = agent_id
-        self.agent = agent
-        self.lock = threading.Lock()  # held while the agent is at work
-        self.count = 0
-        self.errors = 0
-        self.last = 0.0  # seconds of the last operation; 0 before
-        self.last_error: BaseException | None = None
-        self.durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
-
-    def note(self, seconds: float, error: BaseException | None = None) -> None:
-        """Count an operation that ran."""
-        self.count += 1
-        self.durations.append(seconds)
-        self.last = seconds
-        if error is not None:
-            self.errors += 1
-            self.last_error = error
-
-    def statistics(self) -> dict[str, Any]:
-        """Return count, errors, last_error, and mean, p50 and p99 of the last durations (s)."""
-        durations = np.array(self.durations)
-        known = len(durations) > 0
-        return {
-            "count": self.count,
-            "errors": self.errors,
-            "last_error": self.last_error,
-            "mean": float(durations.mean()) if known else 0.0,
-            "p50": float(np.quantile(durations, 0.5)) if known else 0.0,
-            "p99": float(np.quantile(durations, 0.99)) if known else 0.0,
-        }
+from freeagent_core.managers._records import Record
 
 
 class Registry:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from freeagent_core.managers._registry import Record
+from freeagent_core.managers._records import Record
 from freeagent_core.managers._shared_rows import DONE, FAILED, SharedRows
 from freeagent_core.managers._worker_process import work
 from freeagent_core.managers.task_result import StepTimeoutError, WorkerDiedError

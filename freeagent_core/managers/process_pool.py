@@ -21,7 +21,7 @@ import numpy as np
 from freeagent_core import _threads
 from freeagent_core import _validation as check
 from freeagent_core.managers import _operations
-from freeagent_core.managers._registry import Record
+from freeagent_core.managers._records import Record
 from freeagent_core.managers._shared_rows import DONE, LATE, NONE
 from freeagent_core.managers._worker_handle import WorkerProcess
 from freeagent_core.managers._workers import Workers

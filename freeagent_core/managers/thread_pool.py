@@ -24,7 +24,14 @@ from freeagent_core import _validation as check
 from freeagent_core._kernels.step_batch import StepBatch
 from freeagent_core.managers import _operations
 from freeagent_core.managers._choice import Choice
-from freeagent_core.managers._registry import Record, steps_natively
+from freeagent_core.managers._records import (
+    Record,
+    begin_steps,
+    end_locks,
+    end_steps,
+    expected_seconds,
+)
+from freeagent_core.managers._registry import steps_natively
 from freeagent_core.managers._workers import Workers
 from freeagent_core.managers.base import Manager, check_priority, check_timeout
 from freeagent_core.managers.task_result import TaskResult
@@ -127,7 +134,7 @@ class ThreadPoolManager(Manager):
         """
         self._check_open()
         records = self._registry.select(observations)
-        if timeout is None and _expected_seconds(records) < LEAST_SECONDS:
+        if timeout is None and expected_seconds(records) < LEAST_SECONDS:
             # not worth a batch: one after the other
             found = {}
             for record, observation in zip(records, observations.values(), strict=True):
@@ -198,73 +205,27 @@ class ThreadPoolManager(Manager):
         results: dict[Any, Any],
     ) -> None:
         """Step our own agents as one batch, on the caller's thread and the workers."""
-        timeout = None if deadline == _operations.NEVER else deadline - time.monotonic()
-        ready: list[Record] = []
-        cores, seen = [], []
-        for i, (record, observation) in enumerate(pairs):
-            if considerate and i % HOLD == HOLD - 1:
-                time.sleep(NAP)
-            if timeout is None:
-                record.lock.acquire()
-            elif not record.lock.acquire(timeout=max(deadline - time.monotonic(), 0)):
-                continue  # it comes too late
-            agent = record.agent
-            if agent._changes or agent._model.sophisticated:
-                try:
-                    agent._begin_step()
-                except Exception as problem:  # what was assigned does not fit
-                    record.lock.release()
-                    record.note(0.0, problem)
-                    results[record.agent_id] = TaskResult(record.agent_id, False, None, problem)
-                    continue
-            ready.append(record)
-            cores.append(agent._core)
-            seen.append(observation)
-        if cancelled.is_set():
-            for record in ready:
-                record.lock.release()
-            return
-        if not ready:
-            return
+        limit = None if deadline == _operations.NEVER else deadline
+        ready, cores, seen, most = begin_steps(pairs, limit, considerate, results)
         try:
-            costs = [record.last for record in ready]
+            if cancelled.is_set() or not ready:
+                return
             threads = min(_threads.num_cpus(), self._workers.most + 1)
-            total_ns = sum(costs) * 1e9
+            total_ns = expected_seconds(ready) * 1e9  # infinite where one has not stepped yet
+            item_ns = max(total_ns / len(ready), most * 2.5e8)
             self._batch.load(
                 cores,
                 seen,
-                None if timeout is None else max(deadline - time.monotonic(), 0.0),
-                _threads.chunk_size(
-                    len(ready), threads, max(total_ns / len(ready), max(costs) * 2.5e8)
-                ),
+                None if limit is None else max(limit - time.monotonic(), 0.0),
+                _threads.chunk_size(len(ready), threads, item_ns),
                 threads,
                 considerate,
             )
-            # agents that have not stepped yet may take any time
-            known = min(costs) > 0
-            _threads.finish(self._batch, threads, total_ns if known else float("inf"), self._help)
+            _threads.finish(self._batch, threads, total_ns, self._help)
             actions, durations = self._batch.results(considerate)
-            for i, (record, action, seconds) in enumerate(
-                zip(ready, actions, durations, strict=True)
-            ):
-                if considerate and i % HOLD == HOLD - 1:
-                    time.sleep(NAP)
-                if action is not None:
-                    record.agent._end_step(action)
-                    record.note(seconds)
-                    results[record.agent_id] = TaskResult(
-                        record.agent_id, True, action, None, seconds
-                    )
-                    continue
-                error = self._batch.errors[i]
-                if error is not None:
-                    record.note(seconds, error)
-                    results[record.agent_id] = TaskResult(
-                        record.agent_id, False, None, error, seconds
-                    )
+            end_steps(ready, actions, durations, self._batch.errors, considerate, results)
         finally:
-            for record in ready:
-                record.lock.release()
+            end_locks(ready)
 
     def _help(self, call: Any) -> Any:
         return self._workers.submit(call, HELPER_PRIORITY)
@@ -358,16 +319,6 @@ class ThreadPoolManager(Manager):
         """
         super().shutdown(wait)
         self._workers.shutdown(wait)
-
-
-def _expected_seconds(records: list[Record]) -> float:
-    """Return the last durations' sum, infinite if one is unknown."""
-    total = 0.0
-    for record in records:
-        if record.last == 0.0:
-            return float("inf")
-        total += record.last
-    return total
 
 
 def _take_twins(pairs: list[tuple[Record, Any]]) -> list[tuple[Record, Any]]:

@@ -1,0 +1,53 @@
+import threading
+from collections import deque
+from collections.abc import Hashable
+from typing import Any
+
+from freeagent_core._kernels.agent_core import AgentCore
+
+KEPT_DURATIONS: int
+
+class TaskResult:
+    agent_id: Any
+    success: bool
+    result: Any
+    error: BaseException | None
+    execution_time: float
+    def __init__(
+        self,
+        agent_id: Any,
+        success: bool,
+        result: Any = None,
+        error: BaseException | None = None,
+        execution_time: float = 0.0,
+    ) -> None: ...
+
+class Record:
+    agent_id: Any
+    agent: Any
+    lock: threading.Lock
+    count: int
+    errors: int
+    last: float
+    last_error: BaseException | None
+    durations: deque[float]
+    def __init__(self, agent_id: Hashable, agent: Any) -> None: ...
+    def note(self, seconds: float, error: BaseException | None = None) -> None: ...
+    def statistics(self) -> dict[str, Any]: ...
+
+def expected_seconds(records: list[Record]) -> float: ...
+def begin_steps(
+    pairs: list[tuple[Record, Any]],
+    deadline: float | None,
+    considerate: bool,
+    results: dict[Any, Any],
+) -> tuple[list[Record], list[AgentCore], list[Any], float]: ...
+def end_steps(
+    ready: list[Record],
+    actions: list[Any],
+    durations: list[float],
+    errors: list[BaseException | None],
+    considerate: bool,
+    results: dict[Any, Any],
+) -> None: ...
+def end_locks(ready: list[Record]) -> None: ...
