@@ -7,6 +7,9 @@ from collections import deque
 
 import numpy as np
 
+from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core.agent import Agent
+
 cdef object _allocate = threading.Lock
 cdef object _deque = deque
 cdef object _monotonic = time.monotonic
@@ -101,6 +104,44 @@ def expected_seconds(list records):
             return float("inf")
         total += record.last
     return total
+
+
+cdef dict _has_agents_step = {}
+
+
+def split_natively(list records, list observations, bint considerate):
+    """Return pairs of record and observation: those whose step may be part of a `StepBatch`,
+    each agent once, and the others."""
+    cdef Record record
+    cdef Py_ssize_t i
+    cdef list native = [], others = []
+    cdef set seen = set()
+    for i in range(len(records)):
+        if considerate and i % HOLD == HOLD - 1:
+            _sleep(NAP)
+        record = records[i]
+        agent = record.agent
+        kind = type(agent)
+        known = _has_agents_step.get(kind)
+        if known is None:
+            known = issubclass(kind, Agent) and kind.step is Agent.step
+            _has_agents_step[kind] = known
+        if (known and kind._steps_at_once and "step" not in agent.__dict__
+                and type(agent._core) is AgentCore and id(agent) not in seen):
+            seen.add(id(agent))
+            native.append((record, observations[i]))
+        else:
+            others.append((record, observations[i]))
+    return native, others
+
+
+def count_failures(dict results):
+    """Return how many results have no success."""
+    cdef TaskResult result
+    cdef Py_ssize_t failures = 0
+    for result in results.values():
+        failures += not result.success
+    return failures
 
 
 def begin_steps(list pairs, deadline, bint considerate, dict results):

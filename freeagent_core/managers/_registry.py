@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-from freeagent_core._kernels.agent_core import AgentCore
-from freeagent_core.agent import Agent
 from freeagent_core.managers._records import Record
 
 
@@ -59,19 +57,3 @@ class Registry:
     def statistics(self) -> dict[Hashable, dict[str, Any]]:
         """Return each agent's statistics."""
         return {record.agent_id: record.statistics() for record in self}
-
-
-_is_native: dict[type, bool] = {}
-
-
-def steps_natively(agent: Any) -> bool:
-    """Return whether an agent's step may be part of a `StepBatch`."""
-    kind = type(agent)
-    if kind not in _is_native:
-        _is_native[kind] = issubclass(kind, Agent) and kind.step is Agent.step
-    return (
-        _is_native[kind]
-        and kind._steps_at_once
-        and "step" not in agent.__dict__
-        and type(agent._core) is AgentCore
-    )

@@ -27,11 +27,12 @@ from freeagent_core.managers._choice import Choice
 from freeagent_core.managers._records import (
     Record,
     begin_steps,
+    count_failures,
     end_locks,
     end_steps,
     expected_seconds,
+    split_natively,
 )
-from freeagent_core.managers._registry import steps_natively
 from freeagent_core.managers._workers import Workers
 from freeagent_core.managers.base import Manager, check_priority, check_timeout
 from freeagent_core.managers.task_result import TaskResult
@@ -42,9 +43,6 @@ HELPER_PRIORITY = 1 << 62
 CHUNK_SECONDS = 1e-3
 # Ticks of less work than this are stepped one agent after the other.
 LEAST_SECONDS = 200e-6
-# A considerate tick sleeps for a moment after as many agents: an event loop gets the GIL.
-HOLD = 50
-NAP = 1e-6
 
 
 class ThreadPoolManager(Manager):
@@ -152,15 +150,12 @@ class ThreadPoolManager(Manager):
         self._check_open()
         records = self._registry.select(observations)
         deadline = time.monotonic() + check_timeout(timeout)
+        native, others = split_natively(records, list(observations.values()), considerate)
         results = _Results(observations)
-        native: list[tuple[Record, Any]] = []
-        others: list[tuple[Record, Any]] = []
-        for i, (record, observation) in enumerate(zip(records, observations.values(), strict=True)):
-            (native if steps_natively(record.agent) else others).append((record, observation))
-            if considerate and i % HOLD == HOLD - 1:
-                time.sleep(NAP)
-        if len({id(record.agent) for record, _ in native}) < len(native):
-            others += _take_twins(native)
+        if native and not others:
+            with self._batch_lock:
+                self._step_natively(native, deadline, considerate, cancelled, results.found)
+            return self._count(results.close())
         run = partial(_run_chunk, deadline=deadline, cancelled=cancelled, results=results)
         kinds: dict[type, list[tuple[Record, Any]]] = {}
         for pair in others:
@@ -191,7 +186,7 @@ class ThreadPoolManager(Manager):
         return self._count(results.close())
 
     def _count(self, found: dict[Any, TaskResult]) -> dict[Any, TaskResult]:
-        failed = sum(not result.success for result in found.values())
+        failed = count_failures(found)
         self._failed += failed
         self._completed += len(found) - failed
         return found
@@ -321,16 +316,6 @@ class ThreadPoolManager(Manager):
         self._workers.shutdown(wait)
 
 
-def _take_twins(pairs: list[tuple[Record, Any]]) -> list[tuple[Record, Any]]:
-    """Take out, and return, those whose agent comes before under another id."""
-    first: dict[int, Record] = {}
-    for record, _ in pairs:
-        first.setdefault(id(record.agent), record)
-    twins = [pair for pair in pairs if first[id(pair[0].agent)] is not pair[0]]
-    pairs[:] = [pair for pair in pairs if first[id(pair[0].agent)] is pair[0]]
-    return twins
-
-
 def _chunks(members: list[tuple[Record, Any]]) -> list[list[tuple[Record, Any]]]:
     """Cut agents into chunks of about `CHUNK_SECONDS`, by their last durations; an agent that
     is unknown or slow is one of its own."""
@@ -363,10 +348,12 @@ class _Results:
         """Return the results; those that are missing came too late."""
         with self._lock:
             self._is_closed = True
-            for agent_id, result in self.found.items():
-                if result is None:
-                    self.found[agent_id] = _operations.timed_out(agent_id)
-            return self.found
+            found = self.found
+            if None in found.values():
+                for agent_id, result in found.items():
+                    if result is None:
+                        found[agent_id] = _operations.timed_out(agent_id)
+            return found
 
 
 def _run_chunk(
