@@ -96,14 +96,15 @@ cdef class Record:
 
 
 def expected_seconds(list records):
-    """Return the sum of the last durations, infinite if one is unknown."""
+    """Return the sum of the last durations and the longest; infinite where one is unknown."""
     cdef Record record
-    cdef double total = 0.0
+    cdef double total = 0.0, most = 0.0
     for record in records:
         if record.last == 0.0:
-            return float("inf")
+            return float("inf"), float("inf")
         total += record.last
-    return total
+        most = max(most, record.last)
+    return total, most
 
 
 cdef dict _has_agents_step = {}
@@ -161,12 +162,9 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
     -------
     ready, cores, observations : list
         Of the agents that are locked now.
-    most : float
-        The longest of their last durations.
     """
     cdef Record record
     cdef Py_ssize_t i
-    cdef double most = 0.0
     cdef list ready = [], cores = [], observations = []
     try:
         for i in range(len(pairs)):
@@ -189,11 +187,10 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
             ready.append(record)
             cores.append(agent._core)
             observations.append(observation)
-            most = max(most, record.last)
     except BaseException:
         end_locks(ready)
         raise
-    return ready, cores, observations, most
+    return ready, cores, observations
 
 
 def end_steps(list ready, list actions, list durations, list errors, bint considerate,

@@ -132,8 +132,7 @@ class ThreadPoolManager(Manager):
         """
         self._check_open()
         records = self._registry.select(observations)
-        if timeout is None and expected_seconds(records) < LEAST_SECONDS:
-            # not worth a batch: one after the other
+        if timeout is None and _is_for_one_thread(records):
             found = {}
             for record, observation in zip(records, observations.values(), strict=True):
                 found[record.agent_id] = _operations.step(record, observation)
@@ -201,13 +200,13 @@ class ThreadPoolManager(Manager):
     ) -> None:
         """Step our own agents as one batch, on the caller's thread and the workers."""
         limit = None if deadline == _operations.NEVER else deadline
-        ready, cores, seen, most = begin_steps(pairs, limit, considerate, results)
+        ready, cores, seen = begin_steps(pairs, limit, considerate, results)
         try:
             if cancelled.is_set() or not ready:
                 return
             threads = min(_threads.num_cpus(), self._workers.most + 1)
-            total_ns = expected_seconds(ready) * 1e9  # infinite where one has not stepped yet
-            item_ns = max(total_ns / len(ready), most * 2.5e8)
+            total, most = expected_seconds(ready)  # infinite where one has not stepped yet
+            item_ns = 1e9 * max(total / len(ready), most / 4)
             self._batch.load(
                 cores,
                 seen,
@@ -216,7 +215,7 @@ class ThreadPoolManager(Manager):
                 threads,
                 considerate,
             )
-            _threads.finish(self._batch, threads, total_ns, self._help)
+            _threads.finish(self._batch, threads, total * 1e9, self._help)
             actions, durations = self._batch.results(considerate)
             end_steps(ready, actions, durations, self._batch.errors, considerate, results)
         finally:
@@ -314,6 +313,14 @@ class ThreadPoolManager(Manager):
         """
         super().shutdown(wait)
         self._workers.shutdown(wait)
+
+
+def _is_for_one_thread(records: list[Record]) -> bool:
+    """Return whether other threads could not take enough of the work to pay for a batch."""
+    if len(records) < 2:
+        return True
+    total, most = expected_seconds(records)
+    return total < LEAST_SECONDS or total - most < LEAST_SECONDS / 2
 
 
 def _chunks(members: list[tuple[Record, Any]]) -> list[list[tuple[Record, Any]]]:
