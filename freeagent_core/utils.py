@@ -1,8 +1,7 @@
 """Arrays of models and observations: the functions of ``pymdp.legacy.utils``.
 
 Same names, arguments and results. Random arrays come from NumPy's global generator
-(``np.random.seed``), drawn as pymdp draws them. Not here: ``plot_beliefs`` and
-``plot_likelihood``, which need matplotlib and seaborn.
+(``np.random.seed``), drawn as pymdp draws them.
 """
 
 from __future__ import annotations
@@ -14,6 +13,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from freeagent_core._plots import plot_beliefs as plot_beliefs
+from freeagent_core._plots import plot_likelihood as plot_likelihood
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]

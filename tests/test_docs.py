@@ -1,12 +1,14 @@
-"""The page for pymdp's users names everything that pymdp's agent has."""
+"""The page for pymdp's users names everything that pymdp's agent has; examples run."""
 
 import inspect
 import re
 from pathlib import Path
 
+import pytest
 from pymdp.legacy.agent import Agent as Reference
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "coming_from_pymdp.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "coming_from_pymdp.md"
 
 
 def test_every_argument_and_method_is_listed():
@@ -18,3 +20,10 @@ def test_every_argument_and_method_is_listed():
         if inspect.isfunction(value) and not name.startswith(("_construct", "_get", "__"))
     }
     assert arguments | methods <= named
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/many_agents.md"])
+def test_examples_run(page):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
+    assert len(blocks) > 1
+    exec("\n".join(blocks), {"__name__": "example"})

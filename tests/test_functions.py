@@ -22,8 +22,7 @@ MODULES = [
     (inference, pymdp.legacy.inference),
     (control, pymdp.legacy.control),
 ]
-# drawing needs matplotlib and seaborn; the others are names of what pymdp imports
-LEFT_OUT = {"plot_beliefs", "plot_likelihood"}
+LEFT_OUT: set[str] = set()  # none
 
 fast = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -307,3 +306,21 @@ def test_pruning():
     assert len(learning._prune_prior(D, [[0, 1, 2, 3], [0]])) == 1
     with pytest.raises(NotImplementedError, match="Dirichlet"):
         learning._prune_prior(D[0], [1], dirichlet=True)
+
+
+def test_plots(monkeypatch):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = []
+    monkeypatch.setattr(pyplot, "show", lambda: shown.append(pyplot.gca()))
+    utils.plot_beliefs(np.array([0.2, 0.8]), "belief")
+    assert [bar.get_height() for bar in shown[0].patches] == [0.2, 0.8]
+    assert shown[0].get_title() == "belief"
+    pyplot.close("all")
+    utils.plot_likelihood(np.eye(3)[:2], "likelihood")
+    np.testing.assert_array_equal(shown[1].images[0].get_array(), np.eye(3)[:2])
+    assert shown[1].get_title() == "likelihood"
+    pyplot.close("all")

@@ -1,7 +1,6 @@
 """Helpers of pymdp 0.0.7.1: `freeagent_core.utils`, where its results are the same.
 
-Left out: the stubs of models in spreadsheets and `plot_beliefs`, `plot_likelihood`, which need
-pandas, matplotlib and seaborn.
+Left out: the stubs of models in spreadsheets, which need pandas.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ from freeagent_core.utils import (
     obj_array_uniform,
     obj_array_zeros,
     onehot,
+    plot_beliefs,
+    plot_likelihood,
     process_observation,
     process_observation_seq,
     random_A_matrix,
@@ -60,6 +61,8 @@ __all__ = [
     "obj_array_uniform",
     "obj_array_zeros",
     "onehot",
+    "plot_beliefs",
+    "plot_likelihood",
     "process_observation",
     "process_observation_seq",
     "random_A_matrix",
