@@ -57,7 +57,9 @@ class LearningAgent(MessagePassingAgent):
         -----
         Source: ``pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized``.
         """
-        core = self._learner("pA", "A")
+        core = self._core
+        if self._changes or core.learned is None:
+            core = self._learner("pA", "A")
         to_learn = _to_learn(self.modalities_to_learn, self._model.num_modalities, "modalities")
         return core.update_A(obs, to_learn, self.lr_pA)
 
@@ -83,7 +85,9 @@ class LearningAgent(MessagePassingAgent):
         -----
         Source: ``pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions``.
         """
-        core = self._learner("pB", "B")
+        core = self._core
+        if self._changes or core.learned is None:
+            core = self._learner("pB", "B")
         if core.action is None:
             raise ValueError("update_B needs an action: call sample_action before")
         to_learn = _to_learn(self.factors_to_learn, self._model.num_factors, "factors")
@@ -111,7 +115,9 @@ class LearningAgent(MessagePassingAgent):
         -----
         Source: ``pymdp.legacy.learning.update_state_prior_dirichlet``.
         """
-        core = self._learner("pD", "D")
+        core = self._core
+        if self._changes or core.learned is None:
+            core = self._learner("pD", "D")
         if self._model.inference_algo == "MMP":
             qs_t0 = self._beliefs_at_horizon(qs_t0)
         if qs_t0 is None:

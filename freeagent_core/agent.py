@@ -499,11 +499,11 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     def _end_step(self, action: FloatArray) -> FloatArray:
         """Keep the histories of a step that the core has done; return the action."""
-        core = self._core
-        if "qs_hist" in self.__dict__:
-            self.qs_hist.append(core.qs)
-        if "q_pi_hist" in self.__dict__:
-            self._keep_q_pi(core.q_pi)
+        own = self.__dict__
+        if "qs_hist" in own:
+            self.qs_hist.append(self._core.qs)
+        if "q_pi_hist" in own:
+            self._keep_q_pi(self._core.q_pi)
         if self.prev_actions is None:
             self.prev_actions = []
         self.prev_actions.append(action)

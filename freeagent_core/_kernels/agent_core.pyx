@@ -300,7 +300,7 @@ cdef class AgentCore:
             raise ValueError("call begin_learning before an update")
         return self.learned
 
-    def update_A(self, observation, to_learn, lr):
+    def update_A(self, observation, bytes to_learn not None, lr):
         """Learn from an observation and the beliefs. Return pA.
 
         Parameters
@@ -314,28 +314,28 @@ cdef class AgentCore:
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
         cdef double rate = _finite(lr, "lr_pA")
-        cdef const unsigned char[::1] wanted = to_learn
+        cdef const unsigned char* wanted = to_learn
         cdef const double* qs
         cdef bint vectors
-        _check_length(wanted.shape[0], learned.model.num_modalities)
+        _check_length(len(to_learn), learned.model.num_modalities)
         try:
             with self._lock:
                 vectors = read_observation(learned, scratch, observation, True)
                 qs = self._current_qs(scratch)
                 learned.prepare_A()
-                learn_A(&learned.own, vectors, qs, &wanted[0], rate, &scratch.work)
+                learn_A(&learned.own, vectors, qs, wanted, rate, &scratch.work)
             return learned.pA
         finally:
             learned.give_scratch(scratch)
 
-    def update_B(self, qs_previous, to_learn, lr):
+    def update_B(self, qs_previous, bytes to_learn not None, lr):
         """Learn from the beliefs before and after the last action. Return pB."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
         cdef double rate = _finite(lr, "lr_pB")
-        cdef const unsigned char[::1] wanted = to_learn
+        cdef const unsigned char* wanted = to_learn
         cdef const double* qs
-        _check_length(wanted.shape[0], learned.model.num_factors)
+        _check_length(len(to_learn), learned.model.num_factors)
         try:
             with self._lock:
                 read_action(learned, scratch, self._action_object)
@@ -344,24 +344,24 @@ cdef class AgentCore:
                        learned.model.qs_size * sizeof(double))
                 qs = self._current_qs(scratch)
                 learned.prepare_B()
-                learn_B(&learned.own, scratch.work.action, qs, scratch.work.prior, &wanted[0],
+                learn_B(&learned.own, scratch.work.action, qs, scratch.work.prior, wanted,
                         rate, &scratch.work)
             return learned.pB
         finally:
             learned.give_scratch(scratch)
 
-    def update_D(self, qs_first, to_learn, lr):
+    def update_D(self, qs_first, bytes to_learn not None, lr):
         """Learn from the beliefs at the first step. Return pD."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
         cdef double rate = _finite(lr, "lr_pD")
-        cdef const unsigned char[::1] wanted = to_learn
-        _check_length(wanted.shape[0], learned.model.num_factors)
+        cdef const unsigned char* wanted = to_learn
+        _check_length(len(to_learn), learned.model.num_factors)
         try:
             with self._lock:
                 read_beliefs(learned, scratch, qs_first, "qs_t0")
                 learned.prepare_D()
-                learn_D(&learned.own, scratch.work.qs_new, &wanted[0], rate)
+                learn_D(&learned.own, scratch.work.qs_new, wanted, rate)
             return learned.pD
         finally:
             learned.give_scratch(scratch)

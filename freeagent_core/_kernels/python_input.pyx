@@ -6,7 +6,7 @@ the argument, the index and what was expected; none changes anything else.
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from cpython.long cimport PyLong_CheckExact
 from libc.math cimport isfinite
@@ -33,17 +33,33 @@ cdef object new_array(const double* values, Py_ssize_t n):
     return array
 
 
+# A float64 array of `n` contiguous numbers, the usual case, by one request for its buffer;
+# 0 if it is something else.
+cdef bint _copy_plain(object value, Py_ssize_t n, double* out) except -1:
+    cdef Py_buffer view
+    cdef bint fits
+    if type(value) is not _ndarray:
+        return False
+    try:
+        PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+    except (BufferError, ValueError):
+        return False
+    fits = (view.ndim == 1 and view.shape[0] == n and view.itemsize == sizeof(double)
+            and view.format != NULL and view.format[0] == c"d" and view.format[1] == 0)
+    if fits:
+        memcpy(out, view.buf, n * sizeof(double))
+    PyBuffer_Release(&view)
+    return fits
+
+
 cdef int read_doubles(object value, Py_ssize_t n, double* out, str name) except -1:
     """Copy `n` finite numbers from an array of any real dtype and layout."""
-    cdef Py_buffer view
     cdef Py_ssize_t i
-    if type(value) is not _ndarray or value.dtype is not _float64 or not value.flags.c_contiguous:
-        value = _float_array(value, name)
-    if value.ndim != 1 or len(value) != n:
-        raise ValueError(f"{name} must have shape ({n},), got {value.shape}")
-    PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS)
-    memcpy(out, view.buf, n * sizeof(double))
-    PyBuffer_Release(&view)
+    if not _copy_plain(value, n, out):
+        array = _float_array(value, name)
+        if array.ndim != 1 or len(array) != n:
+            raise ValueError(f"{name} must have shape ({n},), got {array.shape}")
+        _copy_plain(array, n, out)
     for i in range(n):
         if not isfinite(out[i]):
             raise ValueError(f"{name}[{i}] must be finite, got {out[i]}")
@@ -72,6 +88,16 @@ cdef int read_probabilities(object value, Py_ssize_t n, double* out, str name) e
     return 0
 
 
+cdef bint _is_plain_belief(object value, Py_ssize_t n, double* out) except -1:
+    cdef Py_ssize_t i
+    if not _copy_plain(value, n, out):
+        return False
+    for i in range(n):
+        if not (isfinite(out[i]) and out[i] >= 0.0):
+            return False
+    return True
+
+
 cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str name) except -1:
     """Write the beliefs of all factors, an object array or a sequence, to work.qs_new."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
@@ -87,8 +113,11 @@ cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str nam
         raise ValueError(f"{name} must have one array per factor ({num_factors}), got {count}")
     for i in range(num_factors):
         f = &packed.model.factors[i]
-        read_probabilities(value[i], f.num_states, scratch.work.qs_new + f.offset,
-                           f"{name}[{i}]" if num_factors > 1 else name)
+        belief = value[i]
+        # the name is made where it is needed alone
+        if not _is_plain_belief(belief, f.num_states, scratch.work.qs_new + f.offset):
+            read_probabilities(belief, f.num_states, scratch.work.qs_new + f.offset,
+                               f"{name}[{i}]" if num_factors > 1 else name)
     return 0
 
 

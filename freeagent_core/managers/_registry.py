@@ -52,7 +52,11 @@ class Registry:
                 f"observations must be a dict of agent_id to observation, "
                 f"got {type(observations).__name__}"
             )
-        return [self[agent_id] for agent_id in observations]
+        records = self._records
+        try:
+            return [records[agent_id] for agent_id in observations]
+        except KeyError:
+            return [self[agent_id] for agent_id in observations]  # names the one
 
     def statistics(self) -> dict[Hashable, dict[str, Any]]:
         """Return each agent's statistics."""

@@ -43,6 +43,7 @@ HELPER_PRIORITY = 1 << 62
 CHUNK_SECONDS = 1e-3
 # Ticks of less work than this are stepped one agent after the other.
 LEAST_SECONDS = 200e-6
+_NEVER_CANCELLED = threading.Event()
 
 
 class ThreadPoolManager(Manager):
@@ -137,7 +138,7 @@ class ThreadPoolManager(Manager):
             for record, observation in zip(records, observations.values(), strict=True):
                 found[record.agent_id] = _operations.step(record, observation)
             return self._count(found)
-        return self._step_all(observations, timeout, False, threading.Event())
+        return self._step_records(records, observations, timeout, False, _NEVER_CANCELLED)
 
     def _step_all(
         self,
@@ -148,6 +149,16 @@ class ThreadPoolManager(Manager):
     ) -> dict[Any, TaskResult]:
         self._check_open()
         records = self._registry.select(observations)
+        return self._step_records(records, observations, timeout, considerate, cancelled)
+
+    def _step_records(
+        self,
+        records: list[Record],
+        observations: Mapping[Hashable, Any],
+        timeout: float | None,
+        considerate: bool,
+        cancelled: threading.Event,
+    ) -> dict[Any, TaskResult]:
         deadline = time.monotonic() + check_timeout(timeout)
         native, others = split_natively(records, list(observations.values()), considerate)
         results = _Results(observations)
