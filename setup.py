@@ -22,6 +22,7 @@ KERNELS = [
     "global_random",
     "learning",
     "python_input",
+    "dirichlet_updates",
     "learned_model",
     "agent_step",
     "agent_core",

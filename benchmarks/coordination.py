@@ -239,6 +239,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter rounds")
     parser.add_argument("--json", type=Path, help="write the rows there")
     parser.add_argument("--sizes", type=int, nargs="*", help="numbers of agents")
+    parser.add_argument("--models", nargs="*", default=["small", "medium", "large"])
     parser.add_argument("--seconds", type=float, help="per measurement")
     chosen = parser.parse_args()
     sizes = chosen.sizes or ([1, 5, 30, 300] if chosen.quick else SIZES)
@@ -247,6 +248,8 @@ def main():
     print(f"{cpus} processors; medians of alternating rounds of about {seconds:.0f} s in all")
     rows = []
     for name, make in MODELS.items():
+        if name.split(":")[0] not in chosen.models:
+            continue
         arguments = make()
         seen = models.recorded_observations(arguments, Agent(**arguments), 20)
         print(

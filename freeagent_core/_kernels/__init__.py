@@ -10,7 +10,7 @@ Layers, from below (data flows down, results flow up):
   functions on these structs. They return a status code where they can fail and never
   touch a Python object.
 - `agent_step`: one agent's step from these. `learned_model`: an agent's own arrays of what it
-  learns, and the kernels that write to them.
+  learns, which the kernels of `dirichlet_updates` write to.
 - `agent_core` and `mmp_core`: the state of one agent and its step. They take their input
   through `python_input`, which checks it before a kernel sees it, and draw through
   `global_random`. `learning` has the Dirichlet updates of arrays.

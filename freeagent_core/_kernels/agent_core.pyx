@@ -18,7 +18,8 @@ from freeagent_core._kernels.agent_step cimport (
     refresh_learned,
 )
 from freeagent_core._kernels.global_random cimport draw_below
-from freeagent_core._kernels.learned_model cimport LearnedModel, learn_A, learn_B, learn_D
+from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D
+from freeagent_core._kernels.learned_model cimport LearnedModel
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model, Workspace
 from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.python_input cimport (

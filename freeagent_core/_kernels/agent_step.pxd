@@ -1,5 +1,5 @@
 from freeagent_core._kernels.belief_update cimport FPIParameters
-from freeagent_core._kernels.learned_model cimport Learned
+from freeagent_core._kernels.dirichlet_updates cimport Learned
 from freeagent_core._kernels.packed_model cimport Model, Workspace
 from freeagent_core._kernels.policy_evaluation cimport EFEParameters
 from freeagent_core._kernels.sophisticated cimport SIParameters

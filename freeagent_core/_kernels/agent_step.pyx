@@ -9,7 +9,7 @@ from freeagent_core._kernels.action_selection cimport action_marginals, sharpen
 from freeagent_core._kernels.belief_update cimport (
     log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
 )
-from freeagent_core._kernels.learned_model cimport refresh
+from freeagent_core._kernels.dirichlet_updates cimport refresh
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport sophisticated_search
 

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from freeagent_core._kernels.belief_update cimport FPIParameters
-from freeagent_core._kernels.learned_model cimport Learned
+from freeagent_core._kernels.dirichlet_updates cimport Learned
 from freeagent_core._kernels.packed_model cimport Model, PackedModel, Workspace
 from freeagent_core._kernels.parallel_work cimport ParallelWork
 from freeagent_core._kernels.policy_evaluation cimport EFEParameters

@@ -15,9 +15,8 @@ from freeagent_core._kernels.agent_random cimport below, categorical
 from freeagent_core._kernels.belief_update cimport (
     log_likelihood_of_outcomes, predict_all, update_beliefs,
 )
-from freeagent_core._kernels.learned_model cimport (
-    LearnedModel, learn_A, learn_B, learn_D, refresh,
-)
+from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
+from freeagent_core._kernels.learned_model cimport LearnedModel
 from freeagent_core._kernels.packed_model cimport Factor
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport search_size, sophisticated_search
