@@ -14,6 +14,7 @@ cdef class ParallelWork:
     cdef Py_ssize_t _inside        # threads that may look at the work, beside the caller's
     cdef Py_ssize_t _helpers, _generation
     cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
+    cdef bint _considerate         # give the processor away between chunks
     cdef list _models, _memories
     cdef unsigned long long _free_slots  # of threads beside the caller's, a bit each
     cdef Py_ssize_t _num_slots

@@ -195,6 +195,8 @@ cdef class ParallelWork:
             stop = min(start + self._chunk, self._size)
             if self._deadline == 0 or fc_now() < self._deadline:
                 self._run(start, stop, self._works[slot], self._extras[slot])
+            if self._considerate:  # a thread that waits for a processor gets this one
+                fc_pause(0)
 
     def help(self):
         """What a thread beside the caller's does; see `expect_helpers`."""

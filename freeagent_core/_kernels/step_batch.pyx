@@ -74,7 +74,7 @@ cdef class StepBatch(ParallelWork):
             Agents that a thread takes at once.
         num_threads : int
         considerate : bool
-            Give the GIL away now and then, for threads that must not wait.
+            Give the GIL, and the processor, away now and then, for threads that must not wait.
         """
         cdef Py_ssize_t i, count = len(cores)
         cdef int64_t deadline = 0
@@ -101,6 +101,7 @@ cdef class StepBatch(ParallelWork):
         except BaseException:
             self._unlock_all()
             raise
+        self._considerate = considerate
         self.arm(count, chunk, deadline)
 
     def _lock_all(self, list cores):
