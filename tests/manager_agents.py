@@ -34,7 +34,7 @@ class Counter:
         if observation == "die":
             os._exit(3)
         if observation == "sleep":
-            time.sleep(0.5)
+            time.sleep(1.5)
         self.steps += 1
         return self.steps
 

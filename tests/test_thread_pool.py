@@ -91,11 +91,11 @@ def test_an_agent_that_is_stuck_is_left_behind():
         for i, agent in enumerate(own_agents(3)):
             manager.register_agent(("own", i), agent)
         observations = {"stuck": 0, 0: 0, 1: 0, 2: 0, **{("own", i): [0] for i in range(3)}}
-        results = manager.step_all_agents(observations, timeout=0.5)
+        results = manager.step_all_agents(observations, timeout=1.5)
         assert isinstance(results["stuck"].error, StepTimeoutError)
         assert all(results[each].success for each in observations if each != "stuck")
         # it does one thing at a time
-        again = manager.step_all_agents({"stuck": 0, 0: 0}, timeout=0.2)
+        again = manager.step_all_agents({"stuck": 0, 0: 0}, timeout=1.0)
         assert isinstance(again["stuck"].error, StepTimeoutError)
         assert again[0].result == 2
         gate.set()
