@@ -29,8 +29,6 @@ from freeagent_core._kernels.python_input cimport (
 import numpy as np
 
 cdef object _empty = np.empty
-# A search of a larger tree than this is stopped before it starts.
-cdef Py_ssize_t MOST_SEARCH_BYTES = 1 << 30
 
 
 cdef double _finite(object value, str name) except? -1.0:
@@ -170,10 +168,6 @@ cdef class AgentCore:
         search a precision of 1."""
         cdef Py_ssize_t size = search_size(&self.packed.model, horizon)
         cdef double* memory
-        if size < 0 or size > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double):
-            raise MemoryError(
-                f"si_horizon {horizon} with {self.packed.model.tree.num_policies} policies needs "
-                f"more than {MOST_SEARCH_BYTES >> 20} MiB")
         memory = <double*>calloc(max(size, 1), sizeof(double))
         if memory == NULL:
             raise MemoryError(f"no memory for a search of si_horizon {horizon}")

@@ -7,16 +7,8 @@ what depends on these alone: means, logarithms, utility, ambiguity, novelty.
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, joint_belief
-from freeagent_core._kernels.primitives cimport P
-
-
-cdef double EPS = 1e-16                    # pymdp.legacy.maths.EPS_VAL
-cdef double MASK = 1.1253517471925912e-07  # exp(-16), pymdp.legacy.maths.spm_MDP_G
-
-
-cdef Py_ssize_t _padded(Py_ssize_t size) noexcept nogil:
-    return (size + 7) // 8 * 8
+from freeagent_core._kernels.packed_model cimport MAX_FACTORS, joint_belief, padded
+from freeagent_core._kernels.primitives cimport FC_EPS, FC_MASK, P
 
 
 cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors,
@@ -150,10 +142,10 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
         if group.novelty_wA != NULL:
             raised = 0.0
             for o in range(modality.num_obs):
-                raised += column[o] + EPS
+                raised += column[o] + FC_EPS
             for o in range(modality.num_obs):
                 novelty_wA[before + o] = (
-                    1.0 / raised - 1.0 / (column[o] + EPS)) * (column[o] > 0.0)
+                    1.0 / raised - 1.0 / (column[o] + FC_EPS)) * (column[o] > 0.0)
         for o in range(modality.num_obs):
             column[o] /= total
             (<double*>modality.A)[o * group.num_joint + s] = column[o]
@@ -176,14 +168,14 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
         for o in range(modality.num_obs):
             (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
     for o in range(group.num_outcomes):
-        column[o] = outcomes[o] + MASK
+        column[o] = outcomes[o] + FC_MASK
     P.log(column, group.num_outcomes, column)
     outcomes[group.num_outcomes] = P.dot(outcomes, column, group.num_outcomes)
 
 # B = pB / sum(pB) over the next state, and what `_packing._pack_factor` makes of it.
 cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:
     cdef Factor* factor = &own.factors[f]
-    cdef Py_ssize_t u, p, s, column, padded = _padded(factor.num_previous)
+    cdef Py_ssize_t u, p, s, column, stride = padded(factor.num_previous)
     cdef double total, raised
     cdef const double* pB
     cdef double* B
@@ -206,16 +198,16 @@ cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:
                 wB = <double*>factor.wB + column * factor.stride
                 raised = 0.0
                 for s in range(factor.num_states):
-                    raised += pB[s] + EPS
+                    raised += pB[s] + FC_EPS
                 for s in range(factor.num_states):
-                    wB[s] = (1.0 / raised - 1.0 / (pB[s] + EPS)) * (pB[s] > 0.0)
+                    wB[s] = (1.0 / raised - 1.0 / (pB[s] + FC_EPS)) * (pB[s] > 0.0)
         if changed and factor.backward != NULL:
             B = <double*>factor.B + u * factor.num_previous * factor.stride
             for s in range(factor.num_states):
-                backward = <double*>factor.backward + (u * factor.num_states + s) * padded
+                backward = <double*>factor.backward + (u * factor.num_states + s) * stride
                 total = 0.0
                 for p in range(factor.num_previous):
-                    backward[p] = B[p * factor.stride + s] + EPS
+                    backward[p] = B[p * factor.stride + s] + FC_EPS
                     total += backward[p]
                 for p in range(factor.num_previous):
                     backward[p] /= total

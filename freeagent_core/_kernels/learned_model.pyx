@@ -16,7 +16,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.dirichlet_updates cimport learn_D, refresh
-from freeagent_core._kernels.packed_model cimport Factor, Group, Modality, Model, Scratch
+from freeagent_core._kernels.packed_model cimport Factor, Group, Modality, Model, Scratch, padded
 from freeagent_core._kernels.python_input cimport new_array
 
 import numpy as np
@@ -28,7 +28,6 @@ cdef extern from "<stdlib.h>":
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* object)
     PyObject* PyList_GET_ITEM(list list, Py_ssize_t i)  # borrowed, unlike Cython's own
-
 
 
 @cython.final
@@ -209,7 +208,7 @@ cdef class LearnedModel(PackedModel):
                 factor.wB = self._copy(factor.wB, size * factor.stride)
             if factor.backward != NULL:
                 factor.backward = self._copy(factor.backward, factor.num_controls
-                                             * factor.num_states * _padded(factor.num_previous))
+                                             * factor.num_states * padded(factor.num_previous))
             self.own.stale_transitions[f] = <unsigned char*>self._block(size)
         self._pB = DirichletParameters(pB, True)
         self.own.pB = self._pB.values
@@ -344,10 +343,6 @@ cdef class LearnedModel(PackedModel):
                 new_array(self.model.D + self._factors[f].offset, self._factors[f].num_states)
                 for f in range(self.model.num_factors)])
         return self._D
-
-
-cdef Py_ssize_t _padded(Py_ssize_t size) noexcept nogil:
-    return (size + 7) // 8 * 8
 
 
 cdef void* _copied(const void* values, Py_ssize_t num_bytes) except NULL:

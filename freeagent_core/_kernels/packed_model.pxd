@@ -147,6 +147,9 @@ cdef enum:
     MAX_FACTORS = 64
 
 
+# Doubles up to the next multiple of eight: the space of a vector.
+cdef Py_ssize_t padded(Py_ssize_t size) noexcept nogil
+
 # Joint belief of independent parts, x0 (x1 (x2 ...)): pymdp's spm_cross, from the last
 # part, so that the inner loop is long where the last factors are small (profiled on cue
 # chaining, where from the first part it was the largest single cost of a step). One part

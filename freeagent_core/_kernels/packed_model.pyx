@@ -76,7 +76,7 @@ cdef class Scratch:
         free(self._block)
 
 
-cdef Py_ssize_t _padded(Py_ssize_t size) noexcept nogil:
+cdef Py_ssize_t padded(Py_ssize_t size) noexcept nogil:
     return (size + 7) // 8 * 8
 
 
@@ -140,7 +140,7 @@ cdef class PackedModel:
         for f in range(num_factors):
             factor = &self._factors[f]
             factor.num_states = factors[f]["num_states"]
-            factor.stride = _padded(factor.num_states)
+            factor.stride = padded(factor.num_states)
             factor.offset = self.model.qs_size
             self.model.qs_size += factor.stride
             factor.num_controls = factors[f]["num_controls"]
@@ -169,7 +169,7 @@ cdef class PackedModel:
                                                f"B[{f}]")
             factor.backward = _optional(
                 self._keep, spec["backward"],
-                factor.num_controls * factor.num_states * _padded(factor.num_previous), f"B[{f}]")
+                factor.num_controls * factor.num_states * padded(factor.num_previous), f"B[{f}]")
             factor.wB = _optional(self._keep, spec["wB"], size * factor.stride, f"pB[{f}]")
             self.model.has_wB |= factor.wB != NULL
             if spec["inductive_cost"] is not None:
@@ -182,7 +182,7 @@ cdef class PackedModel:
             self.largest_joint = max(self.largest_joint, factor.num_previous, factor.stride)
             self.largest_stride = max(self.largest_stride, factor.stride)
             if factor.backward != NULL:
-                self.largest_stride = max(self.largest_stride, _padded(factor.num_previous))
+                self.largest_stride = max(self.largest_stride, padded(factor.num_previous))
         return 0
 
     cdef int _pack_groups(self, list groups, list modalities) except -1:
@@ -220,7 +220,7 @@ cdef class PackedModel:
             group.utility = _doubles(self._keep, spec["utility"],
                                      group.num_utility_steps * group.num_joint, "utility")
             group.num_outcomes = spec["num_outcomes"]
-            group.outcome_stride = _padded(group.num_outcomes + 1)
+            group.outcome_stride = padded(group.num_outcomes + 1)
             group.outcomes = _doubles(self._keep, spec["outcomes"],
                                       group.num_joint * group.outcome_stride, "outcomes")
             group.novelty_stride = spec["novelty_stride"]
@@ -336,14 +336,14 @@ cdef Scratch _new_scratch(PackedModel packed):
     cdef PolicyTree* tree = &model.tree
     cdef Py_ssize_t likelihoods = 0, g, i
     for g in range(model.num_groups):
-        likelihoods += _padded(model.groups[g].num_joint)
-    cdef Py_ssize_t joint = _padded(packed.largest_joint)
+        likelihoods += padded(model.groups[g].num_joint)
+    cdef Py_ssize_t joint = padded(packed.largest_joint)
     # in doubles, in the order of the fields below
     cdef Py_ssize_t[17] sizes = [
         model.qs_size, model.qs_size, model.qs_size, likelihoods, 2 * joint, 2 * joint, 2 * joint,
-        2 * packed.largest_stride, _padded(tree.beliefs_size), _padded(tree.num_factor_nodes),
-        _padded(tree.num_group_nodes), _padded(tree.num_prefixes), 3 * _padded(tree.num_policies),
-        _padded(model.num_controls_total), _padded(model.num_obs_total),
+        2 * packed.largest_stride, padded(tree.beliefs_size), padded(tree.num_factor_nodes),
+        padded(tree.num_group_nodes), padded(tree.num_prefixes), 3 * padded(tree.num_policies),
+        padded(model.num_controls_total), padded(model.num_obs_total),
         model.qs_size, model.qs_size,
     ]
     cdef Py_ssize_t doubles = 0
@@ -382,8 +382,8 @@ cdef Scratch _new_scratch(PackedModel packed):
     for i in range(17):
         fields[i][0] = here
         here += sizes[i]
-    work.G_new = work.q_pi_new + _padded(tree.num_policies)
-    work.p_policies = work.G_new + _padded(tree.num_policies)
+    work.G_new = work.q_pi_new + padded(tree.num_policies)
+    work.p_policies = work.G_new + padded(tree.num_policies)
     work.distributions = <const double**>here
     work.observation = <Py_ssize_t*>(work.distributions + model.num_modalities)
     work.action = work.observation + model.num_modalities

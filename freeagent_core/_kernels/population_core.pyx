@@ -23,10 +23,6 @@ from freeagent_core._kernels.sophisticated cimport search_size, sophisticated_se
 
 import numpy as np
 
-# A search of a larger tree than this is stopped before it starts.
-cdef Py_ssize_t MOST_SEARCH_BYTES = 1 << 30
-
-
 cdef class PopulationCore(ParallelWork):
     """`size` agents of one packed model.
 
@@ -108,9 +104,6 @@ cdef class PopulationCore(ParallelWork):
         self._search.prune_penalty = search[3]
         self._search.gamma = 1.0  # pymdp's agent gives the search no other
         self._search_size = search_size(&self.packed.model, self._search.horizon)
-        if not 0 <= self._search_size <= MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double):
-            raise MemoryError(f"si_horizon {search[0]} needs more than {MOST_SEARCH_BYTES >> 20} "
-                              "MiB a thread")
 
     # --- one operation on all agents -------------------------------------------------------
 

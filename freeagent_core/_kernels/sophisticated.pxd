@@ -11,7 +11,7 @@ cdef struct SIParameters:          # pymdp's si_* arguments
     double gamma
 
 
-cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) noexcept nogil
+cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) except -1
 cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
                               const SIParameters* parameters, const double* qs,
                               double* memory, Workspace* work) noexcept nogil

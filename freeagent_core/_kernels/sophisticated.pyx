@@ -30,11 +30,17 @@ cdef Py_ssize_t _frame_size(const Model* model) noexcept nogil:
             + num_policies * (model.num_obs_total + 2) + model.num_modalities + 7) // 8 * 8
 
 
-# Doubles that a search of this horizon needs, or -1 if that is not a number.
-cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) noexcept nogil:
+# A search of a larger tree than this is stopped before it starts.
+cdef Py_ssize_t MOST_SEARCH_BYTES = 1 << 30
+
+
+# Doubles that a search of this horizon needs; MemoryError if that is too much. With the GIL.
+cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) except -1:
     cdef Py_ssize_t frame = _frame_size(model)
-    if horizon > (<Py_ssize_t>1 << 40) // frame:
-        return -1
+    if horizon > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double) // frame:
+        raise MemoryError(
+            f"si_horizon {horizon} with {model.tree.num_policies} policies needs "
+            f"more than {MOST_SEARCH_BYTES >> 20} MiB")
     return horizon * frame
 
 
