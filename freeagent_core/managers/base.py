@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, TypeVar
 
 from freeagent_core.managers import _operations
 from freeagent_core.managers._registry import Registry
+from freeagent_core.managers.task_result import TaskResult
 
 ManagerT = TypeVar("ManagerT", bound="Manager")
 
@@ -103,3 +105,18 @@ def check_priority(priority: Any = 0) -> int:
     if not isinstance(priority, int):
         raise TypeError(f"priority must be an int, got {priority!r:.80}")
     return priority
+
+
+def collect(
+    tasks: list[tuple[Any, Any, Any, int]],
+    futures: list[Future[TaskResult]],
+    timeout: float | None,
+) -> list[TaskResult]:
+    """Return the results of checked tasks; those that are late are cancelled if they can be."""
+    wait(futures, timeout)
+    return [
+        _operations.timed_out(record.agent_id)
+        if future.cancel() or not future.done() or future.cancelled()
+        else future.result()
+        for (record, *_), future in zip(tasks, futures, strict=True)
+    ]

@@ -12,7 +12,7 @@ import multiprocessing
 import pickle
 import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from freeagent_core.managers._records import Record
 from freeagent_core.managers._shared_rows import DONE, LATE, NONE
 from freeagent_core.managers._worker_handle import WorkerProcess
 from freeagent_core.managers._workers import Workers
-from freeagent_core.managers.base import Manager, check_priority, check_timeout
+from freeagent_core.managers.base import Manager, check_priority, check_timeout, collect
 from freeagent_core.managers.task_result import StepTimeoutError, TaskResult, WorkerDiedError
 
 
@@ -230,13 +230,7 @@ class ProcessPoolManager(Manager):
             self._callers.submit(partial(self._carry_out, record, operation, data), priority)
             for record, operation, data, priority in checked
         ]
-        wait(futures, None if timeout is None else seconds)
-        return [
-            future.result()
-            if not future.cancel() and future.done() and not future.cancelled()
-            else _operations.timed_out(record.agent_id)
-            for (record, *_), future in zip(checked, futures, strict=True)
-        ]
+        return collect(checked, futures, None if timeout is None else seconds)
 
     def get_pool_status(self) -> dict[str, Any]:
         """Return agents, workers, their process ids, and how many were replaced."""

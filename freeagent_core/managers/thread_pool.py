@@ -34,7 +34,7 @@ from freeagent_core.managers._records import (
     split_natively,
 )
 from freeagent_core.managers._workers import Workers
-from freeagent_core.managers.base import Manager, check_priority, check_timeout
+from freeagent_core.managers.base import Manager, check_priority, check_timeout, collect
 from freeagent_core.managers.task_result import TaskResult
 
 # Helpers of a batch begin before tasks of any priority: the caller waits for them.
@@ -162,10 +162,6 @@ class ThreadPoolManager(Manager):
         deadline = time.monotonic() + check_timeout(timeout)
         native, others = split_natively(records, list(observations.values()), considerate)
         results = _Results(observations)
-        if native and not others:
-            with self._batch_lock:
-                self._step_natively(native, deadline, considerate, cancelled, results.found)
-            return self._count(results.close())
         run = partial(_run_chunk, deadline=deadline, cancelled=cancelled, results=results)
         kinds: dict[type, list[tuple[Record, Any]]] = {}
         for pair in others:
@@ -286,14 +282,7 @@ class ThreadPoolManager(Manager):
             self._workers.submit(partial(self._carry_out, record, operation, data), priority)
             for record, operation, data, priority in checked
         ]
-        wait(futures, None if timeout is None else seconds)
-        results = []
-        for (record, *_), future in zip(checked, futures, strict=True):
-            if future.cancel() or not future.done() or future.cancelled():
-                results.append(_operations.timed_out(record.agent_id))
-            else:
-                results.append(future.result())
-        return results
+        return collect(checked, futures, None if timeout is None else seconds)
 
     # --- state ---------------------------------------------------------------------------------
 
