@@ -16,7 +16,12 @@ PRIMITIVES = ["plain", "avx2", "avx512"]
 KERNELS = [
     "primitives",
     "packed_model",
+    "graph_memory",
     "belief_update",
+    "step_values",
+    "belief_graph",
+    "policy_tree",
+    "merged_policies",
     "policy_evaluation",
     "action_selection",
     "global_random",
@@ -63,11 +68,13 @@ extensions = [
     for name in KERNELS
 ] + [
     Extension(
-        "freeagent_core.managers._records",
-        ["freeagent_core/managers/_records.pyx"],
+        name,
+        [name.replace(".", "/") + ".pyx"],
+        include_dirs=["csrc"],
         extra_compile_args=compile_args,
         extra_link_args=link_args,
     )
+    for name in ("freeagent_core._agent_calls", "freeagent_core.managers._records")
 ]
 
 setup(

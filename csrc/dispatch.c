@@ -18,7 +18,7 @@ static const fc_primitives *level(int i)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
         found[count++] = &fc_primitives_avx512;
-    if (__builtin_cpu_supports("avx2"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         found[count++] = &fc_primitives_avx2;
 #endif
     found[count++] = &fc_primitives_plain;

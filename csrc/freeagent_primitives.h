@@ -4,8 +4,9 @@
  * pointer: the table of functions for the SIMD level chosen at run time
  * (dispatch.c). The same source (primitives_body.h) is compiled once per level.
  *
- * Every sum runs over fixed lanes and no level contracts a*b+c into a
- * fused multiply-add, so all levels give the same bits.
+ * Every sum runs over fixed lanes, in an order that does not hang on the size of a batch.
+ * Sums of products are fused multiply-adds where the level has them (twice as fast), so
+ * levels differ there by rounding; all else gives the same bits at every level.
  *
  * What no function here checks: pointers are valid, do not alias unless the
  * contract says so, and sizes are not negative. Doubles need no alignment.
@@ -52,12 +53,29 @@ typedef struct {
     void (*rows_dot)(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out);
     /* out[j] = sum_i x[i] * M[i * n + j]: x @ M, M of shape (rows, n); rows of weight 0 are not read */
     void (*columns_dot)(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out);
-    /* out[j] = sum_k x[index[k]] * M[index[k] * stride + j], j < stride:
-     * x[index] @ M[index]. stride must be a multiple of 8. num_index may be 0. */
-    void (*weighted_rows)(const double *x, const double *M, const int32_t *index,
-                          ptrdiff_t num_index, ptrdiff_t stride, double *out);
-    /* index = flatnonzero(x > threshold); returns how many. index holds n entries. */
-    ptrdiff_t (*above)(const double *x, ptrdiff_t n, double threshold, int32_t *index);
+    /* out[j] = sum_k weights[k] * M[index[k] * stride + j], j < stride: weights @ M[index].
+     * stride must be a multiple of 8. count may be 0. */
+    void (*weighted_rows)(const double *weights, const double *M, const int32_t *index,
+                          ptrdiff_t count, ptrdiff_t stride, double *out);
+    /* out[r][j] = sum_k x[r][k] * M[k * stride + j], j < stride: for each of the rows what
+     * weighted_rows gives with all n weights, to the bit. stride must be a multiple of 8. */
+    void (*rows_product)(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                         ptrdiff_t stride, double *const *out);
+    /* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Both hold n
+     * entries. */
+    ptrdiff_t (*above)(const double *x, ptrdiff_t n, double threshold, int32_t *index,
+                       double *weights);
+    /* min(x[x > 0]), or inf */
+    double (*least_above_zero)(const double *x, ptrdiff_t n);
+    /* out = (x + FC_EPS) * (y + y_eps); returns sum(out). out may be x or y. */
+    double (*raised_product)(const double *x, const double *y, double y_eps, ptrdiff_t n,
+                             double *out);
+    /* out = a * x. out may be x. */
+    void (*scale)(double a, const double *x, ptrdiff_t n, double *out);
+    /* e = exp(x + y - max(x + y)), out = e / sum(e); *top = max(x + y), *norm = sum(e);
+     * returns sum(out * x). x, y finite, n >= 1. */
+    double (*softmax_of_sum)(const double *x, const double *y, ptrdiff_t n, double *out,
+                             double *top, double *norm);
 } fc_primitives;
 
 /* The table in use; set by fc_select before any other call. */

@@ -13,6 +13,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 typedef double v8 __attribute__((vector_size(64)));
@@ -39,21 +41,86 @@ static inline void store(double *p, v8 v)
     memcpy(p, &v, sizeof v);
 }
 
+/* The first n < 8 lanes from p, `fill` in the others; nothing past p[n - 1] is read. (A memcpy
+ * of n doubles is a call and a failed store forwarding: most of what a short vector cost.) */
 static inline v8 load_tail(const double *p, ptrdiff_t n, double fill)
 {
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_mask_loadu_pd((__m512d)SPLAT(fill), (__mmask8)((1u << n) - 1), p);
+#else
     v8 v = SPLAT(fill);
-    memcpy(&v, p, (size_t)n * sizeof(double));
+    for (ptrdiff_t i = 0; i < n; i++)
+        v[i] = p[i];
     return v;
+#endif
 }
 
 static inline void store_tail(double *p, v8 v, ptrdiff_t n)
 {
-    memcpy(p, &v, (size_t)n * sizeof(double));
+#if defined(FC_LEVEL_AVX512)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#else
+    for (ptrdiff_t i = 0; i < n; i++)
+        p[i] = v[i];
+#endif
+}
+
+/* vm: the register of the level, for matrix products. (Where v8 is several registers, GCC 12
+ * keeps arrays of it in memory: five times slower.) fma is a * b + c, with one rounding where
+ * the level has such an instruction. */
+#if defined(FC_LEVEL_AVX512)
+typedef v8 vm;
+#define VM_SPLAT(a) SPLAT(a)
+#elif defined(FC_LEVEL_AVX2)
+typedef double vm __attribute__((vector_size(32)));
+#define VM_SPLAT(a) ((vm){(a), (a), (a), (a)})
+#else
+typedef double vm __attribute__((vector_size(16)));
+#define VM_SPLAT(a) ((vm){(a), (a)})
+#endif
+#define VM_LANES ((ptrdiff_t)(sizeof(vm) / sizeof(double)))
+
+static inline vm vm_load(const double *p)
+{
+    vm v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vm_store(double *p, vm v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline vm vm_fma(vm a, vm b, vm c)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (vm)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(FC_LEVEL_AVX2)
+    return (vm)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+    return (vm)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline v8 fma_v8(v8 a, v8 b, v8 c)
+{
+#if defined(FC_LEVEL_AVX512)
+    return vm_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
 }
 
 static inline v8 select_v8(v8i mask, v8 yes, v8 no)
 {
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)mask), (__m512d)no, (__m512d)yes);
+#else
     return (v8)((mask & (v8i)yes) | (~mask & (v8i)no));
+#endif
 }
 
 /* bit i is set where lane i of a comparison's result is true */
@@ -233,9 +300,9 @@ static double dot(const double *x, const double *y, ptrdiff_t n)
     v8 total = SPLAT(0.0);
     ptrdiff_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        total += load(x + i) * load(y + i);
+        total = fma_v8(load(x + i), load(y + i), total);
     if (i < n)
-        total += load_tail(x + i, n - i, 0.0) * load_tail(y + i, n - i, 0.0);
+        total = fma_v8(load_tail(x + i, n - i, 0.0), load_tail(y + i, n - i, 0.0), total);
     return sum_lanes(total);
 }
 
@@ -266,13 +333,41 @@ static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, 
     }
 }
 
+/* Four vectors of columns at a time stay in registers over all rows. */
 static void columns_dot(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out)
 {
-    for (ptrdiff_t j = 0; j < n; j++)
-        out[j] = 0.0;
-    for (ptrdiff_t i = 0; i < rows; i++)
-        if (x[i] != 0.0)
-            axpy(x[i], M + i * n, out, n);
+    ptrdiff_t j = 0;
+    for (; j + 4 * VM_LANES <= n; j += 4 * VM_LANES) {
+        vm a = VM_SPLAT(0.0), b = a, c = a, d = a;
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            if (x[i] == 0.0)
+                continue;
+            const vm weight = VM_SPLAT(x[i]);
+            const double *row = M + i * n + j;
+            a = vm_fma(weight, vm_load(row), a);
+            b = vm_fma(weight, vm_load(row + VM_LANES), b);
+            c = vm_fma(weight, vm_load(row + 2 * VM_LANES), c);
+            d = vm_fma(weight, vm_load(row + 3 * VM_LANES), d);
+        }
+        vm_store(out + j, a);
+        vm_store(out + j + VM_LANES, b);
+        vm_store(out + j + 2 * VM_LANES, c);
+        vm_store(out + j + 3 * VM_LANES, d);
+    }
+    for (; j + VM_LANES <= n; j += VM_LANES) {
+        vm total = VM_SPLAT(0.0);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            if (x[i] != 0.0)
+                total = vm_fma(VM_SPLAT(x[i]), vm_load(M + i * n + j), total);
+        vm_store(out + j, total);
+    }
+    if (j < n) {
+        v8 total = SPLAT(0.0);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            if (x[i] != 0.0)
+                total = fma_v8(SPLAT(x[i]), load_tail(M + i * n + j, n - j, 0.0), total);
+        store_tail(out + j, total, n - j);
+    }
 }
 
 static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out)
@@ -290,70 +385,201 @@ static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t
         out[i] = dot(M + i * n, x, n);
 }
 
-/* BLOCK columns of eight at a time stay in registers over all rows. */
+/* or GCC keeps arrays of vectors in memory */
+#define UNROLL _Pragma("GCC unroll 8")
+
+/* The columns from j on, BLOCK vectors at a time, which stay in registers over all rows. */
 #define WEIGHTED_ROWS(BLOCK)                                                                   \
-    static void weighted_rows_##BLOCK(const double *x, const double *M, const int32_t *index,  \
-                                      ptrdiff_t num_index, ptrdiff_t stride, double *out)      \
+    static ptrdiff_t weighted_rows_##BLOCK(const double *weights, const double *M,             \
+                                           const int32_t *index, ptrdiff_t count,              \
+                                           ptrdiff_t stride, double *out, ptrdiff_t j)         \
     {                                                                                          \
-        v8 total[BLOCK];                                                                       \
-        for (int b = 0; b < BLOCK; b++)                                                        \
-            total[b] = SPLAT(0.0);                                                             \
-        for (ptrdiff_t k = 0; k < num_index; k++) {                                            \
-            const double *row = M + (ptrdiff_t)index[k] * stride;                              \
-            const v8 weight = SPLAT(x[index[k]]);                                              \
-            for (int b = 0; b < BLOCK; b++)                                                    \
-                total[b] += weight * load(row + b * LANES);                                    \
+        for (; j + BLOCK * VM_LANES <= stride; j += BLOCK * VM_LANES) {                        \
+            vm total[BLOCK];                                                                   \
+            UNROLL for (int b = 0; b < BLOCK; b++) total[b] = VM_SPLAT(0.0);                   \
+            for (ptrdiff_t k = 0; k < count; k++) {                                            \
+                const double *row = M + (ptrdiff_t)index[k] * stride + j;                      \
+                const vm weight = VM_SPLAT(weights[k]);                                        \
+                UNROLL for (int b = 0; b < BLOCK; b++)                                         \
+                    total[b] = vm_fma(weight, vm_load(row + b * VM_LANES), total[b]);          \
+            }                                                                                  \
+            UNROLL for (int b = 0; b < BLOCK; b++) vm_store(out + j + b * VM_LANES, total[b]); \
         }                                                                                      \
-        for (int b = 0; b < BLOCK; b++)                                                        \
-            store(out + b * LANES, total[b]);                                                  \
+        return j;                                                                              \
     }
 
-WEIGHTED_ROWS(1)
-WEIGHTED_ROWS(2)
-WEIGHTED_ROWS(3)
-WEIGHTED_ROWS(4)
-WEIGHTED_ROWS(6)
 WEIGHTED_ROWS(8)
+WEIGHTED_ROWS(6)
+WEIGHTED_ROWS(4)
+WEIGHTED_ROWS(3)
+WEIGHTED_ROWS(2)
+WEIGHTED_ROWS(1)
 
-static void weighted_rows(const double *x, const double *M, const int32_t *index,
-                          ptrdiff_t num_index, ptrdiff_t stride, double *out)
+static void weighted_rows(const double *weights, const double *M, const int32_t *index,
+                          ptrdiff_t count, ptrdiff_t stride, double *out)
 {
-    ptrdiff_t j = 0;
-    for (ptrdiff_t left = stride / LANES; left > 0; left = (stride - j) / LANES) {
-        if (left >= 8) {
-            weighted_rows_8(x, M + j, index, num_index, stride, out + j);
-            j += 8 * LANES;
-        } else if (left >= 6) {
-            weighted_rows_6(x, M + j, index, num_index, stride, out + j);
-            j += 6 * LANES;
-        } else if (left >= 4) {
-            weighted_rows_4(x, M + j, index, num_index, stride, out + j);
-            j += 4 * LANES;
-        } else if (left == 3) {
-            weighted_rows_3(x, M + j, index, num_index, stride, out + j);
-            j += 3 * LANES;
-        } else if (left == 2) {
-            weighted_rows_2(x, M + j, index, num_index, stride, out + j);
-            j += 2 * LANES;
-        } else {
-            weighted_rows_1(x, M + j, index, num_index, stride, out + j);
-            j += LANES;
-        }
+    ptrdiff_t j = weighted_rows_8(weights, M, index, count, stride, out, 0);
+    j = weighted_rows_6(weights, M, index, count, stride, out, j);
+    j = weighted_rows_4(weights, M, index, count, stride, out, j);
+    j = weighted_rows_3(weights, M, index, count, stride, out, j);
+    j = weighted_rows_2(weights, M, index, count, stride, out, j);
+    weighted_rows_1(weights, M, index, count, stride, out, j);
+}
+
+/* A block of ROWS rows of x and COLUMNS vectors of M stays in registers over all n; each
+ * result is summed in the order of n whatever the block, so blocks do not change its bits. */
+#define ROWS_PRODUCT(ROWS, COLUMNS)                                                            \
+    static ptrdiff_t rows_product_##ROWS##_##COLUMNS(                                          \
+        const double *const *x, ptrdiff_t n, const double *M, ptrdiff_t stride,                \
+        double *const *out, ptrdiff_t j)                                                       \
+    {                                                                                          \
+        for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                    \
+            vm total[ROWS][COLUMNS];                                                           \
+            UNROLL for (int r = 0; r < ROWS; r++)                                              \
+                UNROLL for (int c = 0; c < COLUMNS; c++) total[r][c] = VM_SPLAT(0.0);          \
+            for (ptrdiff_t k = 0; k < n; k++) {                                                \
+                vm row[COLUMNS];                                                               \
+                UNROLL for (int c = 0; c < COLUMNS; c++)                                       \
+                    row[c] = vm_load(M + k * stride + j + c * VM_LANES);                       \
+                UNROLL for (int r = 0; r < ROWS; r++) {                                        \
+                    const vm weight = VM_SPLAT(x[r][k]);                                       \
+                    UNROLL for (int c = 0; c < COLUMNS; c++)                                   \
+                        total[r][c] = vm_fma(weight, row[c], total[r][c]);                     \
+                }                                                                              \
+            }                                                                                  \
+            UNROLL for (int r = 0; r < ROWS; r++)                                              \
+                UNROLL for (int c = 0; c < COLUMNS; c++)                                       \
+                    vm_store(out[r] + j + c * VM_LANES, total[r][c]);                          \
+        }                                                                                      \
+        return j;                                                                              \
+    }
+
+/* Blocks as large as the level's registers hold: 32, 16 (AVX2), 16 (SSE2) or 32 (NEON). */
+#if defined(FC_LEVEL_AVX512)
+#define MOST_ROWS 8
+ROWS_PRODUCT(8, 3)
+ROWS_PRODUCT(8, 2)
+ROWS_PRODUCT(8, 1)
+#else
+#define MOST_ROWS 4
+#endif
+ROWS_PRODUCT(4, 3)
+ROWS_PRODUCT(4, 1)
+ROWS_PRODUCT(2, 4)
+ROWS_PRODUCT(2, 1)
+ROWS_PRODUCT(1, 8)
+ROWS_PRODUCT(1, 1)
+
+static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                         ptrdiff_t stride, double *const *out)
+{
+    ptrdiff_t r = 0, j;
+#if MOST_ROWS == 8
+    for (; r + 8 <= rows; r += 8) {
+        j = rows_product_8_3(x + r, n, M, stride, out + r, 0);
+        j = rows_product_8_2(x + r, n, M, stride, out + r, j);
+        rows_product_8_1(x + r, n, M, stride, out + r, j);
+    }
+#endif
+    for (; r + 4 <= rows; r += 4) {
+        j = rows_product_4_3(x + r, n, M, stride, out + r, 0);
+        rows_product_4_1(x + r, n, M, stride, out + r, j);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        j = rows_product_2_4(x + r, n, M, stride, out + r, 0);
+        rows_product_2_1(x + r, n, M, stride, out + r, j);
+    }
+    if (r < rows) {
+        j = rows_product_1_8(x + r, n, M, stride, out + r, 0);
+        rows_product_1_1(x + r, n, M, stride, out + r, j);
     }
 }
 
-static ptrdiff_t above(const double *x, ptrdiff_t n, double threshold, int32_t *index)
+static ptrdiff_t above(const double *x, ptrdiff_t n, double threshold, int32_t *index,
+                       double *weights)
 {
     ptrdiff_t count = 0;
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, -INFINITY);
-        for (unsigned bits = bits_v8(v > SPLAT(threshold)); bits; bits &= bits - 1)
-            index[count++] = (int32_t)(i + __builtin_ctz(bits));
+        for (unsigned bits = bits_v8(v > SPLAT(threshold)); bits; bits &= bits - 1) {
+            const ptrdiff_t at = i + __builtin_ctz(bits);
+            index[count] = (int32_t)at;
+            weights[count++] = x[at];
+        }
     }
     return count;
 }
 
+static double least_above_zero(const double *x, ptrdiff_t n)
+{
+    v8 least = SPLAT(INFINITY);
+    for (ptrdiff_t i = 0; i < n; i += LANES) {
+        const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
+        least = select_v8((v > SPLAT(0.0)) & (v < least), v, least);
+    }
+    return -max_lanes(-least);
+}
+
+static double raised_product(const double *x, const double *y, double y_eps, ptrdiff_t n,
+                             double *out)
+{
+    v8 total = SPLAT(0.0);
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const v8 v = (load(x + i) + SPLAT(FC_EPS)) * (load(y + i) + SPLAT(y_eps));
+        store(out + i, v);
+        total += v;
+    }
+    if (i < n) {
+        const v8 v = (load_tail(x + i, n - i, -FC_EPS) + SPLAT(FC_EPS)) *
+                     (load_tail(y + i, n - i, 0.0) + SPLAT(y_eps));
+        store_tail(out + i, v, n - i);
+        total += v;
+    }
+    return sum_lanes(total);
+}
+
+static void scale(double a, const double *x, ptrdiff_t n, double *out)
+{
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(out + i, SPLAT(a) * load(x + i));
+    if (i < n)
+        store_tail(out + i, SPLAT(a) * load_tail(x + i, n - i, 0.0), n - i);
+}
+
+static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, double *out,
+                             double *top, double *norm)
+{
+    v8 best = SPLAT(-INFINITY), total = SPLAT(0.0), mean = SPLAT(0.0);
+    ptrdiff_t i;
+    for (i = 0; i < n; i += LANES) {
+        const v8 v = i + LANES <= n ? load(x + i) + load(y + i)
+                                    : load_tail(x + i, n - i, -INFINITY) +
+                                          load_tail(y + i, n - i, 0.0);
+        best = select_v8(v > best, v, best);
+    }
+    *top = max_lanes(best);
+    for (i = 0; i < n; i += LANES) {
+        const ptrdiff_t left = n - i < LANES ? n - i : LANES;
+        const v8 xi = left == LANES ? load(x + i) : load_tail(x + i, left, 0.0);
+        const v8 yi = left == LANES ? load(y + i) : load_tail(y + i, left, -INFINITY);
+        const v8 e = exp_v8((xi + yi) - SPLAT(*top));
+        total += e;
+        mean += e * xi;
+        if (left == LANES)
+            store(out + i, e);
+        else
+            store_tail(out + i, e, left);
+    }
+    *norm = sum_lanes(total);
+    scale(1.0 / *norm, out, n, out);
+    return sum_lanes(mean) / *norm;
+}
+
 const fc_primitives FC_TABLE = {
-    FC_NAME, log_array, exp_array, log_eps_array, neg_entropy, softmax,       sum,   max,
-    dot,     axpy,      add_counts, outer,     rows_dot,      columns_dot,   weighted_rows, above,
+    FC_NAME,  log_array,        exp_array,      log_eps_array, neg_entropy, softmax,
+    sum,      max,              dot,            axpy,          add_counts,  outer,
+    rows_dot, columns_dot,      weighted_rows,  rows_product,  above,       least_above_zero,
+    raised_product, scale,      softmax_of_sum,
 };

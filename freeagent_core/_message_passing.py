@@ -8,33 +8,25 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._agent_calls import AgentCalls
 from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core.utils import obj_array_uniform
-
-if TYPE_CHECKING:
-    from freeagent_core._kernels.agent_core import AgentCore
-    from freeagent_core.model import GenerativeModel
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
 
 
-class MessagePassingAgent:
+class MessagePassingAgent(AgentCalls):
     """What `Agent` inherits for ``inference_algo="MMP"``."""
 
     prev_obs: list[Any]
-    prev_actions: list[Any] | None
-    q_pi_hist: list[FloatArray]
     latest_belief: Any
-    curr_timestep: int
     edge_handling_params: dict[str, bool]
-    _core: AgentCore
-    _model: GenerativeModel
 
     @property
     def F(self) -> FloatArray:
@@ -42,6 +34,10 @@ class MessagePassingAgent:
         if self._model.inference_algo != "MMP":
             raise AttributeError("F belongs to inference_algo 'MMP'")
         return cast(MMPCore, self._core).free_energies()
+
+    def _evaluate_sequences(self) -> None:
+        """Evaluate the policies from their beliefs at each step."""
+        cast(MMPCore, self._core).evaluate_sequences(self._model.policy_len + 1)
 
     def _infer_sequences(
         self, observation: Any, distr_obs: bool, factorized: bool, traces: bool = False

@@ -6,6 +6,7 @@ adds whole rows for the states that a belief gives weight to, and skips the othe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from freeagent_core._kernels import primitives
 from freeagent_core._kernels.packed_model import PackedModel
+from freeagent_core._planning import AllSequences
 from freeagent_core._policy_tree import build_policy_tree
 from freeagent_core.maths import MASK, softmax, spm_log_single, spm_wnorm
 from freeagent_core.utils import EPS_VAL
@@ -24,9 +26,18 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 
 INDUCTIVE_EPS = 1e-3  # pymdp.legacy.control.calc_inductive_cost
-# Below this share of nonzeros they are scattered one by one, instead of adding whole rows
-# of eight lanes. Not measured yet.
-SPARSE_SHARE = 0.25
+# An action's B is kept as its nonzero entries where there are at most this many a column, or
+# one in so many. Measured (benchmarks/sparse_forms.py): scattering an entry costs as much as
+# one to two vectors of eight in a row that is added whole.
+SPARSE_COLUMN = 2.0
+SPARSE_SHARE = 1 / 16
+# A modality is kept as its nonzero entries by the same measure.
+# Equal beliefs are looked for where the transitions of all factors that can be controlled
+# have at most this many nonzero entries a column: else hardly any two paths meet, and matrix
+# products are faster.
+MERGED_COLUMN = 4.0
+# More policies than this are not listed where they need not be: 16 bytes each and agent.
+MOST_LISTED = 2**13
 # pymdp 0.0.7.1's information gain runs over the joint of all modalities.
 LARGEST_JOINT_OUTCOMES = 2**27
 
@@ -45,7 +56,7 @@ PARTS = {
     "ii_threshold": ("factors",),
     "D": ("D",),
     "pD": ("D",),
-    "E": ("log_E",),
+    "E": ("tree", "log_E"),
     "policies": ("tree", "groups", "log_E"),
     "policy_len": ("tree", "groups", "log_E"),
     "A_factor_list": ("tree", "groups"),
@@ -86,6 +97,22 @@ def _log_preferences(model: GenerativeModel, modality: int) -> FloatArray:
     return np.ascontiguousarray(spm_log_single(softmax(columns)).T)
 
 
+def _is_sparse(nonzero: npt.NDArray[np.bool_]) -> bool:
+    """Return whether the nonzero entries of rows are better kept one by one."""
+    columns, size = nonzero.shape
+    return bool(nonzero.sum() <= columns * max(SPARSE_COLUMN, size * SPARSE_SHARE))
+
+
+def _merges(model: GenerativeModel) -> bool:
+    """Return whether different policies are likely to lead to equal beliefs."""
+    if model.inference_algo == "MMP":
+        return False
+    controlled = [B for B in model.B if B.shape[-1] > 1]
+    return all(
+        np.count_nonzero(B) <= MERGED_COLUMN * (B.size // len(B)) for B in controlled or model.B
+    )
+
+
 def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
     B, num_states = model.B[factor], model.num_states[factor]
     by_action = B.reshape(num_states, -1, B.shape[-1]).transpose(2, 1, 0)
@@ -105,12 +132,15 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         "inductive_row": None,
     }
     nonzero = by_action != 0.0
-    if nonzero.sum() <= SPARSE_SHARE * by_action.size:
+    is_sparse = np.array([_is_sparse(columns) for columns in nonzero])
+    packed["is_sparse"] = is_sparse.astype(np.uint8)
+    if is_sparse.any():
+        nonzero[~is_sparse] = False
         counts = nonzero.sum(axis=2).ravel()
         packed["sparse_start"] = np.append(0, np.cumsum(counts)).astype(np.int32)
         packed["sparse_state"] = np.nonzero(nonzero)[2].astype(np.int32)
         packed["sparse_B"] = np.ascontiguousarray(by_action[nonzero])
-    else:
+    if not is_sparse.all():
         packed["B"] = _aligned_zeros(shape)
         packed["B"][:, :, :num_states] = by_action
     if model.inference_algo == "MMP" and len(model.B_factor_list[factor]) == 1:
@@ -151,18 +181,67 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
     return joint
 
 
-def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, Any]:
+def _contraction_order(model: GenerativeModel, factors: Sequence[int], columns: int) -> list[int]:
+    """Return the cheapest order in which to sum out factors, as positions in `factors`.
+
+    A factor that has many states and few beliefs (one per sequence of its actions) comes
+    first. The cost is that of ``policy_tree._contract`` at the last step of the policies.
+    """
+    sizes = [model.num_states[f] for f in factors]
+    beliefs = [model.B[f].shape[-1] ** model.preference_steps for f in factors]
+
+    def cost(order: Sequence[int]) -> float:
+        size, combinations, total = float(np.prod(sizes)) * columns, 1.0, 0.0
+        for position in order:
+            combinations *= beliefs[position]
+            total += combinations * size
+            size /= sizes[position]
+        return total
+
+    every = range(len(factors))
+    if len(factors) > 6:
+        return sorted(every, key=lambda position: beliefs[position] / sizes[position])
+    return list(min(itertools.permutations(every), key=cost))
+
+
+def _contraction_rows(order: Sequence[int], sizes: Sequence[int]) -> npt.NDArray[np.int32]:
+    """Return where each joint state stands when the axes are in another order."""
+    places = np.empty([sizes[position] for position in order], dtype=np.int32)
+    places.flat = np.arange(places.size)
+    return np.ascontiguousarray(places.transpose(np.argsort(order)).ravel())
+
+
+def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) -> dict[str, Any]:
     modalities = [m for m, list_m in enumerate(model.A_factor_list) if tuple(list_m) == factors]
     likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
     stacked = np.concatenate(likelihoods)
     outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
+    num_joint = stacked.shape[1]
     neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
+    certain_gain = neg_ambiguity - (outcomes * np.log(outcomes + EPS_VAL)).sum(axis=0)
 
     log_C = [_log_preferences(model, m) for m in modalities]
     steps = max(len(rows) for rows in log_C)
-    utility = _aligned_zeros((steps, stacked.shape[1]))
+    utility = _aligned_zeros((steps, num_joint))
     for A, rows in zip(likelihoods, log_C, strict=True):
         utility += rows @ A
+
+    sparse = [A for A in likelihoods if merges and _is_sparse(A.T != 0.0)]
+    if model.joint_likelihood:
+        sparse = []
+    elif sparse:
+        dense = [A for A in likelihoods if all(A is not other for other in sparse)]
+        outcomes = np.concatenate(dense) if dense else np.empty((0, num_joint))
+    stride = _padded(len(outcomes) + 2)
+    by_state = _rows_by_state(
+        np.concatenate([outcomes, neg_ambiguity[np.newaxis], utility[:1]]), stride
+    )
+    order = _contraction_order(model, factors, stride)
+    rows = _contraction_rows(order, [model.num_states[f] for f in factors])
+    contraction = by_state
+    if order != sorted(order):
+        contraction = _aligned_zeros(by_state.shape)
+        contraction[rows] = by_state
 
     novelty_stride = _padded(len(stacked))
     packed = {
@@ -172,13 +251,28 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...]) -> dict[str, A
         "utility": utility,
         "joint_outcomes": model.joint_likelihood,
         "num_outcomes": len(outcomes),
-        "outcomes": _rows_by_state(
-            np.concatenate([outcomes, neg_ambiguity[np.newaxis]]), _padded(len(outcomes) + 1)
-        ),
+        "outcomes": by_state,
+        # a model that learns keeps all modalities dense
+        "learned_stride": _padded(len(stacked) + 2),
+        "contraction": contraction,
+        "contraction_order": np.array(order, dtype=np.int32),
+        "contraction_row": rows,
+        "certain_gain": np.ascontiguousarray(certain_gain),
+        "num_sparse_outcomes": 0,
+        "sparse_start": None,
+        "sparse_outcome": None,
+        "sparse_A": None,
         "novelty_stride": novelty_stride,
         "novelty_A": None,
         "novelty_wA": None,
     }
+    if sparse:
+        by_outcome = np.concatenate(sparse).T
+        nonzero = by_outcome != 0.0
+        packed["num_sparse_outcomes"] = by_outcome.shape[1]
+        packed["sparse_start"] = np.append(0, np.cumsum(nonzero.sum(axis=1))).astype(np.int32)
+        packed["sparse_outcome"] = np.nonzero(nonzero)[1].astype(np.int32)
+        packed["sparse_A"] = np.ascontiguousarray(by_outcome[nonzero])
     if model.pA is not None:
         weights = [_weights(model.pA[m]).reshape(model.num_obs[m], -1) for m in modalities]
         packed["novelty_A"] = _rows_by_state(stacked, novelty_stride)
@@ -208,6 +302,18 @@ def _pack_prior(model: GenerativeModel) -> FloatArray:
     return np.concatenate(parts)
 
 
+def are_listed(model: GenerativeModel) -> bool:
+    """Return whether G and q_pi are kept as arrays over all policies.
+
+    They need not be where equal beliefs are merged, policies are all sequences of actions and
+    the prior E is constant: then the probability of an action is summed without them.
+    """
+    policies = model.policy_arrays
+    if not (_merges(model) and isinstance(policies, AllSequences)):
+        return True
+    return len(policies) <= MOST_LISTED or model.sophisticated or not model.constant_E
+
+
 def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
     """Compute the packed form of `model`.
 
@@ -228,24 +334,37 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         for part in PARTS.get(name, ()):
             parts.pop(part, None)
     groups = group_factors(model)
+    merges = _merges(model)
+    if parts.setdefault("merges", merges) != merges:  # the forms of A and of policies follow it
+        parts = {}
+        parts["merges"] = merges
     if "factors" not in parts:
         parts["factors"] = [_pack_factor(model, f) for f in range(model.num_factors)]
     if "groups" not in parts:
         parts["modalities"] = [_pack_modality(model, m) for m in range(len(model.A))]
-        parts["groups"] = [_pack_group(model, factors) for factors in groups]
-    if "tree" not in parts:
+        parts["groups"] = [_pack_group(model, factors, merges) for factors in groups]
+    policies = model.policy_arrays
+    if "tree" not in parts and merges and isinstance(policies, AllSequences):
+        parts["tree"] = {
+            "num_policies": len(policies),
+            "num_listed": len(policies) if are_listed(model) else 0,
+            "num_steps": policies.policy_len,
+            "actions": policies.actions.astype(np.int32),
+        }
+    elif "tree" not in parts:
         parts["tree"] = build_policy_tree(
-            model.policy_arrays,
+            policies.array() if isinstance(policies, AllSequences) else policies,
             model.B_factor_list,
-            groups,
+            [(group["factors"], group["contraction_order"]) for group in parts["groups"]],
             [_padded(n) for n in model.num_states],
             whole_policies=model.inference_algo == "MMP",
         )
     if "D" not in parts:
         parts["D"] = _pack_prior(model)
     if "log_E" not in parts:
-        parts["log_E"] = spm_log_single(model.E)
-        parts["softmax_E"] = primitives.softmax(model.E)
+        listed = not parts["tree"]["num_steps"] or parts["tree"]["num_listed"]
+        parts["log_E"] = spm_log_single(model.E) if listed else None
+        parts["softmax_E"] = primitives.softmax(model.E) if listed else None
     return PackedModel(
         parts["factors"],
         parts["modalities"],
@@ -254,4 +373,5 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         parts["D"],
         parts["log_E"],
         parts["softmax_E"],
+        merges,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,73 @@ import numpy.typing as npt
 from freeagent_core import _validation as check
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
-MAX_POLICIES = 2**24
+MAX_POLICIES = 2**24  # that are listed
+MOST_POLICIES = 2**62
+
+
+class AllSequences(Sequence[IntArray]):
+    """All sequences of actions, in pymdp's order: the last action varies fastest.
+
+    Made one by one when they are asked for, since there may be too many to list.
+
+    Parameters
+    ----------
+    num_controls : sequence of int
+    policy_len : int
+    """
+
+    def __init__(self, num_controls: Sequence[int], policy_len: int) -> None:
+        self.num_controls = list(num_controls)
+        self.policy_len = policy_len
+        joint = int(np.prod(self.num_controls, dtype=object))
+        count = joint**policy_len
+        if count > MOST_POLICIES or joint > MAX_POLICIES:
+            raise ValueError(
+                f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "
+                f"policies; at most {MOST_POLICIES} are supported"
+            )
+        self._count = count
+        digits = np.unravel_index(np.arange(joint), self.num_controls)
+        self.actions: IntArray = np.stack(digits, axis=1)
+        self.actions.flags.writeable = False
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> IntArray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[IntArray]: ...
+    def __getitem__(self, index: int | slice) -> IntArray | list[IntArray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        number = range(self._count)[index]
+        chosen = np.empty(self.policy_len, dtype=np.intp)
+        for step in range(self.policy_len - 1, -1, -1):
+            number, chosen[step] = divmod(number, len(self.actions))
+        policy: IntArray = self.actions[chosen]
+        policy.flags.writeable = False
+        return policy
+
+    def array(self) -> IntArray:
+        """Return all of them, shape (num_policies, policy_len, num_factors).
+
+        Raises
+        ------
+        ValueError
+            If there are more than `MAX_POLICIES`.
+        """
+        if self._count > MAX_POLICIES:
+            raise ValueError(
+                f"policy_len {self.policy_len} with num_controls {self.num_controls} gives "
+                f"{self._count} policies, too many to list: at most {MAX_POLICIES} are"
+            )
+        chosen = np.unravel_index(np.arange(self._count), [len(self.actions)] * self.policy_len)
+        policies: IntArray = self.actions[np.stack(chosen, axis=1)]
+        policies.flags.writeable = False
+        return policies
 
 
 def construct_policies(num_controls: Sequence[int], policy_len: int) -> npt.NDArray[np.int64]:
@@ -24,17 +90,7 @@ def construct_policies(num_controls: Sequence[int], policy_len: int) -> npt.NDAr
     >>> construct_policies([2, 1], 1).tolist()
     [[[0, 0]], [[1, 0]]]
     """
-    radices = list(num_controls) * policy_len
-    count = int(np.prod(radices, dtype=object))
-    if count > MAX_POLICIES:
-        raise ValueError(
-            f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "
-            f"policies; at most {MAX_POLICIES} are supported"
-        )
-    digits = np.unravel_index(np.arange(count), radices)
-    policies = np.stack(digits, axis=1).reshape(count, policy_len, len(num_controls))
-    policies.flags.writeable = False
-    return policies
+    return AllSequences(num_controls, policy_len).array()
 
 
 def backwards_induction(

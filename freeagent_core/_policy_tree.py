@@ -38,7 +38,7 @@ def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
 def build_policy_tree(
     policies: Sequence[npt.NDArray[Any]],
     dependencies: Sequence[Sequence[int]],
-    groups: Sequence[Sequence[int]],
+    groups: Sequence[tuple[Sequence[int], Sequence[int]]],
     strides: Sequence[int],
     whole_policies: bool = False,
 ) -> dict[str, Any]:
@@ -50,8 +50,9 @@ def build_policy_tree(
         The lengths may differ.
     dependencies : sequence of sequence of int
         ``B_factor_list``.
-    groups : sequence of sequence of int
-        Factors that each group of modalities depends on.
+    groups : sequence of tuple
+        Factors that each group of modalities depends on, and the order in which they are
+        summed out (positions in these). Nodes of a group are sorted in that order.
     strides : sequence of int
         Doubles that one belief of each factor takes.
     whole_policies : bool
@@ -96,7 +97,8 @@ def build_policy_tree(
         nodes = np.empty((len(first), num_factors), dtype=np.int64)
         for factor in range(num_factors):
             sources = previous[:, dependencies[factor]]
-            first_of, number_of = _distinct([*sources.T, taken[:, factor]])
+            # nodes of one action stand together: their beliefs are one matrix product
+            first_of, number_of = _distinct([taken[:, factor], *sources.T])
             nodes[:, factor] = num_nodes + number_of
             num_nodes += len(first_of)
             node_factor.append(np.full(len(first_of), factor))
@@ -105,8 +107,8 @@ def build_policy_tree(
             parent_counts.append(np.full(len(first_of), sources.shape[1]))
 
         group_nodes = np.empty((len(first), len(groups)), dtype=np.int64)
-        for group, members in enumerate(groups):
-            first_of, number_of = _distinct(list(nodes[:, members].T))
+        for group, (members, order) in enumerate(groups):
+            first_of, number_of = _distinct(list(nodes[:, members][:, order].T))
             group_nodes[:, group] = num_group_nodes + number_of
             num_group_nodes += len(first_of)
             group_of.append(np.full(len(first_of), group))
@@ -123,7 +125,7 @@ def build_policy_tree(
     factors = np.concatenate(node_factor)
     sizes = np.asarray(strides, dtype=np.int64)[factors]
     group_numbers = np.concatenate(group_of)
-    member_counts = np.array([len(members) for members in groups])[group_numbers]
+    member_counts = np.array([len(members) for members, _ in groups])[group_numbers]
 
     def int32(parts: Any) -> npt.NDArray[np.int32]:
         return np.ascontiguousarray(parts, dtype=np.int32)
@@ -139,6 +141,7 @@ def build_policy_tree(
 
     return {
         **families,
+        "num_steps": 0,
         "node_factor": int32(factors),
         "node_action": int32(np.concatenate(node_action)),
         "node_parent_start": int32(np.append(0, np.cumsum(np.concatenate(parent_counts)))),

@@ -57,6 +57,21 @@ OWN_PARAMETERS = (
 )
 
 
+# Of `AgentCalls`, which keeps no __dict__ of its own.
+CALL_ATTRIBUTES = (
+    "_changes",
+    "prev_actions",
+    "curr_timestep",
+    "qs_hist",
+    "q_pi_hist",
+    "modalities_to_learn",
+    "factors_to_learn",
+    "lr_pA",
+    "lr_pB",
+    "lr_pD",
+)
+
+
 class Agent(AgentAttributes, LearningAgent):
     """An active-inference agent of a discrete POMDP.
 
@@ -208,7 +223,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     def _begin(self, model: GenerativeModel) -> None:
         self._model = model
-        self._changes: dict[str, Any] = {}
+        self._changes = {}
         self._search: tuple[Any, Any] | None = None  # the core that knows these parameters
         self._inference_params = model.inference_params
         for name in OWN_PARAMETERS:
@@ -224,10 +239,10 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             )
             self.edge_handling_params["use_BMA"] = False
         if model.save_belief_hist:
-            self.qs_hist: list[ObjectArray] = []
-            self.q_pi_hist: list[FloatArray] = []
+            self.qs_hist = []
+            self.q_pi_hist = []
         self.prev_obs: list[Any] = []
-        self.prev_actions: list[Any] | None = None
+        self.prev_actions = None
         self.curr_timestep = 0
         self._core = self._new_core({name: getattr(model, name) for name in CORE_PARAMETERS})
         if model.inference_algo == "MMP":
@@ -341,37 +356,6 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         qs: ObjectArray = self.qs
         return qs
 
-    def infer_states(self, observation: Any, distr_obs: bool = False) -> ObjectArray:
-        """Update the beliefs about hidden states with an observation.
-
-        Parameters
-        ----------
-        observation : sequence of int
-            An index per modality; with one modality, an int as well. One-hot vectors, alone
-            or one per modality, are taken too.
-        distr_obs : bool
-            The vectors are distributions over outcomes.
-
-        Returns
-        -------
-        qs : ndarray of object
-            The new ``agent.qs``: per factor a float64 array of shape (num_states[f],).
-
-        Notes
-        -----
-        Source: ``pymdp.legacy.inference.update_posterior_states_factorized``.
-        """
-        if self._changes:
-            self._synchronise()
-        if self._model.inference_algo == "MMP":
-            self._infer_sequences(observation, distr_obs, not self._model.joint_likelihood)
-        else:
-            self._core.infer_states(observation, distr_obs)
-        qs = self._core.qs
-        if "qs_hist" in self.__dict__:
-            self.qs_hist.append(qs)
-        return qs
-
     def _infer_states_test(self, observation: Any, distr_obs: bool = False) -> Any:
         """Update the beliefs from the joint likelihood of all modalities, as pymdp's method
         of this name does; with MMP, return the beliefs xn and errors vn of each iteration too."""
@@ -383,39 +367,11 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         else:
             self._core.infer_states(observation, distr_obs, True)
         qs = self._core.qs
-        if "qs_hist" in self.__dict__:
+        if hasattr(self, "qs_hist"):
             self.qs_hist.append(qs)
         if traces is None:
             return qs
         return qs, *(split_traces(each, self._model.num_states) for each in traces)
-
-    def infer_policies(self) -> tuple[FloatArray, FloatArray]:
-        """Update the posterior over policies, from the expected free energy of each.
-
-        Returns
-        -------
-        q_pi : ndarray of float64, shape (num_policies,)
-            ``softmax(G * gamma + log(E))``.
-        G : ndarray of float64, shape (num_policies,)
-            Negative expected free energies, in nats.
-
-        Notes
-        -----
-        Source: ``pymdp.legacy.control.update_posterior_policies_factorized``.
-        """
-        if self._changes:
-            self._synchronise()
-        core = self._core
-        if isinstance(core, MMPCore):
-            core.evaluate_sequences(self._model.policy_len + 1)
-        else:
-            if self._model.sophisticated:
-                self._set_search()
-            core.infer_policies()
-        q_pi = core.q_pi
-        if "q_pi_hist" in self.__dict__:
-            self._keep_q_pi(q_pi)
-        return q_pi, core.G
 
     def _set_search(self) -> None:
         """Give the core the parameters of sophisticated inference where they have changed."""
@@ -434,92 +390,12 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             )
             self._search = (self._core, parameters)
 
-    def _keep_q_pi(self, q_pi: FloatArray) -> None:
-        self.q_pi_hist.append(q_pi)
-        horizon = self._model.inference_horizon
-        if len(self.q_pi_hist) > horizon:
-            self.q_pi_hist = self.q_pi_hist[-(horizon - 1) :]
-
-    def sample_action(self) -> FloatArray:
-        """Choose an action from ``q_pi``, keep it as ``agent.action`` and advance time.
-
-        Returns
-        -------
-        action : ndarray of float64, shape (num_factors,)
-            A control per factor, as floats like pymdp's.
-
-        Notes
-        -----
-        Random numbers are NumPy's global ones (``np.random.seed``), drawn as pymdp draws them.
-        """
-        if self._changes:
-            self._synchronise()
-        action = self._core.sample_action()
-        self.step_time()
-        return action
-
     def _sample_action_test(self) -> tuple[FloatArray, Any]:
         """Return an action and the probabilities that it was chosen by."""
         if self._changes:
             self._synchronise()
         p_dist = self._core.action_distribution()
         return self.sample_action(), p_dist
-
-    def step(self, observation: Any, distr_obs: bool = False) -> FloatArray:
-        """Take an observation to an action: the three calls in one, without the GIL.
-
-        `infer_states`, `infer_policies` and `sample_action` with the same results.
-
-        Parameters
-        ----------
-        observation, distr_obs
-            See `infer_states`.
-
-        Returns
-        -------
-        action : ndarray of float64, shape (num_factors,)
-
-        Notes
-        -----
-        A subclass that overrides one of the three gets them called one by one.
-        """
-        if not self._steps_at_once or self._model.inference_algo == "MMP":
-            self.infer_states(observation, distr_obs)
-            self.infer_policies()
-            return self.sample_action()
-        self._begin_step()
-        return self._end_step(self._core.step(observation, distr_obs))
-
-    def _begin_step(self) -> None:
-        """What is done before the core's step."""
-        if self._changes:
-            self._synchronise()
-        if self._model.sophisticated:
-            self._set_search()
-
-    def _end_step(self, action: FloatArray) -> FloatArray:
-        """Keep the histories of a step that the core has done; return the action."""
-        own = self.__dict__
-        if "qs_hist" in own:
-            self.qs_hist.append(self._core.qs)
-        if "q_pi_hist" in own:
-            self._keep_q_pi(self._core.q_pi)
-        if self.prev_actions is None:
-            self.prev_actions = []
-        self.prev_actions.append(action)
-        self.curr_timestep += 1
-        return action
-
-    def step_time(self) -> int:
-        """Append the last action to ``prev_actions`` and advance time; return the time."""
-        if self.prev_actions is None:
-            self.prev_actions = []
-        self.prev_actions.append(self._core.action)
-        self.curr_timestep += 1
-        horizon_is_full = self.curr_timestep >= self._model.inference_horizon
-        if self._model.inference_algo == "MMP" and horizon_is_full:
-            self.set_latest_beliefs()
-        return self.curr_timestep
 
     # --- what pymdp's constructor fills in ------------------------------------------------
 
@@ -545,14 +421,15 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     # --- copies --------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {name: value for name, value in self.__dict__.items() if name != "_core"}
-        own["_model"] = self._with_learned()
+        own = {"_model": self._with_learned(), **self.__dict__}
+        own.update((name, getattr(self, name)) for name in CALL_ATTRIBUTES if hasattr(self, name))
         own["_search"] = None
         own["_inference_params"] = dict(self._inference_params)
         return {"own": own, "core": self._core_state()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state["own"])
+        for name, value in state["own"].items():
+            setattr(self, name, value)
         self._core = self._new_core(state["core"])
 
     def __repr__(self) -> str:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from freeagent_core import _validation as check
 from freeagent_core._inference_params import check_inference_params
 from freeagent_core._kernels.packed_model import PackedModel
-from freeagent_core._packing import pack
-from freeagent_core._planning import backwards_induction, construct_policies
+from freeagent_core._packing import MOST_LISTED, pack
+from freeagent_core._planning import MAX_POLICIES, AllSequences, backwards_induction
 from freeagent_core.utils import norm_dist
 
 FloatArray = npt.NDArray[np.float64]
@@ -131,6 +131,7 @@ class GenerativeModel:
     inference_algo: str
     factorized: bool
     joint_likelihood: bool
+    constant_E: bool
     sophisticated: bool
     use_BMA: bool
     policy_sep_prior: bool
@@ -337,12 +338,12 @@ class GenerativeModel:
         if arguments.get("policy_arrays") is not None:
             fields["policy_arrays"] = arguments["policy_arrays"]
         elif policies is None:
-            fields["policy_arrays"] = construct_policies(self.num_controls, policy_len)
+            fields["policy_arrays"] = AllSequences(self.num_controls, policy_len)
         else:
             fields["policy_arrays"] = check.policy_list(policies, self.num_controls)
 
         fields["inference_algo"] = arguments["inference_algo"] or "VANILLA"
-        lengths = {len(policy) for policy in self.policy_arrays}
+        lengths = self._policy_lengths()
         if self.inference_algo == "MMP" and len(lengths) > 1:
             raise ValueError(
                 f"policies must be of one length with inference_algo 'MMP', got {sorted(lengths)}"
@@ -351,6 +352,11 @@ class GenerativeModel:
         fields["preference_steps"] = (
             policy_len + 1 if self.inference_algo == "MMP" else max(lengths)
         )
+
+    def _policy_lengths(self) -> set[int]:
+        if isinstance(self.policy_arrays, AllSequences):
+            return {self.policy_arrays.policy_len}
+        return {len(policy) for policy in self.policy_arrays}
 
     def _set_priors(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
@@ -380,13 +386,24 @@ class GenerativeModel:
             fields["D"] = normalised(np.ones(n) for n in self.num_states)
 
         num_policies = len(self.policy_arrays)
-        E = np.ones(num_policies) / num_policies
+        fields["constant_E"] = arguments["E"] is None
         if arguments["E"] is not None:
             E = check.real_array(arguments["E"], "E")
             check.check_shape(E, (num_policies,), "E")
             check.check_non_negative(E, "E")
-        E.flags.writeable = False
-        fields["E"] = E
+            E.flags.writeable = False
+            fields["E"] = E
+            fields["constant_E"] = bool((E == E[0]).all())
+        elif num_policies <= MOST_LISTED:
+            fields["E"] = _constant_E(num_policies)
+
+    def __getattr__(self, name: str) -> Any:
+        # of too many policies to list if it is not needed
+        if name == "E" and "policy_arrays" in self.__dict__:
+            E = _constant_E(len(self.policy_arrays))
+            self.__dict__["E"] = E
+            return E
+        raise AttributeError(f"GenerativeModel has no attribute {name!r}")
 
     def _set_parameters(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
@@ -425,9 +442,7 @@ class GenerativeModel:
             arguments["factors_to_learn"], self.num_factors, "factors_to_learn"
         )
         fields["sophisticated"] = bool(arguments["sophisticated"])
-        if self.sophisticated and (
-            self.policy_len != 1 or any(len(policy) != 1 for policy in self.policy_arrays)
-        ):
+        if self.sophisticated and (self.policy_len != 1 or self._policy_lengths() != {1}):
             raise ValueError("sophisticated inference needs policies of one step (policy_len 1)")
         fields["inference_params"] = check_inference_params(
             arguments["inference_params"], self.inference_algo
@@ -437,8 +452,12 @@ class GenerativeModel:
 
     @property
     def policies(self) -> list[npt.NDArray[np.int64]]:
-        """Policies, a list of read-only int arrays of shape (policy_len, num_factors)."""
-        return list(self.policy_arrays)
+        """Policies, a list of read-only int arrays of shape (policy_len, num_factors).
+
+        Made when it is asked for; a ValueError where there are too many to list.
+        """
+        arrays = self.policy_arrays
+        return list(arrays.array() if isinstance(arrays, AllSequences) else arrays)
 
     def replace(self, **changes: Any) -> GenerativeModel:
         """Return a model that differs in these arguments; what they do not touch is shared.
@@ -537,6 +556,14 @@ class GenerativeModel:
             f"{type(self).__name__}(num_obs={self.num_obs}, num_states={self.num_states}, "
             f"num_controls={self.num_controls}, {len(self.policy_arrays)} policies)"
         )
+
+
+def _constant_E(num_policies: int) -> FloatArray:
+    if num_policies > MAX_POLICIES:
+        raise ValueError(f"E of {num_policies} policies is too long to list")
+    E = np.full(num_policies, 1.0 / num_policies)
+    E.flags.writeable = False
+    return E
 
 
 ARGUMENTS = tuple(inspect.signature(GenerativeModel).parameters)

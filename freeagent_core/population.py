@@ -22,6 +22,8 @@ from freeagent_core.model import GenerativeModel
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
+MOST_LISTED_AT_ONCE = 2**27  # 1 GiB
+
 INFER_STATES, INFER_POLICIES, SAMPLE_ACTION, LEARN_A, LEARN_B, LEARN_D = 1, 2, 4, 8, 16, 32
 
 
@@ -132,13 +134,43 @@ class Population:
 
     @property
     def q_pi(self) -> FloatArray:
-        """Policy posteriors, shape (size, num_policies)."""
-        return self._views["q_pi"]
+        """Policy posteriors, shape (size, num_policies); see `policies_of`."""
+        return self._all_policies("q_pi", 0)
 
     @property
     def G(self) -> FloatArray:
-        """Negative expected free energies in nats, shape (size, num_policies)."""
-        return self._views["G"]
+        """Negative expected free energies in nats, shape (size, num_policies); see `policies_of`."""
+        return self._all_policies("G", 1)
+
+    def policies_of(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """Return ``q_pi`` and ``G`` of one agent, each of shape (num_policies,).
+
+        Policies that are too many to keep (more than 8192, where steps do not need the list)
+        are listed when they are asked for, by evaluating them again. An agent that has learned
+        since has to `infer_policies` first.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        q_pi, G : ndarray of float64, shape (num_policies,)
+        """
+        index = check.integer(index, 0, self._size, "index")
+        with self._lock:
+            return self._core.list_policies(index)
+
+    def _all_policies(self, name: str, position: int) -> FloatArray:
+        if self._model.packed.lists_policies:
+            return self._views[name]
+        count = self._size * len(self._model.policy_arrays)
+        if count > MOST_LISTED_AT_ONCE:
+            raise ValueError(
+                f"{name} of all agents has {count} entries, too many to list at once; "
+                "policies_of(index) lists those of one agent"
+            )
+        return np.stack([self.policies_of(i)[position] for i in range(self._size)])
 
     @property
     def F(self) -> FloatArray:
@@ -233,10 +265,13 @@ class Population:
             self._run(INFER_STATES, mask, observations)
         return self._qs
 
-    def infer_policies(self, mask: Any = None) -> tuple[FloatArray, FloatArray]:
-        """Evaluate the policies of the present agents. Returns `q_pi` and `G`."""
+    def infer_policies(self, mask: Any = None) -> tuple[FloatArray, FloatArray] | None:
+        """Evaluate the policies of the present agents. Returns `q_pi` and `G`, or None where
+        there are too many to keep (`policies_of`)."""
         with self._lock:
             self._run(INFER_POLICIES, mask)
+        if not self._model.packed.lists_policies:
+            return None
         return self.q_pi, self.G
 
     def sample_action(self, mask: Any = None) -> IntArray:
@@ -383,7 +418,12 @@ class Population:
             elapsed *= threads
         # the least of recent ones: a noisy machine makes it longer, never shorter
         self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed
-        failed = self._core.failed()
+        failed, without_memory = self._core.failed()
+        if without_memory:
+            raise MemoryError(
+                f"no memory for the predicted beliefs of agents {failed[:10].tolist()}: too many "
+                "are distinct; they stay as they were, the others have stepped"
+            )
         if len(failed):
             raise FloatingPointError(
                 f"beliefs or q_pi of agents {failed[:10].tolist()} became NaN or infinite; "

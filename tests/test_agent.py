@@ -285,7 +285,7 @@ def test_results_do_not_depend_on_what_ran_before():
         {"sophisticated": True, "policy_len": 1},
     ],
 )
-def test_simd_levels_give_the_same_bits(flags):
+def test_simd_levels_agree_to_1e_12(flags):
     results = []
     for level in primitives.simd_levels():
         primitives.set_simd_level(level)
@@ -294,7 +294,11 @@ def test_simd_levels_give_the_same_bits(flags):
             results.append((run(agent), agent.q_pi.tolist(), agent.G.tolist()))
         finally:
             primitives.set_simd_level()
-    assert all(result == results[0] for result in results)
+    actions, q_pi, G = results[0]
+    for other_actions, other_q_pi, other_G in results[1:]:
+        assert other_actions == actions
+        np.testing.assert_allclose(other_q_pi, q_pi, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(other_G, G, rtol=0, atol=1e-12)
 
 
 def test_warnings_of_the_reference():

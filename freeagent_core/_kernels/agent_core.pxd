@@ -15,11 +15,31 @@ cdef class AgentCore:
     # again before each use. None where the state above is all there is.
     cdef object _qs_object, _q_pi_object, _G_object, _action_object
 
+    cdef Py_buffer _action_view        # of _action_object, while _holds_action
+    cdef bint _holds_action
+
+    cpdef infer_states(self, observation, bint distr_obs, bint joint_likelihood=*)
+    cpdef infer_policies(self)
+    cpdef sample_action(self)
+    cpdef step(self, observation, bint distr_obs=*)
+    cpdef update_A(self, observation, bytes to_learn, lr)
+    cpdef update_B(self, qs_previous, bytes to_learn, lr)
+    cpdef update_D(self, qs_first, bytes to_learn, lr)
+    cdef int keep_action(self, object action) except -1
+    cdef void _release_action(self) noexcept
+    cdef int _read_action(self, Scratch scratch) except -1
     cdef LearnedModel _learner(self)
     cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1
-    cdef object _draw_action(self, const double* p_actions, const double* p_policies)
+    cdef int _list_policies(self) except -1
+    cdef const double* _choice(self, Scratch scratch) except NULL
+    cdef object _draw_action(self, const double* choice)
     cdef Py_ssize_t _draw(self, const double* p, Py_ssize_t n) except -1
     cdef const double* _current_qs(self, Scratch scratch) except NULL
-    cdef const double* _current_q_pi(self, Scratch scratch) except NULL
+    cdef const double* _current_q_pi(self, Scratch scratch) except? NULL
+    cdef const double* _read_q_pi(self, Scratch scratch, object value) except NULL
     cdef void _keep_beliefs(self, Scratch scratch) noexcept
-    cdef void _keep_policies(self, Scratch scratch) noexcept
+    cdef void _keep_policies(self, const double* qs, Scratch scratch) noexcept
+
+
+# Raise the error that a kernel's status stands for.
+cdef int raise_status(int status, str what) except -1

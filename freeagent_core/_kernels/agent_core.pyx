@@ -8,23 +8,28 @@ Random numbers come from NumPy's global generator, by the same calls in the same
 as pymdp's, so that one ``np.random.seed`` gives the same actions.
 """
 
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport isfinite
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.action_selection cimport count_best, nth_best
 from freeagent_core._kernels.agent_step cimport (
-    action_probabilities, infer_policies, infer_states, keep_beliefs, keep_policies,
-    refresh_learned,
+    action_probabilities, are_listed, infer_policies, infer_states, keep_beliefs, keep_policies,
+    list_evaluated, refresh_learned, whole_step,
 )
 from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D
 from freeagent_core._kernels.learned_model cimport LearnedModel
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Model, Workspace
+from freeagent_core._kernels.graph_memory cimport reserve
+from freeagent_core._kernels.packed_model cimport (
+    MAX_FACTORS, Factor, Model, Workspace, first_action,
+)
 from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.python_input cimport (
-    new_array, read_action, read_beliefs, read_observation, read_probabilities,
+    check_action, new_array, read_action, read_beliefs, read_observation, read_probabilities,
 )
+from freeagent_core._kernels.step_values cimport NO_MEMORY
 
 import numpy as np
 
@@ -40,6 +45,15 @@ cdef double _finite(object value, str name) except? -1.0:
     if not isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     return number
+
+
+cdef int raise_status(int status, str what) except -1:
+    """Raise the error that a kernel's status stands for, with the GIL."""
+    if status == NO_MEMORY:
+        raise MemoryError(f"no memory for the predicted beliefs of {what}: too many are distinct")
+    if status != 0:
+        raise FloatingPointError(f"{what} became NaN or infinite")
+    return 0
 
 
 cdef int _check_length(Py_ssize_t length, Py_ssize_t expected) except -1:
@@ -73,13 +87,19 @@ cdef class AgentCore:
         cdef const Model* model = &packed.model
         cdef const Factor* f
         cdef Py_ssize_t i, s
-        self.state.qs = <double*>calloc(model.qs_size + 2 * model.tree.num_policies, sizeof(double))
+        cdef Py_ssize_t num_listed = model.tree.num_listed
+        cdef Py_ssize_t size = model.qs_size + 2 * num_listed
+        if num_listed == 0:
+            size += model.num_controls_total + model.qs_size
+        self.state.qs = <double*>calloc(size, sizeof(double))
         if self.state.qs == NULL:
             raise MemoryError("no memory for an agent's beliefs")
         self.packed = packed
         self.state.model = model
         self.state.q_pi = self.state.qs + model.qs_size
-        self.state.G = self.state.q_pi + model.tree.num_policies
+        self.state.G = self.state.q_pi + num_listed
+        self.state.evaluated_qs = self.state.G + num_listed
+        self.state.p_first = self.state.evaluated_qs + model.qs_size
         for i in range(model.num_factors):
             f = &model.factors[i]
             for s in range(f.num_states):
@@ -89,6 +109,7 @@ cdef class AgentCore:
         self.state.first_of_ties = first_of_ties
 
     def __dealloc__(self):
+        self._release_action()
         free(self.state.qs)
         free(self.state.search_memory)
 
@@ -204,21 +225,45 @@ cdef class AgentCore:
         finally:
             self.packed.give_scratch(scratch)
 
+    # Make the objects of q_pi and G.
+    cdef int _list_policies(self) except -1:
+        cdef Py_ssize_t n = self.packed.model.tree.num_policies
+        cdef Scratch scratch
+        cdef int status
+        if not self._has_policies:
+            raise AttributeError("q_pi and G are not set before infer_policies")
+        if are_listed(&self.state):
+            if self._q_pi_object is None:
+                self._q_pi_object = new_array(self.state.q_pi, n)
+            if self._G_object is None:
+                self._G_object = new_array(self.state.G, n)
+            return 0
+        scratch = self.packed.take_scratch()
+        try:
+            with self._lock:
+                with nogil:
+                    status = list_evaluated(&self.state, &scratch.work)
+                raise_status(status, "G")
+                if self._q_pi_object is None:
+                    self._q_pi_object = new_array(<double*>scratch.work.graph.listed_q_pi.data, n)
+                if self._G_object is None:
+                    self._G_object = new_array(<double*>scratch.work.graph.listed_G.data, n)
+        finally:
+            self.packed.give_scratch(scratch)
+        return 0
+
     @property
     def q_pi(self):
         """Posterior over policies, float64 of shape (num_policies,)."""
         if self._q_pi_object is None:
-            if not self._has_policies:
-                raise AttributeError("q_pi is not set before infer_policies")
-            self._q_pi_object = new_array(self.state.q_pi, self.packed.model.tree.num_policies)
+            self._list_policies()
         return self._q_pi_object
 
     @q_pi.setter
     def q_pi(self, value):
         cdef Scratch scratch = self.packed.take_scratch()
         try:
-            read_probabilities(value, self.packed.model.tree.num_policies, scratch.work.q_pi_new,
-                               "q_pi")
+            self._read_q_pi(scratch, value)
             self._q_pi_object = value
         finally:
             self.packed.give_scratch(scratch)
@@ -227,9 +272,7 @@ cdef class AgentCore:
     def G(self):
         """Negative expected free energy per policy, float64 of shape (num_policies,)."""
         if self._G_object is None:
-            if not self._has_policies:
-                raise AttributeError("G is not set before infer_policies")
-            self._G_object = new_array(self.state.G, self.packed.model.tree.num_policies)
+            self._list_policies()
         return self._G_object
 
     @G.setter
@@ -250,7 +293,27 @@ cdef class AgentCore:
                 read_action(self.packed, scratch, value)
             finally:
                 self.packed.give_scratch(scratch)
+        self._release_action()
         self._action_object = value
+
+    # The action that was drawn last: our own array, whose memory stays in reach, so that the
+    # next step need not ask for its buffer to see what a caller may have written there.
+    cdef int keep_action(self, object action) except -1:
+        self._release_action()
+        PyObject_GetBuffer(action, &self._action_view, PyBUF_WRITABLE)
+        self._holds_action = True
+        self._action_object = action
+        return 0
+
+    cdef void _release_action(self) noexcept:
+        if self._holds_action:
+            PyBuffer_Release(&self._action_view)
+            self._holds_action = False
+
+    cdef int _read_action(self, Scratch scratch) except -1:
+        if self._holds_action:
+            return check_action(self.packed, scratch, <double*>self._action_view.buf)
+        return read_action(self.packed, scratch, self._action_object)
 
     cdef const double* _current_qs(self, Scratch scratch) except NULL:
         if self._qs_object is None:
@@ -258,21 +321,32 @@ cdef class AgentCore:
         read_beliefs(self.packed, scratch, self._qs_object, "qs")
         return scratch.work.qs_new
 
-    cdef const double* _current_q_pi(self, Scratch scratch) except NULL:
-        if self._q_pi_object is None:
-            if not self._has_policies:
-                raise AttributeError("q_pi is not set: call infer_policies before sample_action")
-            return self.state.q_pi
-        read_probabilities(self._q_pi_object, self.packed.model.tree.num_policies,
-                           scratch.work.q_pi_new, "q_pi")
-        return scratch.work.q_pi_new
+    # NULL for policies that are not listed, where the caller has assigned none.
+    cdef const double* _current_q_pi(self, Scratch scratch) except? NULL:
+        if self._q_pi_object is not None:
+            return self._read_q_pi(scratch, self._q_pi_object)
+        if not self._has_policies:
+            raise AttributeError("q_pi is not set: call infer_policies before sample_action")
+        if not are_listed(&self.state):
+            return NULL
+        return self.state.q_pi
+
+    cdef const double* _read_q_pi(self, Scratch scratch, object value) except NULL:
+        cdef Py_ssize_t n = self.packed.model.tree.num_policies
+        cdef double* q_pi = scratch.work.q_pi_new
+        if not are_listed(&self.state):
+            if reserve(&scratch.work.graph.listed_q_pi, n * <Py_ssize_t>sizeof(double)) != 0:
+                raise MemoryError(f"no memory for q_pi of {n} policies")
+            q_pi = <double*>scratch.work.graph.listed_q_pi.data
+        read_probabilities(value, n, q_pi, "q_pi")
+        return q_pi
 
     cdef void _keep_beliefs(self, Scratch scratch) noexcept:
         keep_beliefs(&self.state, &scratch.work)
         self._qs_object = None
 
-    cdef void _keep_policies(self, Scratch scratch) noexcept:
-        keep_policies(&self.state, &scratch.work)
+    cdef void _keep_policies(self, const double* qs, Scratch scratch) noexcept:
+        keep_policies(&self.state, qs, &scratch.work)
         self._q_pi_object = None
         self._G_object = None
         self._has_policies = True
@@ -293,9 +367,12 @@ cdef class AgentCore:
     cdef LearnedModel _learner(self):
         if self.learned is None:
             raise ValueError("call begin_learning before an update")
+        # policies are not listed yet: once the model has changed they could not be any more
+        if self._has_policies and not are_listed(&self.state):
+            self._list_policies()
         return self.learned
 
-    def update_A(self, observation, bytes to_learn not None, lr):
+    cpdef update_A(self, observation, bytes to_learn, lr):
         """Learn from an observation and the beliefs. Return pA.
 
         Parameters
@@ -323,7 +400,7 @@ cdef class AgentCore:
         finally:
             learned.give_scratch(scratch)
 
-    def update_B(self, qs_previous, bytes to_learn not None, lr):
+    cpdef update_B(self, qs_previous, bytes to_learn, lr):
         """Learn from the beliefs before and after the last action. Return pB."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
@@ -333,7 +410,7 @@ cdef class AgentCore:
         _check_length(len(to_learn), learned.model.num_factors)
         try:
             with self._lock:
-                read_action(learned, scratch, self._action_object)
+                self._read_action(scratch)
                 read_beliefs(learned, scratch, qs_previous, "qs_prev")
                 memcpy(scratch.work.prior, scratch.work.qs_new,
                        learned.model.qs_size * sizeof(double))
@@ -345,7 +422,7 @@ cdef class AgentCore:
         finally:
             learned.give_scratch(scratch)
 
-    def update_D(self, qs_first, bytes to_learn not None, lr):
+    cpdef update_D(self, qs_first, bytes to_learn, lr):
         """Learn from the beliefs at the first step. Return pD."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
@@ -368,13 +445,13 @@ cdef class AgentCore:
         cdef int vectors = read_observation(self.packed, scratch, observation, distr_obs)
         if self._action_object is None:
             return vectors
-        read_action(self.packed, scratch, self._action_object)
+        self._read_action(scratch)
         if self._qs_object is not None:
             read_beliefs(self.packed, scratch, self._qs_object, "qs")
             memcpy(self.state.qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
         return vectors + 2
 
-    def infer_states(self, observation, bint distr_obs, bint joint_likelihood=False):
+    cpdef infer_states(self, observation, bint distr_obs, bint joint_likelihood=False):
         """Update the beliefs; `joint_likelihood` forces that of `_infer_states_test`."""
         cdef Scratch scratch = self.packed.take_scratch()
         cdef int read, status
@@ -384,15 +461,14 @@ cdef class AgentCore:
                 read = self._read_step(scratch, observation, distr_obs)
                 with nogil:
                     refresh_learned(&self.state, &scratch.work)
-                    status = infer_states(&self.state, read & 1, read & 2, joint_likelihood,
-                                          &scratch.work)
-                if status != 0:
-                    raise FloatingPointError("a belief became NaN or infinite")
+                    status = infer_states(&self.state, scratch.work.observation, read & 1,
+                                          read & 2, joint_likelihood, &scratch.work)
+                raise_status(status, "a belief")
                 self._keep_beliefs(scratch)
         finally:
             self.packed.give_scratch(scratch)
 
-    def infer_policies(self):
+    cpdef infer_policies(self):
         """Evaluate all policies from the current beliefs."""
         cdef Scratch scratch = self.packed.take_scratch()
         cdef const double* qs
@@ -403,70 +479,67 @@ cdef class AgentCore:
                 with nogil:
                     refresh_learned(&self.state, &scratch.work)
                     status = infer_policies(&self.state, qs, &scratch.work)
-                if status != 0:
-                    raise FloatingPointError("q_pi became NaN or infinite")
-                self._keep_policies(scratch)
+                raise_status(status, "q_pi")
+                self._keep_policies(qs, scratch)
         finally:
             self.packed.give_scratch(scratch)
 
-    def sample_action(self):
+    # What sample_action draws from: probabilities of actions or, with sampling_mode "full",
+    # of policies.
+    cdef const double* _choice(self, Scratch scratch) except NULL:
+        cdef const double* q_pi = self._current_q_pi(scratch)
+        cdef int status = 0
+        if q_pi == NULL and self.state.full:
+            with nogil:
+                status = list_evaluated(&self.state, &scratch.work)
+            raise_status(status, "q_pi")
+            q_pi = <double*>scratch.work.graph.listed_q_pi.data
+        return action_probabilities(&self.state, q_pi, self.state.p_first, &scratch.work)
+
+    cpdef sample_action(self):
         """Choose an action from q_pi, keep it and return it."""
         cdef Scratch scratch = self.packed.take_scratch()
-        cdef const double* q_pi
         try:
             with self._lock:
-                q_pi = self._current_q_pi(scratch)
-                with nogil:
-                    action_probabilities(&self.state, q_pi, &scratch.work)
-                self._action_object = self._draw_action(
-                    scratch.work.p_actions,
-                    scratch.work.p_policies if self.state.stochastic else q_pi)
+                self.keep_action(self._draw_action(self._choice(scratch)))
                 return self._action_object
         finally:
             self.packed.give_scratch(scratch)
 
-    def step(self, observation, bint distr_obs=False):
+    cpdef step(self, observation, bint distr_obs=False):
         """infer_states, infer_policies and sample_action in one call; the GIL is back only
         to draw random numbers and to return."""
         cdef Scratch scratch = self.packed.take_scratch()
-        cdef Workspace* work = &scratch.work
-        cdef int read, beliefs_status, status = 0
+        cdef const double* choice = NULL
+        cdef int read, status
         try:
             with self._lock:
                 read = self._read_step(scratch, observation, distr_obs)
                 with nogil:
-                    refresh_learned(&self.state, &scratch.work)
-                    beliefs_status = infer_states(&self.state, read & 1, read & 2,
-                                                  self.state.joint_likelihood, work)
-                    if beliefs_status == 0:
-                        status = infer_policies(&self.state, work.qs_new, work)
-                        if status == 0:
-                            action_probabilities(&self.state, work.q_pi_new, work)
-                if beliefs_status != 0 or status != 0:
-                    raise FloatingPointError("a belief or q_pi became NaN or infinite")
-                action = self._draw_action(
-                    work.p_actions, work.p_policies if self.state.stochastic else work.q_pi_new)
+                    status = whole_step(&self.state, scratch.work.observation, read & 1, read & 2,
+                                        &choice, &scratch.work)
+                raise_status(status, "a belief or q_pi")
+                action = self._draw_action(choice)
                 self._keep_beliefs(scratch)
-                self._keep_policies(scratch)
-                self._action_object = action
+                self._keep_policies(self.state.qs, scratch)
+                self.keep_action(action)
                 return action
         finally:
             self.packed.give_scratch(scratch)
 
     # --- choosing ------------------------------------------------------------------------
 
-    # From p_actions (marginal) or p_policies (full).
-    cdef object _draw_action(self, const double* p_actions, const double* p_policies):
+    cdef object _draw_action(self, const double* choice):
         cdef const Model* model = &self.packed.model
         cdef double action[MAX_FACTORS]
         cdef Py_ssize_t i, policy
         if self.state.full:
-            policy = self._draw(p_policies, model.tree.num_policies)
+            policy = self._draw(choice, model.tree.num_policies)
             for i in range(model.num_factors):
-                action[i] = model.tree.first_action[policy * model.num_factors + i]
+                action[i] = first_action(model, policy)[i]
         else:
             for i in range(model.num_factors):
-                action[i] = self._draw(p_actions + model.factors[i].control_offset,
+                action[i] = self._draw(choice + model.factors[i].control_offset,
                                        model.factors[i].num_controls)
         return new_array(action, model.num_factors)
 
@@ -486,19 +559,16 @@ cdef class AgentCore:
         object array of one array per factor ("marginal")."""
         cdef Scratch scratch = self.packed.take_scratch()
         cdef const Model* model = &self.packed.model
-        cdef const double* q_pi
+        cdef const double* choice
         cdef Py_ssize_t i
         try:
             with self._lock:
-                q_pi = self._current_q_pi(scratch)
-                action_probabilities(&self.state, q_pi, &scratch.work)
+                choice = self._choice(scratch)
                 if self.state.full:
-                    return new_array(scratch.work.p_policies if self.state.stochastic else q_pi,
-                                     model.tree.num_policies)
+                    return new_array(choice, model.tree.num_policies)
                 p_actions = _empty(model.num_factors, object)
                 for i in range(model.num_factors):
-                    p_actions[i] = new_array(scratch.work.p_actions
-                                             + model.factors[i].control_offset,
+                    p_actions[i] = new_array(choice + model.factors[i].control_offset,
                                              model.factors[i].num_controls)
                 return p_actions
         finally:

@@ -6,10 +6,9 @@ Results go to the workspace; `keep_beliefs` and `keep_policies` make them the ag
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.action_selection cimport action_marginals, sharpen
-from freeagent_core._kernels.belief_update cimport (
-    log_likelihood_of_distributions, log_likelihood_of_outcomes, predict_all, update_beliefs,
-)
+from freeagent_core._kernels.belief_update cimport infer_posterior, predict_all
 from freeagent_core._kernels.dirichlet_updates cimport refresh
+from freeagent_core._kernels.merged_policies cimport list_policies
 from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.sophisticated cimport sophisticated_search
 
@@ -21,21 +20,17 @@ cdef void refresh_learned(AgentState* agent, Workspace* work) noexcept nogil:
 
 
 # work.qs_new, from the observation and, with has_action, the action in the workspace.
-cdef int infer_states(AgentState* agent, bint vectors, bint has_action, bint joint_likelihood,
-                      Workspace* work) noexcept nogil:
+cdef int infer_states(AgentState* agent, const Py_ssize_t* observation, bint vectors,
+                      bint has_action, bint joint_likelihood, Workspace* work) noexcept nogil:
     cdef const Model* model = agent.model
     if has_action:
         predict_all(model, agent.qs, work.action, work, work.prior)
     else:
         memcpy(work.prior, model.D, model.qs_size * sizeof(double))
-    if vectors:
-        log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
-    else:
-        log_likelihood_of_outcomes(model, work.observation, joint_likelihood, work)
-    return update_beliefs(model, &agent.fpi, work)
+    return infer_posterior(model, &agent.fpi, observation, vectors, joint_likelihood, work)
 
 
-# work.G_new and work.q_pi_new.
+# work.G_new and work.q_pi_new, or work.p_first.
 cdef int infer_policies(AgentState* agent, const double* qs, Workspace* work) noexcept nogil:
     if agent.search_memory == NULL:
         return evaluate_policies(agent.model, &agent.efe, qs, work)
@@ -47,25 +42,69 @@ cdef void keep_beliefs(AgentState* agent, Workspace* work) noexcept nogil:
     memcpy(agent.qs, work.qs_new, agent.model.qs_size * sizeof(double))
 
 
-cdef void keep_policies(AgentState* agent, Workspace* work) noexcept nogil:
-    cdef Py_ssize_t num_bytes = agent.model.tree.num_policies * sizeof(double)
-    memcpy(agent.q_pi, work.q_pi_new, num_bytes)
-    memcpy(agent.G, work.G_new, num_bytes)
+# `qs` are the beliefs that policies were evaluated from.
+cdef void keep_policies(AgentState* agent, const double* qs, Workspace* work) noexcept nogil:
+    cdef const Model* model = agent.model
+    if are_listed(agent):
+        memcpy(agent.q_pi, work.q_pi_new, model.tree.num_listed * sizeof(double))
+        memcpy(agent.G, work.G_new, model.tree.num_listed * sizeof(double))
+        return
+    memcpy(agent.p_first, work.p_first, model.num_controls_total * sizeof(double))
+    memcpy(agent.evaluated_qs, qs, model.qs_size * sizeof(double))
+    agent.evaluated_efe = agent.efe
 
 
-# Fills work.p_actions (marginal) or work.p_policies (full, stochastic) with what is
-# drawn from; full and deterministic chooses on q_pi itself.
-cdef void action_probabilities(AgentState* agent, const double* q_pi,
-                               Workspace* work) noexcept nogil:
+# G and q_pi of policies that are too many to keep, in the graph's own arrays: evaluated
+# again, from what they were evaluated from last.
+cdef int list_evaluated(AgentState* agent, Workspace* work) noexcept nogil:
+    cdef int status = evaluate_policies(agent.model, &agent.evaluated_efe, agent.evaluated_qs,
+                                        work)
+    return list_policies(agent.model, &agent.evaluated_efe, work) if status == 0 else status
+
+
+# Fills work.p_actions (marginal) and returns them, or returns probabilities of policies
+# (full). `q_pi` is NULL for policies that are not listed: the actions' are p_first then.
+cdef const double* action_probabilities(AgentState* agent, const double* q_pi,
+                                        const double* p_first, Workspace* work) noexcept nogil:
     cdef const Model* model = agent.model
     cdef double* p
     cdef Py_ssize_t i
     if agent.full:
-        if agent.stochastic:
-            sharpen(q_pi, model.tree.num_policies, agent.alpha, work.p_policies)
-        return
-    action_marginals(model, q_pi, work)
+        if not agent.stochastic:
+            return q_pi
+        p = work.p_policies if are_listed(agent) else <double*>work.graph.listed_q_pi.data
+        sharpen(q_pi, model.tree.num_policies, agent.alpha, p)
+        return p
+    if q_pi == NULL:
+        memcpy(work.p_actions, p_first, model.num_controls_total * sizeof(double))
+    else:
+        action_marginals(model, q_pi, work)
     if agent.stochastic:
         for i in range(model.num_factors):
             p = work.p_actions + model.factors[i].control_offset
             sharpen(p, model.factors[i].num_controls, agent.alpha, p)
+    return work.p_actions
+
+
+# From the observation to the probabilities to choose by, `choice`; work.qs_new and the
+# policies' results are ready to be kept then. Returns 0, NOT_FINITE or NO_MEMORY.
+cdef int whole_step(AgentState* agent, const Py_ssize_t* observation, bint vectors,
+                    bint has_action, const double** choice, Workspace* work) noexcept nogil:
+    cdef const double* q_pi = NULL
+    cdef int status
+    refresh_learned(agent, work)
+    status = infer_states(agent, observation, vectors, has_action, agent.joint_likelihood, work)
+    if status != 0:
+        return status
+    status = infer_policies(agent, work.qs_new, work)
+    if status != 0:
+        return status
+    if are_listed(agent):
+        q_pi = work.q_pi_new
+    elif agent.full:
+        status = list_policies(agent.model, &agent.efe, work)
+        if status != 0:
+            return status
+        q_pi = <double*>work.graph.listed_q_pi.data
+    choice[0] = action_probabilities(agent, q_pi, work.p_first, work)
+    return 0

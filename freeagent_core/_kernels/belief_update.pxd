@@ -18,3 +18,6 @@ cdef void log_likelihood_of_distributions(const Model* model, const double** obs
                                           bint joint_likelihood, Workspace* work) noexcept nogil
 cdef int update_beliefs(const Model* model, const FPIParameters* parameters,
                         Workspace* work) noexcept nogil
+cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
+                         const Py_ssize_t* observation, bint vectors, bint joint_likelihood,
+                         Workspace* work) noexcept nogil

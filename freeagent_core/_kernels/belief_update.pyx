@@ -4,14 +4,14 @@ Modalities that depend on the same factors are one group: their log likelihoods 
 before any expectation is taken, since E_q is linear.
 """
 
-from libc.math cimport fabs, isfinite
+from libc.math cimport fabs, isfinite, log
 from libc.stdint cimport int32_t
 from libc.string cimport memset
 
 from freeagent_core._kernels.packed_model cimport (
     MAX_FACTORS, Factor, Group, Modality, joint_belief,
 )
-from freeagent_core._kernels.primitives cimport P
+from freeagent_core._kernels.primitives cimport FC_EPS, P
 
 
 # out[s] = sum_p B[s, p, action] * prod_d previous[d][p_d]
@@ -29,10 +29,10 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
         sizes[d] = model.factors[f.dependencies[d]].num_states
     cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
                                         work.largest_joint)
-    if f.sparse_start == NULL:
-        count = P.above(x, f.num_previous, 0.0, work.index)
-        P.weighted_rows(x, f.B + action * f.num_previous * f.stride, work.index, count, f.stride,
-                        out)
+    if not f.is_sparse[action]:
+        count = P.above(x, f.num_previous, 0.0, work.index, work.weights)
+        P.weighted_rows(work.weights, f.B + action * f.num_previous * f.stride, work.index, count,
+                        f.stride, out)
         return
     memset(out, 0, f.stride * sizeof(double))
     start = f.sparse_start + action * f.num_previous
@@ -114,72 +114,113 @@ cdef inline void _combine(bint first, bint multiply, const double* x, Py_ssize_t
             LL[s] += x[s]
 
 
+# q(s) of one factor, in proportion to  (prior(s) + 1e-16) prod_m (A_m[o_m, s] + 1e-16):
+# what softmax(LL + log prior) is, without logarithms and exponentials. With
+# joint_likelihood:  (prior(s) + 1e-16) (prod_m A_m[o_m, s] + 1e-16).
+# Distributions over outcomes take p_m[s] = sum_o observation_m[o] A_m[o, s] for A_m[o_m, s].
+# Returns the sum, 0 or so where products of many modalities underflow.
+# Cost: num_states per modality. Measured (benchmarks/peers.py): of the 0.9 us that a step
+# of the 10x10 grid took in the kernels, softmax and logarithms were 0.6.
+cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observation, bint vectors,
+                                 bint joint_likelihood, Workspace* work) noexcept nogil:
+    cdef const Group* group = &model.groups[0]
+    cdef const Modality* modality
+    cdef const double* row
+    cdef Py_ssize_t i, m, n = group.num_joint
+    cdef double total = 0.0
+    for i in range(group.num_modalities):
+        m = group.modalities[i]
+        modality = &model.modalities[m]
+        if vectors:
+            P.columns_dot(work.distributions[m], modality.A, modality.num_obs, n, work.joint)
+            row = work.joint
+        else:
+            row = modality.A + observation[m] * n
+        if joint_likelihood:
+            _combine(i == 0, True, row, n, work.qs_new)
+        elif i == 0:
+            total = P.raised_product(row, work.prior, FC_EPS, n, work.qs_new)
+        else:
+            total = P.raised_product(row, work.qs_new, 0.0, n, work.qs_new)
+    if joint_likelihood:
+        total = P.raised_product(work.qs_new, work.prior, FC_EPS, n, work.qs_new)
+    return total
+
+
+# Below this sum the factors of a product may have lost digits to underflow.
+cdef double LEAST_PRODUCT = 1e-200
+
+
+# work.qs_new from the observation in the workspace (indices, or `vectors`) and the prior
+# beliefs in work.prior, which may be overwritten. Returns 0, or -1 if a belief is not finite.
+cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
+                         const Py_ssize_t* observation, bint vectors, bint joint_likelihood,
+                         Workspace* work) noexcept nogil:
+    cdef double total
+    if model.num_factors == 1:
+        total = _product_of_outcomes(model, observation, vectors, joint_likelihood, work)
+        if total > LEAST_PRODUCT and isfinite(total):
+            P.scale(1.0 / total, work.qs_new, model.factors[0].num_states, work.qs_new)
+            return 0
+    if vectors:
+        log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
+    else:
+        log_likelihood_of_outcomes(model, observation, joint_likelihood, work)
+    return update_beliefs(model, parameters, work)
+
+
 # message_f[i] = sum_g E_{q(s_others)}[LL_g | s_f = i] for every factor f; returns
 # sum_g E_q[LL_g], the accuracy. pymdp's spm_dot(log_likelihood[m], qs, [f]) and
-# compute_accuracy. Per group the last factors are summed out one by one (R_j) and the
-# first ones grow into joint weights (W_j), so that all its messages together cost about
-# twice the joint instead of once per factor.
+# compute_accuracy. Per group the first factors are summed out one by one (L_j, over the
+# factors from j on) and the last ones grow into joint weights (W_j, of those after j), so
+# that all its messages together cost about twice the joint instead of once per factor:
+#   L_{j+1} = sum_{s_j} q_j(s_j) L_j[s_j],  message_j[i] = L_j[i] . W_j
+# The first factors first: whole rows are added, where the last ones would take a sum
+# across lanes for each of many short rows.
 cdef double _messages(const Model* model, const double* qs, Workspace* work) noexcept nogil:
     cdef const double* LL = work.log_likelihood
-    cdef const double* partial[MAX_FACTORS]    # R_j, over the factors 0..j
-    cdef double* message
+    cdef const double* trailing[MAX_FACTORS]   # W_j
+    cdef const double* leading
+    cdef const double* q
     cdef double* store
-    cdef double* weights
-    cdef const double* grown
     cdef const Group* group
     cdef const Factor* f
-    cdef Py_ssize_t g, j, i, rows, n
+    cdef Py_ssize_t g, j, rest, size
     cdef double accuracy = 0.0
     memset(work.message, 0, model.qs_size * sizeof(double))
     for g in range(model.num_groups):
         group = &model.groups[g]
-        partial[group.num_factors - 1] = LL
-        store = work.contraction
-        rows = group.num_joint
-        for j in range(group.num_factors - 1, 0, -1):
+        store = work.trailing
+        size = 1
+        for j in range(group.num_factors - 2, -1, -1):
+            f = &model.factors[group.factors[j + 1]]
+            q = qs + f.offset
+            if size == 1:
+                trailing[j] = q
+            elif f.num_states == 1:  # its belief is 1
+                trailing[j] = trailing[j + 1]
+            else:
+                P.outer(q, f.num_states, trailing[j + 1], size, store)
+                trailing[j] = store
+                store += f.num_states * size
+            size *= f.num_states
+        leading, store, rest = LL, work.contraction, group.num_joint
+        for j in range(group.num_factors):
             f = &model.factors[group.factors[j]]
-            if f.num_states == 1:  # its belief is 1, and `contraction` has room for halves only
-                partial[j - 1] = partial[j]
-                continue
-            rows //= f.num_states
-            P.rows_dot(partial[j], qs + f.offset, rows, f.num_states, store)
-            partial[j - 1] = store
-            store += rows
-        f = &model.factors[group.factors[0]]
-        message = work.message + f.offset
-        for i in range(f.num_states):
-            message[i] += partial[0][i]
-        accuracy += P.dot(partial[0], qs + f.offset, f.num_states)
-        grown = qs + f.offset
-        rows = f.num_states
-        for j in range(1, group.num_factors):
-            f = &model.factors[group.factors[j]]
-            message = work.message + f.offset
-            n = f.num_states
-            P.columns_dot(grown, partial[j], rows, n, work.joint)
-            for i in range(n):
-                message[i] += work.joint[i]
-            if j + 1 < group.num_factors:
-                weights = work.weights + (work.largest_joint if j % 2 else 0)
-                P.outer(grown, rows, qs + f.offset, n, weights)
-                grown = weights
-                rows *= n
+            q = qs + f.offset
+            rest //= f.num_states
+            if j == group.num_factors - 1:
+                P.axpy(1.0, leading, work.message + f.offset, f.num_states)
+                accuracy += P.dot(leading, q, f.num_states)
+                break
+            P.rows_dot(leading, trailing[j], f.num_states, rest, work.joint)
+            P.axpy(1.0, work.joint, work.message + f.offset, f.num_states)
+            if f.num_states > 1:
+                P.columns_dot(q, leading, f.num_states, rest, store)
+                leading = store
+                store += rest
         LL += (group.num_joint + 7) // 8 * 8
     return accuracy
-
-
-# F = sum_f (q_f . log(q_f + 1e-16) - q_f . log prior_f) - accuracy
-# pymdp.legacy.maths.calc_free_energy; `work.prior` holds the logarithms.
-cdef double _free_energy(const Model* model, const double* qs, const Workspace* work,
-                         double accuracy) noexcept nogil:
-    cdef double vfe = -accuracy
-    cdef const Factor* f
-    cdef Py_ssize_t i
-    for i in range(model.num_factors):
-        f = &model.factors[i]
-        vfe += (P.neg_entropy(qs + f.offset, f.num_states)
-                - P.dot(qs + f.offset, work.prior + f.offset, f.num_states))
-    return vfe
 
 
 # work.qs_new = q(s) given work.log_likelihood and the prior beliefs in work.prior (which
@@ -187,52 +228,60 @@ cdef double _free_energy(const Model* model, const double* qs, const Workspace* 
 # q_f = softmax(E_{q others}[LL] + log prior_f), from uniform beliefs, until |dF| < dF_tol
 # or num_iter. pymdp.legacy.algos.fpi.run_vanilla_fpi_factorized, and run_vanilla_fpi
 # (which divides by q_f and would give NaN where q_f is 0; here that is the finite limit).
+#   F = sum_f (q_f . log(q_f + 1e-16) - q_f . log prior_f) - accuracy   (calc_free_energy)
+# Where q_f is a softmax, log q_f = message_f + log prior_f - log norm_f, so that
+#   F = sum_f (q_f . message_f - log norm_f) - accuracy   takes one logarithm for all factors.
 # Returns 0, or -1 if a belief is not finite. Cost: 2 joints per group and iteration.
 cdef int update_beliefs(const Model* model, const FPIParameters* parameters,
                         Workspace* work) noexcept nogil:
     cdef const Factor* f
     cdef double* qs = work.qs_new
-    cdef double dF = parameters.dF, vfe, previous_vfe = 0.0, accuracy = 0.0
+    cdef double dF = parameters.dF, vfe, previous_vfe = 0.0, share
     cdef Py_ssize_t i, s
     cdef int iteration = 0
     for i in range(model.num_factors):
         f = &model.factors[i]
         P.log_eps(work.prior + f.offset, f.num_states, work.prior + f.offset)
+        share = 1.0 / f.num_states
         for s in range(f.num_states):
-            qs[f.offset + s] = 1.0 / f.num_states
+            qs[f.offset + s] = share
+        previous_vfe += log(share + FC_EPS) - share * P.sum(work.prior + f.offset, f.num_states)
     if model.num_factors == 1:
         # group by group, in the order in which the reference adds modalities
         _messages(model, qs, work)
         _posterior(model, work)
         return _check(model, qs)
     if parameters.compute_vfe:
-        previous_vfe = _free_energy(model, qs, work, 0.0)
         _messages(model, qs, work)
     while iteration < parameters.num_iter and (not parameters.compute_vfe
                                                or dF >= parameters.dF_tol):
         if not parameters.compute_vfe:
             _messages(model, qs, work)
-        _posterior(model, work)
+        vfe = _posterior(model, work)
         if parameters.compute_vfe:
             # these messages serve the free energy now and the next iteration
-            accuracy = _messages(model, qs, work)
-            vfe = _free_energy(model, qs, work, accuracy)
+            vfe -= _messages(model, qs, work)
             dF = fabs(previous_vfe - vfe)
             previous_vfe = vfe
         iteration += 1
     return _check(model, qs)
 
 
-cdef void _posterior(const Model* model, Workspace* work) noexcept nogil:
+# q_f = softmax(message_f + log prior_f); returns sum_f (q_f . message_f - log norm_f).
+cdef double _posterior(const Model* model, Workspace* work) noexcept nogil:
     cdef const Factor* f
-    cdef double* logits
-    cdef Py_ssize_t i, s
+    cdef Py_ssize_t i
+    cdef double top, norm, norms = 1.0, value = 0.0
     for i in range(model.num_factors):
         f = &model.factors[i]
-        logits = work.qs_new + f.offset
-        for s in range(f.num_states):
-            logits[s] = work.message[f.offset + s] + work.prior[f.offset + s]
-        P.softmax(logits, f.num_states, logits)
+        value += P.softmax_of_sum(work.message + f.offset, work.prior + f.offset, f.num_states,
+                                  work.qs_new + f.offset, &top, &norm)
+        value -= top
+        norms *= norm
+        if norms > 1e200:
+            value -= log(norms)
+            norms = 1.0
+    return value - log(norms)
 
 
 cdef int _check(const Model* model, const double* qs) noexcept nogil:

@@ -128,7 +128,7 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
     cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
     cdef double* novelty_A = <double*>group.novelty_A + s * group.novelty_stride
     cdef double* novelty_wA = <double*>group.novelty_wA + s * group.novelty_stride
-    cdef double total, raised, neg_ambiguity = 0.0
+    cdef double total, raised, neg_ambiguity
     cdef Py_ssize_t k, m, o, step, filled = 1, before = 0
     for step in range(group.num_utility_steps):
         (<double*>group.utility)[step * group.num_joint + s] = 0.0
@@ -170,7 +170,14 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
     for o in range(group.num_outcomes):
         column[o] = outcomes[o] + FC_MASK
     P.log(column, group.num_outcomes, column)
-    outcomes[group.num_outcomes] = P.dot(outcomes, column, group.num_outcomes)
+    neg_ambiguity = P.dot(outcomes, column, group.num_outcomes)
+    outcomes[group.num_outcomes] = neg_ambiguity
+    outcomes[group.num_outcomes + 1] = group.utility[s]
+    (<double*>group.certain_gain)[s] = neg_ambiguity - P.neg_entropy(outcomes, group.num_outcomes)
+    if group.contraction != group.outcomes:
+        memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
+               outcomes, group.outcome_stride * sizeof(double))
+
 
 # B = pB / sum(pB) over the next state, and what `_packing._pack_factor` makes of it.
 cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:

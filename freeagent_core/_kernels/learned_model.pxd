@@ -1,5 +1,5 @@
 from freeagent_core._kernels.dirichlet_updates cimport Learned
-from freeagent_core._kernels.packed_model cimport PackedModel
+from freeagent_core._kernels.packed_model cimport Group, PackedModel
 
 
 cdef class DirichletParameters:
@@ -21,6 +21,7 @@ cdef class LearnedModel(PackedModel):
     cdef void* _block(self, Py_ssize_t num_bytes) except NULL
     cdef double* _copy(self, const double* values, Py_ssize_t size) except NULL
     cdef int _own_A(self) except -1
+    cdef int _own_outcomes(self, Group* group) except -1
     cdef int _own_B(self) except -1
     cdef int _own_D(self) except -1
     cdef int prepare_A(self) except -1

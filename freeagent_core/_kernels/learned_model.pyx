@@ -124,8 +124,11 @@ cdef class LearnedModel(PackedModel):
         self.model = shared.model
         self._keep = []
         self._pool = shared._pool
+        self.merges = shared.merges
         self.largest_joint = shared.largest_joint
         self.largest_stride = shared.largest_stride
+        self._largest_sparse = shared._largest_sparse
+        self._largest_partial = shared._largest_partial
         self._given = [pA, pB, pD]
         # freed by PackedModel
         self._factors = <Factor*>_copied(shared._factors, num_factors * sizeof(Factor))
@@ -171,7 +174,7 @@ cdef class LearnedModel(PackedModel):
                 modality.A = self._copy(modality.A, modality.num_obs * group.num_joint)
                 modality.log_A = self._copy(modality.log_A, modality.num_obs * group.num_joint)
             group.utility = self._copy(group.utility, group.num_utility_steps * group.num_joint)
-            group.outcomes = self._copy(group.outcomes, group.num_joint * group.outcome_stride)
+            self._own_outcomes(group)
             if group.novelty_A != NULL:
                 group.novelty_A = self._copy(group.novelty_A,
                                              group.num_joint * group.novelty_stride)
@@ -181,6 +184,20 @@ cdef class LearnedModel(PackedModel):
         self._pA = DirichletParameters(pA, False)
         self.own.pA = self._pA.values
         self.own.first_A = True
+        return 0
+
+    # All outcomes dense: the first refresh fills them, for all states.
+    cdef int _own_outcomes(self, Group* group) except -1:
+        cdef bint in_order = group.contraction == group.outcomes
+        cdef Py_ssize_t size
+        group.num_outcomes += group.num_sparse_outcomes
+        group.outcome_stride = padded(group.num_outcomes + 2)
+        group.num_sparse_outcomes = 0
+        group.sparse_start = NULL
+        size = group.num_joint * group.outcome_stride * <Py_ssize_t>sizeof(double)
+        group.outcomes = <double*>self._block(size)
+        group.contraction = group.outcomes if in_order else <double*>self._block(size)
+        group.certain_gain = self._copy(group.certain_gain, group.num_joint)
         return 0
 
     cdef int _own_B(self) except -1:
@@ -195,15 +212,17 @@ cdef class LearnedModel(PackedModel):
             size = factor.num_controls * factor.num_previous
             if pB[f].size != size * factor.num_states:
                 raise ValueError(f"pB[{f}] must have the shape of B")
-            if factor.B != NULL:
-                factor.B = self._copy(factor.B, size * factor.stride)
-            else:
-                B = <double*>self._block(size * factor.stride * sizeof(double))
-                for i in range(size):
+            # all actions dense
+            B = <double*>self._block(size * factor.stride * sizeof(double))
+            for i in range(size):
+                if factor.is_sparse[i // factor.num_previous]:
                     for k in range(factor.sparse_start[i], factor.sparse_start[i + 1]):
                         B[i * factor.stride + factor.sparse_state[k]] = factor.sparse_B[k]
-                factor.B = B
-                factor.sparse_start = NULL
+                else:
+                    memcpy(B + i * factor.stride, factor.B + i * factor.stride,
+                           factor.stride * sizeof(double))
+            factor.B = B
+            factor.is_sparse = <unsigned char*>self._block(factor.num_controls)
             if factor.wB != NULL:
                 factor.wB = self._copy(factor.wB, size * factor.stride)
             if factor.backward != NULL:

@@ -72,14 +72,14 @@ cdef void _backward_message(const Model* model, Py_ssize_t factor, Py_ssize_t i,
     cdef const Factor* source = &model.factors[i]
     cdef const double* next_qs = later + source.offset
     cdef double* weight = work.joint       # over the next states of factor i
-    cdef double* columns = work.weights    # sum_p b[p, n]
+    cdef double* columns = work.trailing   # sum_p b[p, n]
     cdef Py_ssize_t stride = (source.num_previous + 7) // 8 * 8
     cdef Py_ssize_t p, n, count, here
     cdef double others, total
     if source.num_dependencies == 1:
-        count = P.above(next_qs, source.num_states, 0.0, work.index)
-        P.weighted_rows(next_qs, source.backward + action * source.num_states * stride, work.index,
-                        count, stride, message)
+        count = P.above(next_qs, source.num_states, 0.0, work.index, work.weights)
+        P.weighted_rows(work.weights, source.backward + action * source.num_states * stride,
+                        work.index, count, stride, message)
         return
     for n in range(source.num_states):
         columns[n] = f.num_states * FC_EPS
@@ -121,7 +121,7 @@ cdef double _weight_of_others(const Model* model, const Factor* source, Py_ssize
 cdef void _add_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
                    double* y) noexcept nogil:
     cdef Py_ssize_t row = action * f.num_previous + p, k
-    if f.sparse_start == NULL:
+    if not f.is_sparse[action]:
         P.axpy(a, f.B + row * f.stride, y, f.num_states)
         return
     for k in range(f.sparse_start[row], f.sparse_start[row + 1]):
@@ -132,7 +132,7 @@ cdef double _dot_row(const Factor* f, Py_ssize_t action, Py_ssize_t p,
                      const double* x) noexcept nogil:
     cdef Py_ssize_t row = action * f.num_previous + p, k
     cdef double total = 0.0
-    if f.sparse_start == NULL:
+    if not f.is_sparse[action]:
         return P.dot(f.B + row * f.stride, x, f.num_states)
     for k in range(f.sparse_start[row], f.sparse_start[row + 1]):
         total += x[f.sparse_state[k]] * f.sparse_B[k]

@@ -277,7 +277,7 @@ cdef class MMPCore(AgentCore):
                         self._F, average, &scratch.work)
                 if status != 0:
                     raise FloatingPointError("q_pi became NaN or infinite")
-                self._keep_policies(scratch)
+                self._keep_policies(self.state.qs, scratch)
         finally:
             self.packed.give_scratch(scratch)
 

@@ -7,6 +7,7 @@ beliefs before the first of them, and the beliefs of all steps given each policy
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memmove, memset
 
+from freeagent_core._kernels.agent_step cimport AgentState
 from freeagent_core._kernels.message_passing cimport pass_messages
 from freeagent_core._kernels.packed_model cimport Group, Modality, PolicyTree
 from freeagent_core._kernels.policy_evaluation cimport evaluate_sequences
@@ -33,7 +34,7 @@ cdef class MMPPopulationCore(PopulationCore):
         if not parameters["use_BMA"] and not parameters["policy_sep_prior"]:
             raise NotImplementedError(
                 "MMP with neither use_BMA nor policy_sep_prior is not supported by Population")
-        if self._efe.use_param_info_gain and model.has_wB:
+        if self._common.efe.use_param_info_gain and model.has_wB:
             raise NotImplementedError(
                 "use_param_info_gain with pB and inference_algo 'MMP' (pymdp fails on it)")
         self._horizon = parameters["inference_horizon"]
@@ -44,7 +45,7 @@ cdef class MMPPopulationCore(PopulationCore):
         self._sequence_size = (
             tree.num_policies * (self._horizon + tree.policy_len) * model.qs_size)
         self._term_group = np.zeros(model.num_modalities, dtype=np.int32)
-        if not self._joint_likelihood:
+        if not self._common.joint_likelihood:
             for g in range(model.num_groups):
                 for m in range(model.groups[g].num_modalities):
                     self._term_group[model.groups[g].modalities[m]] = g
@@ -136,7 +137,7 @@ cdef class MMPPopulationCore(PopulationCore):
         window.past_len = self._present_len(i)
         window.infer_len = window.past_len + model.tree.policy_len
         window.future_cutoff = window.infer_len - 2
-        window.factorized = not self._joint_likelihood
+        window.factorized = not self._common.joint_likelihood
         window.num_terms = num_modalities if window.factorized else 1
         window.term_group = &self._term_group[0]
         window.log_joint = NULL
@@ -167,8 +168,9 @@ cdef class MMPPopulationCore(PopulationCore):
                 product += self.packed.largest_joint
 
     # Fills extra with the sequences and F.
-    cdef int _infer_states(self, Py_ssize_t i, const Model* model, Workspace* work,
+    cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,
                            double* extra) noexcept nogil:
+        cdef const Model* model = agent.model
         cdef const PolicyTree* tree = &model.tree
         cdef MMPWindow window
         cdef Py_ssize_t family, start, stop, size, together
@@ -190,8 +192,9 @@ cdef class MMPPopulationCore(PopulationCore):
                 start += together
         return status
 
-    cdef int _infer_policies(self, Py_ssize_t i, const Model* model, const double* qs,
+    cdef int _infer_policies(self, Py_ssize_t i, AgentState* agent, const double* qs,
                              Workspace* work, double* extra) noexcept nogil:
+        cdef const Model* model = agent.model
         cdef const PolicyTree* tree = &model.tree
         cdef bint inferred = self._operations & INFER_STATES
         cdef const double* sequences = extra if inferred else (
@@ -207,7 +210,7 @@ cdef class MMPPopulationCore(PopulationCore):
         for row in range(tree.num_policies):
             P.axpy(model.softmax_E[tree.family_members[row]],
                    sequences + (row * infer_len + first) * model.qs_size, average, model.qs_size)
-        status = evaluate_sequences(model, &self._efe, sequences + first * model.qs_size,
+        status = evaluate_sequences(model, &self._common.efe, sequences + first * model.qs_size,
                                     infer_len * model.qs_size, num_steps, tree.family_members, F,
                                     average, work)
         if status == 0 and not inferred:
@@ -249,13 +252,14 @@ cdef class MMPPopulationCore(PopulationCore):
         memcpy(past + (past_len - 1) * num_modalities, self._observations + i * num_modalities,
                num_modalities * sizeof(Py_ssize_t))
 
-    cdef void _act(self, Py_ssize_t i, const Model* model, const double* q_pi,
-                   Workspace* work) noexcept nogil:
+    cdef int _act(self, Py_ssize_t i, AgentState* agent, const double* q_pi,
+                  const double* p_first, Workspace* work) noexcept nogil:
+        cdef const Model* model = agent.model
         cdef Py_ssize_t num_factors = model.num_factors, row, infer_len, size
         cdef Py_ssize_t* actions = self._past_actions + i * self._num_kept * num_factors
         cdef double* latest = self._latest_belief + i * self._num_priors * model.qs_size
         cdef const double* first
-        PopulationCore._act(self, i, model, q_pi, work)
+        PopulationCore._act(self, i, agent, q_pi, p_first, work)
         # kept: those between the observed steps, the next one included
         if self._horizon == 1:
             if self._num_actions[i] < self._num_kept:
@@ -271,7 +275,7 @@ cdef class MMPPopulationCore(PopulationCore):
             memcpy(actions + (self._num_actions[i] - 1) * num_factors,
                    self._action + i * num_factors, num_factors * sizeof(Py_ssize_t))
         if self._time[i] < self._horizon:
-            return
+            return 0
         # pymdp's set_latest_beliefs: those of the first step are before the next window
         infer_len = self._past_len[i] + model.tree.policy_len
         size = infer_len * model.qs_size
@@ -284,3 +288,4 @@ cdef class MMPPopulationCore(PopulationCore):
             else:
                 memcpy(latest + model.tree.family_members[row] * model.qs_size, first,
                        model.qs_size * sizeof(double))
+        return 0

@@ -1,5 +1,7 @@
 from libc.stdint cimport int32_t
 
+from freeagent_core._kernels.graph_memory cimport Graph
+
 
 cdef struct Factor:
     Py_ssize_t num_states
@@ -10,8 +12,9 @@ cdef struct Factor:
     Py_ssize_t num_dependencies    # factors its transitions depend on (B_factor_list)
     const int32_t* dependencies
     Py_ssize_t num_previous        # joint states of the dependencies
-    const double* B                # (num_controls, num_previous, stride), NULL if sparse
-    const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if dense
+    const unsigned char* is_sparse # (num_controls,): which form of B an action has
+    const double* B                # (num_controls, num_previous, stride), NULL if all are sparse
+    const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if none is sparse
     const int32_t* sparse_state    # next states of the nonzero entries of B
     const double* sparse_B         # their probabilities
     const double* backward         # (num_controls, num_states, num_previous rounded up to 8): B with
@@ -39,9 +42,18 @@ cdef struct Group:                 # the modalities that depend on the same fact
     Py_ssize_t num_utility_steps   # 1, or the steps that a time-dependent C reaches
     const double* utility          # (num_utility_steps, num_joint): sum_o A[o, s] log C[o]
     bint joint_outcomes            # the information gain is about all its modalities at once
-    Py_ssize_t num_outcomes        # of the state information gain
-    Py_ssize_t outcome_stride      # num_outcomes + 1, rounded up to 8
-    const double* outcomes         # (num_joint, outcome_stride): A, then sum_o A log(A + exp(-16))
+    Py_ssize_t num_outcomes        # of the state information gain, but for sparse modalities
+    Py_ssize_t outcome_stride      # num_outcomes + 2, rounded up to 8
+    const double* outcomes         # (num_joint, outcome_stride): A; sum_o A log(A + exp(-16)) over
+                                   # all modalities; the utility, if it has one step
+    const double* contraction      # `outcomes` with rows in the order of the contraction
+    const int32_t* contraction_order  # (num_factors,): positions in `factors`
+    const int32_t* contraction_row    # (num_joint,): the row of a joint state
+    Py_ssize_t num_sparse_outcomes
+    const int32_t* sparse_start    # (num_joint + 1,) of the sparse modalities; NULL without any
+    const int32_t* sparse_outcome  # outcomes of the nonzero entries of A
+    const double* sparse_A         # their probabilities
+    const double* certain_gain     # (num_joint,): the information gain of a belief that is sure
     Py_ssize_t novelty_stride      # sum of num_obs, rounded up to 8
     const double* novelty_A        # (num_joint, novelty_stride): A; NULL without pA
     const double* novelty_wA       # same shape: the novelty of pA; NULL without pA
@@ -49,6 +61,13 @@ cdef struct Group:                 # the modalities that depend on the same fact
 
 cdef struct PolicyTree:
     Py_ssize_t num_policies
+    Py_ssize_t num_listed          # num_policies, or 0 if they are too many to list
+    # all sequences of actions, over a belief graph: what follows has no nodes then
+    Py_ssize_t num_steps           # 0 with a tree
+    Py_ssize_t num_actions         # joint actions
+    const int32_t* actions         # (num_actions, num_factors)
+    Py_ssize_t num_following       # num_actions ** (num_steps - 1): policies with one first action
+    # a tree
     Py_ssize_t num_factor_nodes    # distinct (factor, step, action sequence); first the roots
     const int32_t* node_factor
     const int32_t* node_action
@@ -66,7 +85,7 @@ cdef struct PolicyTree:
     const int32_t* prefix_factor_nodes  # (num_prefixes, num_factors)
     const int32_t* prefix_group_nodes   # (num_prefixes, num_groups)
     const int32_t* policy_prefix   # (num_policies,): its last prefix
-    const int32_t* first_action    # (num_policies, num_factors)
+    const int32_t* first_action    # (num_policies, num_factors); NULL with num_steps
     Py_ssize_t policy_len          # of all policies; 0 without MMP
     const int32_t* policy_actions  # (num_policies, policy_len, num_factors); NULL without MMP
     Py_ssize_t num_families        # policies that agree in all but the last action; 0 without MMP
@@ -80,6 +99,8 @@ cdef struct Model:
     Py_ssize_t num_groups
     Py_ssize_t qs_size             # sum of the factors' strides
     Py_ssize_t num_controls_total
+    Py_ssize_t most_controls
+    bint time_dependent            # the utility of some group has several steps
     Py_ssize_t num_obs_total
     const Factor* factors
     const Modality* modalities
@@ -99,19 +120,33 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* message                # (qs_size,)
     double* log_likelihood         # (sum of the groups' num_joint,)
     double* contraction            # (2 * largest joint,): partial sums of the messages
-    double* weights                # (2 * largest joint,): growing joint probabilities
+    double* trailing               # (2 * largest joint,): joint beliefs of the last factors
     double* joint                  # (2 * largest joint,)
     double* row                    # (2 * largest stride,)
     Py_ssize_t largest_joint
-    int32_t* index                 # (largest joint,)
+    int32_t* index                 # (largest joint,): a joint support ...
+    double* weights                # (largest joint,): ... and its weights
+    int32_t* support_state         # (largest stride,): the support of a belief ...
+    double* support_weight         # (largest stride,): ... and its weights
+    double* outcome_sums           # (largest num_sparse_outcomes,), zero between calls
+    int32_t* touched               # (largest num_sparse_outcomes,)
+    Graph* graph                   # NULL without merging
+    int32_t* node_belief           # (tree.num_factor_nodes,)
+    int32_t* successors            # (num_controls_total,)
+    double* novelties              # (num_controls_total,)
+    double* action_weights         # (tree.num_actions,)
     double* beliefs                # (tree.beliefs_size,)
+    double* least                  # (tree.num_factor_nodes,): the least weight above zero
+    double* rows                   # (ROWS_AT_ONCE, largest stride): expected outcomes
+    double* partial                # partial sums of a contraction
     double* factor_value           # (tree.num_factor_nodes,)
     double* group_value            # (tree.num_group_nodes,)
     double* prefix_value           # (tree.num_prefixes,)
-    double* q_pi_new               # (num_policies,)
-    double* G_new                  # (num_policies,)
-    double* p_policies             # (num_policies,)
+    double* q_pi_new               # (num_listed,)
+    double* G_new                  # (num_listed,)
+    double* p_policies             # (num_listed,)
     double* p_actions              # (num_controls_total,)
+    double* p_first                # (num_controls_total,): of unlisted policies
     double* log_prior              # (qs_size,)
     double* error                  # (qs_size,)
     int32_t* inductive_row         # (num_factors,)
@@ -128,15 +163,18 @@ cdef class Scratch:
 
 cdef class PackedModel:
     cdef Model model
+    cdef readonly bint merges      # equal predicted beliefs
     cdef readonly list _keep       # the arrays that the pointers point into
     cdef Factor* _factors
     cdef Modality* _modalities
     cdef Group* _groups
     cdef list _pool
     cdef readonly Py_ssize_t largest_joint, largest_stride, scratch_bytes
+    cdef Py_ssize_t _largest_sparse, _largest_partial
     cdef int _pack_factors(self, list factors) except -1
     cdef int _pack_groups(self, list groups, list modalities) except -1
     cdef int _pack_tree(self, dict spec) except -1
+    cdef int _pack_sequences(self, dict spec) except -1
     cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1
     cdef Scratch take_scratch(self)
     cdef void give_scratch(self, Scratch scratch)
@@ -145,6 +183,15 @@ cdef class PackedModel:
 # More factors than any joint of two or more states each could be held in memory for.
 cdef enum:
     MAX_FACTORS = 64
+    ROWS_AT_ONCE = 16              # of a matrix product
+    FIRSTS_AT_ONCE = 4             # beliefs of a contraction's first factor
+
+
+# The first action of a policy, (num_factors,).
+cdef inline const int32_t* first_action(const Model* model, Py_ssize_t policy) noexcept nogil:
+    if model.tree.num_steps:
+        return model.tree.actions + policy // model.tree.num_following * model.num_factors
+    return model.tree.first_action + policy * model.num_factors
 
 
 # Doubles up to the next multiple of eight: the space of a vector.

@@ -9,6 +9,7 @@ class PackedModel:
     largest_joint: int
     largest_stride: int
     scratch_bytes: int
+    merges: bool
     def __init__(
         self,
         factors: list[dict[str, Any]],
@@ -16,8 +17,11 @@ class PackedModel:
         groups: list[dict[str, Any]],
         tree: dict[str, Any],
         D: npt.NDArray[np.float64],
-        log_E: npt.NDArray[np.float64],
-        softmax_E: npt.NDArray[np.float64],
+        log_E: npt.NDArray[np.float64] | None,
+        softmax_E: npt.NDArray[np.float64] | None,
+        merges: bool,
     ) -> None: ...
+    @property
+    def lists_policies(self) -> bool: ...
     @property
     def qs_size(self) -> int: ...

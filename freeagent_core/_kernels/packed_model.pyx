@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from freeagent_core._kernels.graph_memory cimport free_graph, new_graph
 from freeagent_core._kernels.primitives cimport P
 
 import numpy as np
@@ -35,6 +36,14 @@ cdef const double* _doubles(list keep, object array, Py_ssize_t size, str name) 
         raise ValueError(f"packed {name} must have {size} entries, got {view.shape[0]}")
     keep.append(array)
     return &view[0] if size else NULL
+
+
+cdef const unsigned char* _flags(list keep, object array, Py_ssize_t size, str name) except NULL:
+    cdef const unsigned char[::1] view = array
+    if view.shape[0] != size:
+        raise ValueError(f"packed {name} must have {size} entries, got {view.shape[0]}")
+    keep.append(array)
+    return &view[0]
 
 
 cdef const double* _optional(list keep, object array, Py_ssize_t size, str name) except? NULL:
@@ -71,9 +80,11 @@ cdef class Scratch:
 
     def __cinit__(self):
         self._block = NULL
+        self.work.graph = NULL
 
     def __dealloc__(self):
         free(self._block)
+        free_graph(self.work.graph)
 
 
 cdef Py_ssize_t padded(Py_ssize_t size) noexcept nogil:
@@ -87,7 +98,10 @@ cdef class PackedModel:
     ----------
     factors, modalities, groups : list of dict
     tree : dict
-    D, log_E, softmax_E : ndarray of float64
+    D : ndarray of float64
+    log_E, softmax_E : ndarray of float64, or None with unlisted policies
+    merges : bool
+        Whether policies are evaluated over a belief graph.
 
     Notes
     -----
@@ -106,7 +120,7 @@ cdef class PackedModel:
         free(self._groups)
 
     def __init__(self, list factors, list modalities, list groups, dict tree, D, log_E,
-                 softmax_E):
+                 softmax_E, bint merges):
         if self._factors != NULL:
             raise TypeError("a PackedModel cannot be initialised twice")
         self._keep = []
@@ -124,15 +138,20 @@ cdef class PackedModel:
         self.model.factors = self._factors
         self.model.modalities = self._modalities
         self.model.groups = self._groups
+        self.merges = merges
         self.largest_joint = 0
         self.largest_stride = 0
         self._pack_factors(factors)
         self._pack_groups(groups, modalities)
-        self._pack_tree(tree)
+        if tree["num_steps"]:
+            self._pack_sequences(tree)
+        else:
+            self._pack_tree(tree)
         self.model.D = _doubles(self._keep, D, self.model.qs_size, "D")
-        self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
-        self.model.softmax_E = _doubles(self._keep, softmax_E, self.model.tree.num_policies,
-                                        "softmax_E")
+        if self.model.tree.num_listed:
+            self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
+            self.model.softmax_E = _doubles(self._keep, softmax_E, self.model.tree.num_policies,
+                                            "softmax_E")
 
     cdef int _pack_factors(self, list factors) except -1:
         cdef Py_ssize_t f, dependency, size, num_factors = len(factors)
@@ -146,6 +165,7 @@ cdef class PackedModel:
             factor.num_controls = factors[f]["num_controls"]
             factor.control_offset = self.model.num_controls_total
             self.model.num_controls_total += factor.num_controls
+            self.model.most_controls = max(self.model.most_controls, factor.num_controls)
         for f in range(num_factors):
             spec = factors[f]
             factor = &self._factors[f]
@@ -157,9 +177,13 @@ cdef class PackedModel:
             for dependency in range(factor.num_dependencies):
                 factor.num_previous *= self._factors[factor.dependencies[dependency]].num_states
             size = factor.num_controls * factor.num_previous
-            if spec["sparse_B"] is None:
-                factor.B = _doubles(self._keep, spec["B"], size * factor.stride, f"B[{f}]")
-            else:
+            factor.is_sparse = _flags(self._keep, spec["is_sparse"], factor.num_controls, f"B[{f}]")
+            factor.B = _optional(self._keep, spec["B"], size * factor.stride, f"B[{f}]")
+            if spec["sparse_B"] is None or spec["B"] is None:
+                if spec["is_sparse"].min() != spec["is_sparse"].max() or (
+                        spec["is_sparse"].max() == (spec["sparse_B"] is None)):
+                    raise ValueError(f"packed B[{f}] misses the form of an action")
+            if spec["sparse_B"] is not None:
                 factor.sparse_B = _doubles(self._keep, spec["sparse_B"], len(spec["sparse_B"]),
                                            f"B[{f}]")
                 factor.sparse_start = _indices(self._keep, spec["sparse_start"], size + 1, 0,
@@ -186,7 +210,7 @@ cdef class PackedModel:
         return 0
 
     cdef int _pack_groups(self, list groups, list modalities) except -1:
-        cdef Py_ssize_t g, f, m
+        cdef Py_ssize_t g, f, m, size, partial
         cdef Group* group
         cdef Modality* modality
         for g in range(len(groups)):
@@ -216,13 +240,30 @@ cdef class PackedModel:
                 if modality.num_C_steps not in (1, spec["num_utility_steps"]):
                     raise ValueError("packed log_C has the wrong number of steps")
             group.num_utility_steps = spec["num_utility_steps"]
+            self.model.time_dependent |= group.num_utility_steps > 1
             group.joint_outcomes = spec["joint_outcomes"]
             group.utility = _doubles(self._keep, spec["utility"],
                                      group.num_utility_steps * group.num_joint, "utility")
             group.num_outcomes = spec["num_outcomes"]
-            group.outcome_stride = padded(group.num_outcomes + 1)
-            group.outcomes = _doubles(self._keep, spec["outcomes"],
-                                      group.num_joint * group.outcome_stride, "outcomes")
+            group.outcome_stride = padded(group.num_outcomes + 2)
+            size = group.num_joint * group.outcome_stride
+            group.outcomes = _doubles(self._keep, spec["outcomes"], size, "outcomes")
+            group.contraction = _doubles(self._keep, spec["contraction"], size, "contraction")
+            group.contraction_order = _indices(self._keep, spec["contraction_order"],
+                                               group.num_factors, 0, group.num_factors,
+                                               "contraction_order")
+            group.contraction_row = _indices(self._keep, spec["contraction_row"], group.num_joint,
+                                             0, group.num_joint, "contraction_row")
+            group.certain_gain = _doubles(self._keep, spec["certain_gain"], group.num_joint,
+                                          "certain_gain")
+            group.num_sparse_outcomes = spec["num_sparse_outcomes"]
+            if spec["sparse_A"] is not None:
+                size = len(spec["sparse_A"])
+                group.sparse_A = _doubles(self._keep, spec["sparse_A"], size, "A")
+                group.sparse_start = _indices(self._keep, spec["sparse_start"],
+                                              group.num_joint + 1, 0, size + 1, "A")
+                group.sparse_outcome = _indices(self._keep, spec["sparse_outcome"], size, 0,
+                                                group.num_sparse_outcomes, "A")
             group.novelty_stride = spec["novelty_stride"]
             group.novelty_A = _optional(self._keep, spec["novelty_A"],
                                         group.num_joint * group.novelty_stride, "A")
@@ -231,7 +272,38 @@ cdef class PackedModel:
             self.model.has_wA |= group.novelty_wA != NULL
             self.largest_joint = max(self.largest_joint, group.num_joint)
             self.largest_stride = max(self.largest_stride, group.outcome_stride,
-                                      group.novelty_stride)
+                                      group.novelty_stride, spec["learned_stride"])
+            self._largest_sparse = max(self._largest_sparse, group.num_sparse_outcomes)
+            # of all outcomes, as a learned model has them
+            size = group.num_joint * max(group.outcome_stride,
+                                         <Py_ssize_t>spec["learned_stride"])
+            partial = 0
+            for f in range(group.num_factors):
+                size //= self._factors[group.factors[group.contraction_order[f]]].num_states
+                partial += size * (FIRSTS_AT_ONCE if f == 0 else 1)
+            if group.num_factors > 1 and not self.merges:
+                self._largest_partial = max(self._largest_partial, partial)
+        return 0
+
+    cdef int _pack_sequences(self, dict spec) except -1:
+        cdef PolicyTree* tree = &self.model.tree
+        cdef Py_ssize_t i, num_factors = self.model.num_factors
+        if not self.merges:
+            raise ValueError("policies without a tree need a belief graph")
+        tree.num_policies, tree.num_listed = spec["num_policies"], spec["num_listed"]
+        tree.num_steps, tree.num_actions = spec["num_steps"], len(spec["actions"])
+        if len(spec["actions"]) ** spec["num_steps"] != spec["num_policies"] or (
+                spec["num_listed"] not in (0, spec["num_policies"])):
+            raise ValueError("packed policies have the wrong number")
+        tree.num_following = spec["num_policies"] // len(spec["actions"])
+        tree.actions = _indices(self._keep, spec["actions"], tree.num_actions * num_factors, 0,
+                                2**31 - 1, "actions")
+        for i in range(tree.num_actions * num_factors):
+            if tree.actions[i] >= self._factors[i % num_factors].num_controls:
+                raise ValueError(f"packed actions[{i}] is out of range")
+        for i in range(self.model.num_groups):
+            if 1 < self._groups[i].num_utility_steps < tree.num_steps:
+                raise ValueError(f"packed utility of group {i} has too few steps")
         return 0
 
     cdef int _pack_tree(self, dict spec) except -1:
@@ -239,7 +311,7 @@ cdef class PackedModel:
         cdef Py_ssize_t i, g, num_factors = self.model.num_factors
         cdef Py_ssize_t num_groups = self.model.num_groups
         keep = self._keep
-        tree.num_policies = len(spec["policy_prefix"])
+        tree.num_policies = tree.num_listed = len(spec["policy_prefix"])
         tree.num_factor_nodes = len(spec["node_factor"])
         tree.num_group_nodes = len(spec["group_of"])
         tree.num_prefixes = len(spec["prefix_parent"])
@@ -320,6 +392,11 @@ cdef class PackedModel:
         """Doubles in a flat belief over all factors, padded."""
         return self.model.qs_size
 
+    @property
+    def lists_policies(self):
+        """Whether agents keep G and q_pi of all policies, or list them when asked."""
+        return self.model.tree.num_listed > 0
+
     cdef Scratch take_scratch(self):
         """Return scratch memory that no other thread uses; give it back with give_scratch."""
         try:
@@ -334,64 +411,83 @@ cdef class PackedModel:
 cdef Scratch _new_scratch(PackedModel packed):
     cdef Model* model = &packed.model
     cdef PolicyTree* tree = &model.tree
-    cdef Py_ssize_t likelihoods = 0, g, i
+    cdef Scratch scratch = Scratch()
+    cdef Workspace* work = &scratch.work
+    cdef Py_ssize_t likelihoods = 0, g, i, num_doubles = 0, num_ints = 0
     for g in range(model.num_groups):
         likelihoods += padded(model.groups[g].num_joint)
-    cdef Py_ssize_t joint = padded(packed.largest_joint)
-    # in doubles, in the order of the fields below
-    cdef Py_ssize_t[17] sizes = [
-        model.qs_size, model.qs_size, model.qs_size, likelihoods, 2 * joint, 2 * joint, 2 * joint,
-        2 * packed.largest_stride, padded(tree.beliefs_size), padded(tree.num_factor_nodes),
-        padded(tree.num_group_nodes), padded(tree.num_prefixes), 3 * padded(tree.num_policies),
-        padded(model.num_controls_total), padded(model.num_obs_total),
-        model.qs_size, model.qs_size,
-    ]
-    cdef Py_ssize_t doubles = 0
-    for i in range(17):
-        doubles += sizes[i]
-    cdef Py_ssize_t num_bytes = (
-        doubles * sizeof(double) + (2 * model.num_modalities + model.num_factors) * sizeof(void*)
-        + (joint + model.num_factors) * sizeof(int32_t) + 64
-    )
-    cdef Scratch scratch = Scratch()
+    cdef Py_ssize_t joint = padded(packed.largest_joint), stride = packed.largest_stride
+    cdef Py_ssize_t policies = padded(tree.num_listed), sparse = padded(packed._largest_sparse)
+    cdef Py_ssize_t nodes = padded(tree.num_factor_nodes)
+    cdef Py_ssize_t controls = padded(model.num_controls_total)
+    # a graph keeps its beliefs itself
+    cdef bint tree_beliefs = not packed.merges
+    cdef double** doubles[30]
+    cdef Py_ssize_t[30] sizes
+    cdef int32_t** ints[6]
+    cdef Py_ssize_t[6] lengths
+    doubles[0], sizes[0] = &work.prior, model.qs_size
+    doubles[1], sizes[1] = &work.qs_new, model.qs_size
+    doubles[2], sizes[2] = &work.message, model.qs_size
+    doubles[3], sizes[3] = &work.log_likelihood, likelihoods
+    doubles[4], sizes[4] = &work.contraction, 2 * joint
+    doubles[5], sizes[5] = &work.trailing, 2 * joint
+    doubles[6], sizes[6] = &work.joint, 2 * joint
+    doubles[7], sizes[7] = &work.row, 2 * stride
+    doubles[8], sizes[8] = &work.weights, joint
+    doubles[9], sizes[9] = &work.support_weight, stride
+    doubles[10], sizes[10] = &work.outcome_sums, sparse
+    doubles[11], sizes[11] = &work.novelties, controls
+    doubles[12], sizes[12] = &work.action_weights, padded(tree.num_actions)
+    doubles[13], sizes[13] = &work.beliefs, padded(tree.beliefs_size) if tree_beliefs else 0
+    doubles[14], sizes[14] = &work.least, nodes if tree_beliefs else 0
+    doubles[15], sizes[15] = &work.rows, ROWS_AT_ONCE * stride if tree_beliefs else 0
+    doubles[16], sizes[16] = &work.partial, padded(packed._largest_partial)
+    doubles[17], sizes[17] = &work.factor_value, nodes
+    doubles[18], sizes[18] = &work.group_value, padded(tree.num_group_nodes)
+    doubles[19], sizes[19] = &work.prefix_value, padded(tree.num_prefixes)
+    doubles[20], sizes[20] = &work.q_pi_new, policies
+    doubles[21], sizes[21] = &work.G_new, policies
+    doubles[22], sizes[22] = &work.p_policies, policies
+    doubles[23], sizes[23] = &work.p_actions, controls
+    doubles[24], sizes[24] = &work.log_prior, model.qs_size
+    doubles[25], sizes[25] = &work.error, model.qs_size
+    doubles[26], sizes[26] = &work.outcome_probabilities, padded(model.num_obs_total)
+    doubles[27], sizes[27] = <double**>&work.distributions, padded(model.num_modalities)
+    doubles[28], sizes[28] = <double**>&work.observation, padded(
+        model.num_modalities + model.num_factors)
+    doubles[29], sizes[29] = &work.p_first, controls
+    ints[0], lengths[0] = &work.index, joint
+    ints[1], lengths[1] = &work.support_state, stride
+    ints[2], lengths[2] = &work.touched, sparse
+    ints[3], lengths[3] = &work.node_belief, nodes if packed.merges else 0
+    ints[4], lengths[4] = &work.successors, controls
+    ints[5], lengths[5] = &work.inductive_row, padded(model.num_factors)
+    for i in range(30):
+        num_doubles += sizes[i]
+    for i in range(6):
+        num_ints += lengths[i]
+    cdef Py_ssize_t num_bytes = num_doubles * sizeof(double) + num_ints * sizeof(int32_t) + 64
     scratch._block = malloc(num_bytes)
     if scratch._block == NULL:
         raise MemoryError(f"no memory for {num_bytes} bytes of scratch")
     memset(scratch._block, 0, num_bytes)
     packed.scratch_bytes = num_bytes
-    cdef Workspace* work = &scratch.work
     cdef double* here = <double*>((<uintptr_t>scratch._block + 63) // 64 * 64)
-    cdef double** fields[17]
-    fields[0] = &work.prior
-    fields[1] = &work.qs_new
-    fields[2] = &work.message
-    fields[3] = &work.log_likelihood
-    fields[4] = &work.contraction
-    fields[5] = &work.weights
-    fields[6] = &work.joint
-    fields[7] = &work.row
-    fields[8] = &work.beliefs
-    fields[9] = &work.factor_value
-    fields[10] = &work.group_value
-    fields[11] = &work.prefix_value
-    fields[12] = &work.q_pi_new
-    fields[13] = &work.p_actions
-    fields[14] = &work.outcome_probabilities
-    fields[15] = &work.log_prior
-    fields[16] = &work.error
-    for i in range(17):
-        fields[i][0] = here
+    for i in range(30):
+        doubles[i][0] = here
         here += sizes[i]
-    work.G_new = work.q_pi_new + padded(tree.num_policies)
-    work.p_policies = work.G_new + padded(tree.num_policies)
-    work.distributions = <const double**>here
-    work.observation = <Py_ssize_t*>(work.distributions + model.num_modalities)
+    for i in range(6):
+        ints[i][0] = <int32_t*>here
+        here = <double*>(ints[i][0] + lengths[i])
     work.action = work.observation + model.num_modalities
-    work.index = <int32_t*>(work.action + model.num_factors)
-    work.inductive_row = work.index + joint
     work.largest_joint = joint
     here = work.outcome_probabilities
     for i in range(model.num_modalities):
         work.distributions[i] = here
         here += model.modalities[i].num_obs
+    if packed.merges:
+        work.graph = new_graph()
+        if work.graph == NULL:
+            raise MemoryError("no memory for a belief graph")
     return scratch

@@ -1,11 +1,9 @@
 from libc.stdint cimport uint64_t
 
-from freeagent_core._kernels.belief_update cimport FPIParameters
+from freeagent_core._kernels.agent_step cimport AgentState
 from freeagent_core._kernels.dirichlet_updates cimport Learned
 from freeagent_core._kernels.packed_model cimport Model, PackedModel, Workspace
 from freeagent_core._kernels.parallel_work cimport ParallelWork
-from freeagent_core._kernels.policy_evaluation cimport EFEParameters
-from freeagent_core._kernels.sophisticated cimport SIParameters
 
 
 cdef enum Operation:
@@ -24,8 +22,10 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
     cdef tuple _first_parameters   # pA, pB, pD that agents begin with
     cdef double* _qs               # (size, qs_size)
-    cdef double* _q_pi             # (size, num_policies)
-    cdef double* _G                # (size, num_policies)
+    cdef double* _q_pi             # (size, num_listed)
+    cdef double* _G                # (size, num_listed)
+    cdef double* _p_first          # (size, num_controls_total), with unlisted policies
+    cdef double* _evaluated_qs     # (size, qs_size), with unlisted policies
     cdef Py_ssize_t* _action       # (size, num_factors)
     cdef unsigned char* _has_action    # (size,): it has acted since its last reset
     cdef unsigned char* _has_policies  # (size,)
@@ -41,23 +41,19 @@ cdef class PopulationCore(ParallelWork):
     cdef const double* _given_qs           # (size, qs_size)
     cdef const unsigned char* _to_learn
     cdef double _lr
-    # parameters
-    cdef FPIParameters _fpi
-    cdef EFEParameters _efe
-    cdef SIParameters _search
+    cdef AgentState _common        # the parameters, which all agents share
     cdef Py_ssize_t _search_size   # doubles that a search needs; 0 without one
-    cdef double _alpha, _tie_tolerance
-    cdef bint _stochastic, _full, _first_of_ties, _joint_likelihood
     cdef int _check_ready(self, int operations) except -1
     cdef int _check_each(self, const unsigned char* flags, str before, str name) except -1
     cdef Py_ssize_t _extra_size(self)
-    cdef int _infer_states(self, Py_ssize_t i, const Model* model, Workspace* work,
+    cdef AgentState _agent(self, Py_ssize_t i, double* extra) noexcept nogil
+    cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,
                            double* extra) noexcept nogil
-    cdef int _infer_policies(self, Py_ssize_t i, const Model* model, const double* qs,
+    cdef int _infer_policies(self, Py_ssize_t i, AgentState* agent, const double* qs,
                              Workspace* work, double* extra) noexcept nogil
     cdef void _keep_beliefs(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil
-    cdef void _act(self, Py_ssize_t i, const Model* model, const double* q_pi,
-                   Workspace* work) noexcept nogil
+    cdef int _act(self, Py_ssize_t i, AgentState* agent, const double* q_pi,
+                  const double* p_first, Workspace* work) noexcept nogil
     cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil
     cdef Py_ssize_t _draw(self, uint64_t* random, const double* p, Py_ssize_t n) noexcept nogil

@@ -8,18 +8,18 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.action_selection cimport (
-    action_marginals, count_best, nth_best, sharpen,
-)
+from freeagent_core._kernels.action_selection cimport count_best, nth_best
 from freeagent_core._kernels.agent_random cimport below, categorical
-from freeagent_core._kernels.belief_update cimport (
-    log_likelihood_of_outcomes, predict_all, update_beliefs,
+from freeagent_core._kernels.agent_step cimport (
+    action_probabilities, are_listed, infer_policies, infer_states, keep_policies, list_evaluated,
+    refresh_learned,
 )
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learned_model cimport LearnedModel
-from freeagent_core._kernels.packed_model cimport Factor
-from freeagent_core._kernels.policy_evaluation cimport evaluate_policies
-from freeagent_core._kernels.sophisticated cimport search_size, sophisticated_search
+from freeagent_core._kernels.packed_model cimport Factor, Scratch, first_action
+from freeagent_core._kernels.python_input cimport new_array
+from freeagent_core._kernels.sophisticated cimport search_size
+from freeagent_core._kernels.step_values cimport NO_MEMORY
 
 import numpy as np
 
@@ -54,14 +54,22 @@ cdef class PopulationCore(ParallelWork):
             raise ValueError(f"size must be at least 1, got {size}")
         self.packed, self.size, self.state = packed, size, {}
         cdef double[:, ::1] qs = self._new_state("qs", model.qs_size, np.float64)
-        cdef double[:, ::1] q_pi = self._new_state("q_pi", model.tree.num_policies, np.float64)
-        cdef double[:, ::1] G = self._new_state("G", model.tree.num_policies, np.float64)
+        cdef double[:, ::1] q_pi = self._new_state("q_pi", model.tree.num_listed, np.float64)
+        cdef double[:, ::1] G = self._new_state("G", model.tree.num_listed, np.float64)
+        cdef double[:, ::1] p_first
+        cdef double[:, ::1] evaluated_qs
         cdef Py_ssize_t[:, ::1] action = self._new_state("action", model.num_factors, np.intp)
         cdef unsigned char[:, ::1] has_action = self._new_state("has_action", 1, np.uint8)
         cdef unsigned char[:, ::1] has_policies = self._new_state("has_policies", 1, np.uint8)
         cdef Py_ssize_t[:, ::1] time = self._new_state("time", 1, np.intp)
         cdef uint64_t[:, ::1] random = self._new_state("random", 4, np.uint64)
-        self._qs, self._q_pi, self._G = &qs[0, 0], &q_pi[0, 0], &G[0, 0]
+        self._qs = &qs[0, 0]
+        if model.tree.num_listed:
+            self._q_pi, self._G = &q_pi[0, 0], &G[0, 0]
+        else:
+            p_first = self._new_state("p_first", model.num_controls_total, np.float64)
+            evaluated_qs = self._new_state("evaluated_qs", model.qs_size, np.float64)
+            self._p_first, self._evaluated_qs = &p_first[0, 0], &evaluated_qs[0, 0]
         self._action, self._has_action = &action[0, 0], &has_action[0, 0]
         self._has_policies, self._time = &has_policies[0, 0], &time[0, 0]
         self._random = &random[0, 0]
@@ -78,32 +86,32 @@ cdef class PopulationCore(ParallelWork):
         return self.state[name]
 
     def _set_parameters(self, dict parameters):
-        self._efe.gamma = parameters["gamma"]
-        self._efe.use_utility = parameters["use_utility"]
-        self._efe.use_states_info_gain = parameters["use_states_info_gain"]
-        self._efe.use_param_info_gain = parameters["use_param_info_gain"]
-        self._alpha = parameters["alpha"]
-        self._stochastic = parameters["stochastic"]
-        self._full = parameters["full"]
-        self._tie_tolerance = parameters["tie_tolerance"]
-        self._first_of_ties = parameters["first_of_ties"]
-        self._joint_likelihood = parameters["joint_likelihood"]
+        self._common.efe.gamma = parameters["gamma"]
+        self._common.efe.use_utility = parameters["use_utility"]
+        self._common.efe.use_states_info_gain = parameters["use_states_info_gain"]
+        self._common.efe.use_param_info_gain = parameters["use_param_info_gain"]
+        self._common.alpha = parameters["alpha"]
+        self._common.stochastic = parameters["stochastic"]
+        self._common.full = parameters["full"]
+        self._common.tie_tolerance = parameters["tie_tolerance"]
+        self._common.first_of_ties = parameters["first_of_ties"]
+        self._common.joint_likelihood = parameters["joint_likelihood"]
         self._set_inference(parameters)
 
     def _set_inference(self, dict parameters):
-        self._fpi.num_iter = parameters["num_iter"]
-        self._fpi.dF = parameters["dF"]
-        self._fpi.dF_tol = parameters["dF_tol"]
-        self._fpi.compute_vfe = parameters["compute_vfe"]
+        self._common.fpi.num_iter = parameters["num_iter"]
+        self._common.fpi.dF = parameters["dF"]
+        self._common.fpi.dF_tol = parameters["dF_tol"]
+        self._common.fpi.compute_vfe = parameters["compute_vfe"]
         search = parameters["search"]
         if search is None:
             return
-        self._search.horizon = search[0]
-        self._search.policy_prune_threshold = search[1]
-        self._search.state_prune_threshold = search[2]
-        self._search.prune_penalty = search[3]
-        self._search.gamma = 1.0  # pymdp's agent gives the search no other
-        self._search_size = search_size(&self.packed.model, self._search.horizon)
+        self._common.search.horizon = search[0]
+        self._common.search.policy_prune_threshold = search[1]
+        self._common.search.state_prune_threshold = search[2]
+        self._common.search.prune_penalty = search[3]
+        self._common.search.gamma = 1.0  # pymdp's agent gives the search no other
+        self._search_size = search_size(&self.packed.model, self._common.search.horizon)
 
     # --- one operation on all agents -------------------------------------------------------
 
@@ -185,8 +193,34 @@ cdef class PopulationCore(ParallelWork):
         return 0
 
     def failed(self):
-        """Return the agents whose last operation failed."""
-        return np.flatnonzero(self._status)
+        """Return the agents whose last operation failed, and whether one ran out of memory."""
+        status = np.asarray(self._status)
+        return np.flatnonzero(status), bool((status == -NO_MEMORY).any())
+
+    def list_policies(self, Py_ssize_t i):
+        """Return q_pi and G of agent i, arrays over all policies: where they are too many to
+        keep, evaluated again from the beliefs they were evaluated from last."""
+        cdef Scratch scratch
+        cdef AgentState agent
+        cdef int status
+        if not 0 <= i < self.size:
+            raise IndexError(f"agent {i} is not in 0 to {self.size - 1}")
+        if not self._has_policies[i]:
+            raise ValueError(f"agent {i} needs an infer_policies before its policies are listed")
+        scratch = self.packed.take_scratch()
+        try:
+            agent = self._agent(i, NULL)
+            n = self.packed.model.tree.num_policies
+            if are_listed(&agent):
+                return new_array(agent.q_pi, n), new_array(agent.G, n)
+            with nogil:
+                status = list_evaluated(&agent, &scratch.work)
+            if status == NO_MEMORY:
+                raise MemoryError("no memory to list the policies")
+            return (new_array(<double*>scratch.work.graph.listed_q_pi.data, n),
+                    new_array(<double*>scratch.work.graph.listed_G.data, n))
+        finally:
+            self.packed.give_scratch(scratch)
 
     cdef Py_ssize_t _extra_size(self):
         return self._search_size
@@ -198,91 +232,107 @@ cdef class PopulationCore(ParallelWork):
             if self._mask != NULL and not self._mask[i]:
                 continue
             if self._operations < LEARN_A:
-                self._status[i] = self._step(i, works[0], extra)
+                self._status[i] = <unsigned char>(-self._step(i, works[0], extra))
             else:
                 self._learn(i, works[0])
 
-    cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
+    # Agent i, with the memory of this thread.
+    cdef AgentState _agent(self, Py_ssize_t i, double* extra) noexcept nogil:
+        cdef AgentState agent = self._common
         cdef const Model* model = self._models[i]
-        cdef Py_ssize_t num_policies = model.tree.num_policies
-        cdef const double* qs = self._qs + i * model.qs_size
-        cdef const double* q_pi = self._q_pi + i * num_policies
+        agent.model = model
+        agent.learned = self._learned[i] if self._learned != NULL else NULL
+        agent.search_memory = extra if self._search_size else NULL
+        agent.qs = self._qs + i * model.qs_size
+        agent.evaluated_efe = agent.efe
+        if are_listed(&agent):
+            agent.q_pi = self._q_pi + i * model.tree.num_listed
+            agent.G = self._G + i * model.tree.num_listed
+        else:
+            agent.p_first = self._p_first + i * model.num_controls_total
+            agent.evaluated_qs = self._evaluated_qs + i * model.qs_size
+        return agent
+
+    cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
+        cdef AgentState agent = self._agent(i, extra)
+        cdef const double* qs = agent.qs
+        cdef const double* q_pi = agent.q_pi
+        cdef const double* p_first = agent.p_first
+        cdef int status
+        refresh_learned(&agent, work)
         if self._operations & INFER_STATES:
-            if self._infer_states(i, model, work, extra) != 0:
-                return 1
+            status = self._infer_states(i, &agent, work, extra)
+            if status != 0:
+                return status
             qs = work.qs_new
         if self._operations & INFER_POLICIES:
-            if self._infer_policies(i, model, qs, work, extra) != 0:
-                return 1
-            q_pi = work.q_pi_new
+            status = self._infer_policies(i, &agent, qs, work, extra)
+            if status != 0:
+                return status
+            keep_policies(&agent, qs, work)
+            self._has_policies[i] = 1
+            q_pi, p_first = work.q_pi_new, work.p_first
         if self._operations & INFER_STATES:
             self._keep_beliefs(i, work, extra)
-        if self._operations & INFER_POLICIES:
-            memcpy(self._q_pi + i * num_policies, work.q_pi_new, num_policies * sizeof(double))
-            memcpy(self._G + i * num_policies, work.G_new, num_policies * sizeof(double))
-            self._has_policies[i] = 1
         if self._operations & SAMPLE_ACTION:
-            self._act(i, model, q_pi, work)
+            return self._act(i, &agent, q_pi, p_first, work)
         return 0
 
     # Fills work.qs_new.
-    cdef int _infer_states(self, Py_ssize_t i, const Model* model, Workspace* work,
+    cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,
                            double* extra) noexcept nogil:
-        if self._has_action[i]:
-            predict_all(model, self._qs + i * model.qs_size,
-                        self._action + i * model.num_factors, work, work.prior)
-        else:
-            memcpy(work.prior, model.D, model.qs_size * sizeof(double))
-        log_likelihood_of_outcomes(model, self._observations + i * model.num_modalities,
-                                   self._joint_likelihood, work)
-        return update_beliefs(model, &self._fpi, work)
+        cdef Py_ssize_t f, num_factors = agent.model.num_factors
+        for f in range(num_factors):
+            work.action[f] = self._action[i * num_factors + f]
+        return infer_states(agent, self._observations + i * agent.model.num_modalities, False,
+                            self._has_action[i], agent.joint_likelihood, work)
 
-    # Fills work.q_pi_new and work.G_new.
-    cdef int _infer_policies(self, Py_ssize_t i, const Model* model, const double* qs,
+    # Fills work.q_pi_new and work.G_new, or work.p_first.
+    cdef int _infer_policies(self, Py_ssize_t i, AgentState* agent, const double* qs,
                              Workspace* work, double* extra) noexcept nogil:
-        if self._search_size == 0:
-            return evaluate_policies(model, &self._efe, qs, work)
-        return sophisticated_search(model, &self._fpi, &self._search, qs, extra, work)
+        return infer_policies(agent, qs, work)
 
     cdef void _keep_beliefs(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
         memcpy(self._qs + i * self.packed.model.qs_size, work.qs_new,
                self.packed.model.qs_size * sizeof(double))
 
     # Chooses as AgentCore does, with the agent's own random numbers.
-    cdef void _act(self, Py_ssize_t i, const Model* model, const double* q_pi,
-                   Workspace* work) noexcept nogil:
+    cdef int _act(self, Py_ssize_t i, AgentState* agent, const double* q_pi,
+                  const double* p_first, Workspace* work) noexcept nogil:
+        cdef const Model* model = agent.model
         cdef Py_ssize_t* action = self._action + i * model.num_factors
         cdef uint64_t* random = self._random + 4 * i
-        cdef const Factor* factor
-        cdef const double* p = q_pi
+        cdef const double* p
         cdef Py_ssize_t f, policy
-        if self._full:
-            if self._stochastic:
-                sharpen(q_pi, model.tree.num_policies, self._alpha, work.p_policies)
-                p = work.p_policies
+        cdef int status
+        if not are_listed(agent):
+            q_pi = NULL
+            if agent.full:
+                status = list_evaluated(agent, work)
+                if status != 0:
+                    return status
+                q_pi = <double*>work.graph.listed_q_pi.data
+        p = action_probabilities(agent, q_pi, p_first, work)
+        if agent.full:
             policy = self._draw(random, p, model.tree.num_policies)
             for f in range(model.num_factors):
-                action[f] = model.tree.first_action[policy * model.num_factors + f]
+                action[f] = first_action(model, policy)[f]
         else:
-            action_marginals(model, q_pi, work)
             for f in range(model.num_factors):
-                factor = &model.factors[f]
-                p = work.p_actions + factor.control_offset
-                if self._stochastic:
-                    sharpen(p, factor.num_controls, self._alpha,
-                            work.p_actions + factor.control_offset)
-                action[f] = self._draw(random, p, factor.num_controls)
+                action[f] = self._draw(random, p + model.factors[f].control_offset,
+                                       model.factors[f].num_controls)
         self._has_action[i] = 1
         self._time[i] += 1
+        return 0
 
     cdef Py_ssize_t _draw(self, uint64_t* random, const double* p, Py_ssize_t n) noexcept nogil:
         cdef Py_ssize_t count, first = 0
-        if self._stochastic:
+        if self._common.stochastic:
             return categorical(random, p, n)
-        count = count_best(p, n, self._tie_tolerance, &first)
-        if count == 1 or self._first_of_ties:
+        count = count_best(p, n, self._common.tie_tolerance, &first)
+        if count == 1 or self._common.first_of_ties:
             return first
-        return nth_best(p, n, self._tie_tolerance, below(random, count))
+        return nth_best(p, n, self._common.tie_tolerance, below(random, count))
 
     # --- learning --------------------------------------------------------------------------
 
@@ -337,6 +387,8 @@ cdef class PopulationCore(ParallelWork):
         else:
             learn_D(own, self._given_qs + i * qs_size, self._to_learn, self._lr)
         refresh(own, work)
+        if self.packed.model.tree.num_listed == 0:  # they could not be listed as they were
+            self._has_policies[i] = 0
 
 
 cdef int _check_rows(Py_ssize_t rows, Py_ssize_t expected, str name) except -1:

@@ -24,11 +24,18 @@ cdef extern from "freeagent_primitives.h" nogil:
                          double* out) noexcept nogil
         void (*columns_dot)(const double* x, const double* M, Py_ssize_t rows, Py_ssize_t n,
                             double* out) noexcept nogil
-        void (*weighted_rows)(const double* x, const double* M, const int32_t* index,
-                              Py_ssize_t num_index, Py_ssize_t stride,
-                              double* out) noexcept nogil
-        Py_ssize_t (*above)(const double* x, Py_ssize_t n, double threshold,
-                            int32_t* index) noexcept nogil
+        void (*weighted_rows)(const double* weights, const double* M, const int32_t* index,
+                              Py_ssize_t count, Py_ssize_t stride, double* out) noexcept nogil
+        void (*rows_product)(const double** x, Py_ssize_t rows, Py_ssize_t n, const double* M,
+                             Py_ssize_t stride, double** out) noexcept nogil
+        Py_ssize_t (*above)(const double* x, Py_ssize_t n, double threshold, int32_t* index,
+                            double* weights) noexcept nogil
+        double (*least_above_zero)(const double* x, Py_ssize_t n) noexcept nogil
+        double (*raised_product)(const double* x, const double* y, double y_eps, Py_ssize_t n,
+                                 double* out) noexcept nogil
+        void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
+        double (*softmax_of_sum)(const double* x, const double* y, Py_ssize_t n, double* out,
+                                 double* top, double* norm) noexcept nogil
 
 
 # The table of the SIMD level in use. Only primitives.pyx links csrc/, so that there is

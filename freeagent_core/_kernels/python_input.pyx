@@ -8,7 +8,7 @@ cimport cython
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
-from cpython.long cimport PyLong_CheckExact
+from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
@@ -102,7 +102,7 @@ cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str nam
     """Write the beliefs of all factors, an object array or a sequence, to work.qs_new."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef const Factor* f
-    if isinstance(value, np.ndarray) and value.dtype != object and num_factors == 1:
+    if num_factors == 1 and isinstance(value, _ndarray) and value.dtype != object:
         value = [value.squeeze() if value.ndim > 1 else value]
     try:
         count = len(value)
@@ -123,18 +123,41 @@ cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str nam
 
 cdef int read_action(PackedModel packed, Scratch scratch, object value) except -1:
     """Write an action, one control per factor, to work.action."""
-    cdef Py_ssize_t i, num_factors = packed.model.num_factors
     # p_actions is free between calls, and every factor has at least one control
-    cdef double* values = scratch.work.p_actions
+    read_doubles(value, packed.model.num_factors, scratch.work.p_actions, "action")
+    return check_action(packed, scratch, scratch.work.p_actions)
+
+
+cdef int check_action(PackedModel packed, Scratch scratch, const double* values) except -1:
+    """Write the controls `values`, one per factor, to work.action."""
+    cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef Py_ssize_t* action = scratch.work.action
-    read_doubles(value, num_factors, values, "action")
     for i in range(num_factors):
+        if not -1.0 < values[i] < 1e9:  # NaN too; the conversion is defined then
+            raise ValueError(f"action[{i}] must be an integer in 0 to "
+                             f"{packed.model.factors[i].num_controls - 1}, got {values[i]}")
         action[i] = <Py_ssize_t>values[i]
         if not (0.0 <= values[i] < packed.model.factors[i].num_controls
                 and values[i] == action[i]):
             raise ValueError(f"action[{i}] must be an integer in 0 to "
                              f"{packed.model.factors[i].num_controls - 1}, got {values[i]}")
     return 0
+
+
+# A list of plain ints, one in range per modality: the usual case, without any name looked up.
+cdef bint _are_indices(const Model* model, list values, Py_ssize_t* indices) except -1:
+    cdef Py_ssize_t m
+    cdef int overflow = 0
+    if len(values) != model.num_modalities:
+        return False
+    for m in range(model.num_modalities):
+        entry = values[m]
+        if not PyLong_CheckExact(entry):
+            return False
+        indices[m] = PyLong_AsLongAndOverflow(entry, &overflow)
+        if overflow != 0 or not 0 <= indices[m] < model.modalities[m].num_obs:
+            return False
+    return True
 
 
 cdef int read_observation(PackedModel packed, Scratch scratch, object observation,
@@ -146,7 +169,10 @@ cdef int read_observation(PackedModel packed, Scratch scratch, object observatio
     """
     cdef const Model* model = &packed.model
     cdef Py_ssize_t m, i, num_modalities = model.num_modalities
-    if isinstance(observation, np.ndarray):
+    if type(observation) is list and _are_indices(model, <list>observation,
+                                                  scratch.work.observation):
+        return 0
+    if isinstance(observation, _ndarray):
         if observation.dtype == object:
             pass
         elif observation.ndim == 0:

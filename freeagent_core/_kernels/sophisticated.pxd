@@ -1,6 +1,6 @@
 from freeagent_core._kernels.belief_update cimport FPIParameters
 from freeagent_core._kernels.packed_model cimport Model, Workspace
-from freeagent_core._kernels.policy_evaluation cimport EFEParameters
+from freeagent_core._kernels.step_values cimport EFEParameters
 
 
 cdef struct SIParameters:          # pymdp's si_* arguments

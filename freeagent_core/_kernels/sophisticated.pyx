@@ -7,12 +7,12 @@ known before the search and grows with the horizon only, not with the tree.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.belief_update cimport (
-    log_likelihood_of_outcomes, predict_all, update_beliefs,
+from freeagent_core._kernels.belief_update cimport infer_posterior, predict_all
+from freeagent_core._kernels.packed_model cimport (
+    MAX_FACTORS, Factor, Group, first_action, joint_belief,
 )
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Group, joint_belief
-from freeagent_core._kernels.policy_evaluation cimport inductive_value, step_value
 from freeagent_core._kernels.primitives cimport P
+from freeagent_core._kernels.step_values cimport inductive_value, step_value
 
 
 cdef struct Frame:                 # one level of the search
@@ -124,7 +124,7 @@ cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
     cdef Py_ssize_t f, g, k, m
     cdef double* out
     for f in range(model.num_factors):
-        actions[f] = model.tree.first_action[policy * model.num_factors + f]
+        actions[f] = first_action(model, policy)[f]
     predict_all(model, frame.qs, actions, work, predicted)
     frame.G[policy] = inductive_value(model, frame.qs, predicted, work)
     for g in range(model.num_groups):
@@ -164,8 +164,7 @@ cdef int _follow(const Model* model, const FPIParameters* fpi, const SIParameter
         return 0
     _lay_out(model, memory, level + 1, &following)
     memcpy(work.prior, frame.predicted + policy * model.qs_size, model.qs_size * sizeof(double))
-    log_likelihood_of_outcomes(model, frame.observation, False, work)
-    if update_beliefs(model, fpi, work) != 0:
+    if infer_posterior(model, fpi, frame.observation, False, False, work) != 0:
         return -1
     memcpy(following.qs, work.qs_new, model.qs_size * sizeof(double))
     if _search(model, fpi, parameters, memory, level + 1, work) != 0:

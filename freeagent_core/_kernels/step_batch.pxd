@@ -12,8 +12,7 @@ cdef struct Item:                  # one agent's part of a batch
     Py_ssize_t* observation        # (num_modalities,)
     double* distributions          # (num_obs_total,)
     Py_ssize_t* action             # (num_factors,)
-    double* p_actions              # (num_controls_total,)
-    double* p_policies             # (num_policies,)
+    double* choice                 # what is drawn from: (num_controls_total,), or (num_policies,)
     int64_t duration_ns
     int status
 

@@ -9,11 +9,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.agent_core cimport AgentCore
-from freeagent_core._kernels.agent_step cimport (
-    action_probabilities, infer_policies, infer_states, keep_beliefs, keep_policies,
-    refresh_learned,
-)
+from freeagent_core._kernels.agent_core cimport AgentCore, raise_status
+from freeagent_core._kernels.agent_step cimport keep_beliefs, keep_policies, whole_step
 from freeagent_core._kernels.packed_model cimport Model, PackedModel, Scratch, Workspace
 from freeagent_core._kernels.parallel_work cimport monotonic_ns
 
@@ -24,10 +21,10 @@ cdef extern from "<time.h>" nogil:
         long tv_nsec
     int nanosleep(const timespec* request, timespec* remaining)
 
-cdef enum Status:
-    NOT_RUN = 0
-    DONE = 1
-    FAILED = 2
+# Of an item; else the status of its kernels.
+cdef enum:
+    NOT_RUN = 1
+    NOT_READ = 2
 
 # With `considerate`, the GIL is given away for a moment after as many agents.
 cdef Py_ssize_t HOLD = 100
@@ -94,7 +91,7 @@ cdef class StepBatch(ParallelWork):
                     self._read(i, observations[i])
                 except Exception as error:
                     self.errors[i] = error
-                    self._items[i].status = FAILED
+                    self._items[i].status = NOT_READ
                 if considerate and i % HOLD == HOLD - 1:
                     with nogil:
                         _let_others_run()
@@ -132,9 +129,8 @@ cdef class StepBatch(ParallelWork):
         for core in self._cores:
             model = &core.packed.model
             size += 8 * (model.num_modalities + model.num_obs_total + model.num_factors
-                         + model.num_controls_total)
-            if core.state.full:
-                size += 8 * model.tree.num_policies
+                         + (model.tree.num_policies if core.state.full
+                            else model.num_controls_total))
         self._memory_block = malloc(size + 8)
         if self._items == NULL or self._memory_block == NULL:
             raise MemoryError("no memory for a batch of agents")
@@ -145,6 +141,7 @@ cdef class StepBatch(ParallelWork):
             index.setdefault(shared, len(index))
             model = &core.packed.model
             self._items[i].agent = &core.state
+            self._items[i].status = NOT_RUN
             self._items[i].model = index[shared]
             self._items[i].observation = <Py_ssize_t*>here
             here += 8 * model.num_modalities
@@ -152,11 +149,9 @@ cdef class StepBatch(ParallelWork):
             here += 8 * model.num_obs_total
             self._items[i].action = <Py_ssize_t*>here
             here += 8 * model.num_factors
-            self._items[i].p_actions = <double*>here
-            here += 8 * model.num_controls_total
-            if core.state.full:
-                self._items[i].p_policies = <double*>here
-                here += 8 * model.tree.num_policies
+            self._items[i].choice = <double*>here
+            here += 8 * (model.tree.num_policies if core.state.full
+                         else model.num_controls_total)
         return list(index)
 
     cdef int _read(self, Py_ssize_t i, observation) except -1:
@@ -208,15 +203,16 @@ cdef class StepBatch(ParallelWork):
             for i in range(len(self._cores)):
                 item = &self._items[i]
                 durations[i] = item.duration_ns * 1e-9
-                if item.status == FAILED and self.errors[i] is None:
-                    self.errors[i] = FloatingPointError("a belief or q_pi became NaN or infinite")
-                if item.status == DONE:
+                if item.status < 0:
+                    try:
+                        raise_status(item.status, "a belief or q_pi")
+                    except Exception as error:
+                        self.errors[i] = error
+                if item.status == 0:
                     core = self._cores[i]
                     core._qs_object = core._q_pi_object = core._G_object = None
                     core._has_policies = True
-                    core._action_object = core._draw_action(
-                        item.p_actions,
-                        item.p_policies if core.state.stochastic else core.state.q_pi)
+                    core.keep_action(core._draw_action(item.choice))
                     actions[i] = core._action_object
                 if considerate and i % HOLD == HOLD - 1:
                     with nogil:
@@ -230,22 +226,15 @@ cdef class StepBatch(ParallelWork):
 cdef void _step(Item* item, Workspace* work) noexcept nogil:
     cdef AgentState* agent = item.agent
     cdef const Model* model = agent.model
-    refresh_learned(agent, work)
+    cdef const double* choice = NULL
     if item.vectors:
         memcpy(<double*>work.distributions[0], item.distributions,
                model.num_obs_total * sizeof(double))
-    else:
-        memcpy(work.observation, item.observation, model.num_modalities * sizeof(Py_ssize_t))
     memcpy(work.action, item.action, model.num_factors * sizeof(Py_ssize_t))
-    item.status = FAILED
-    if infer_states(agent, item.vectors, item.has_action, agent.joint_likelihood, work) != 0:
+    item.status = whole_step(agent, item.observation, item.vectors, item.has_action, &choice, work)
+    if item.status != 0:
         return
-    if infer_policies(agent, work.qs_new, work) != 0:
-        return
-    action_probabilities(agent, work.q_pi_new, work)
-    memcpy(item.p_actions, work.p_actions, model.num_controls_total * sizeof(double))
-    if agent.full:
-        memcpy(item.p_policies, work.p_policies, model.tree.num_policies * sizeof(double))
+    memcpy(item.choice, choice, (model.tree.num_policies if agent.full
+                                 else model.num_controls_total) * sizeof(double))
     keep_beliefs(agent, work)
-    keep_policies(agent, work)
-    item.status = DONE
+    keep_policies(agent, agent.qs, work)

@@ -7,7 +7,9 @@ from collections import deque
 
 import numpy as np
 
-from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core._agent_calls cimport AgentCalls
+from freeagent_core._kernels.agent_core cimport AgentCore
+
 from freeagent_core.agent import Agent
 
 cdef object _allocate = threading.Lock
@@ -128,7 +130,7 @@ def split_natively(list records, list observations, bint considerate):
             known = issubclass(kind, Agent) and kind.step is Agent.step
             _has_agents_step[kind] = known
         if (known and kind._steps_at_once and "step" not in agent.__dict__
-                and type(agent._core) is AgentCore and id(agent) not in seen):
+                and type((<AgentCalls>agent)._core) is AgentCore and id(agent) not in seen):
             seen.add(id(agent))
             native.append((record, observations[i]))
         else:
@@ -176,16 +178,15 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
             elif not record.lock.acquire(timeout=max(deadline - _monotonic(), 0)):
                 continue
             agent = record.agent
-            if agent._changes or agent._model.sophisticated:
-                try:
-                    agent._begin_step()
-                except Exception as error:  # what was assigned does not fit
-                    record.lock.release()
-                    record.note(0.0, error)
-                    results[record.agent_id] = TaskResult(record.agent_id, False, None, error)
-                    continue
+            try:
+                (<AgentCalls>agent).begin_step()
+            except Exception as error:  # what was assigned does not fit
+                record.lock.release()
+                record.note(0.0, error)
+                results[record.agent_id] = TaskResult(record.agent_id, False, None, error)
+                continue
             ready.append(record)
-            cores.append(agent._core)
+            cores.append((<AgentCalls>agent)._core)
             observations.append(observation)
     except BaseException:
         end_locks(ready)
@@ -206,7 +207,7 @@ def end_steps(list ready, list actions, list durations, list errors, bint consid
         action = actions[i]
         error = errors[i]
         if action is not None:
-            record.agent._end_step(action)
+            (<AgentCalls>record.agent).end_step(action)
             record.note(seconds)
             results[record.agent_id] = _succeeded(record, action, seconds)
         elif error is not None:
