@@ -5,8 +5,8 @@
  * (dispatch.c). The same source (primitives_body.h) is compiled once per level.
  *
  * Every sum runs over fixed lanes, in an order that does not hang on the size of a batch.
- * Sums of products are fused multiply-adds where the level has them (twice as fast), so
- * levels differ there by rounding; all else gives the same bits at every level.
+ * Products are added by fused multiply-adds where the level has them (twice as fast), so
+ * levels differ by rounding; at one level equal input gives equal bits.
  *
  * What no function here checks: pointers are valid, do not alias unless the
  * contract says so, and sizes are not negative. Doubles need no alignment.
@@ -65,6 +65,8 @@ typedef struct {
      * entries. */
     ptrdiff_t (*above)(const double *x, ptrdiff_t n, double threshold, int32_t *index,
                        double *weights);
+    /* min(x), n >= 1, no NaN */
+    double (*min)(const double *x, ptrdiff_t n);
     /* min(x[x > 0]), or inf */
     double (*least_above_zero)(const double *x, ptrdiff_t n);
     /* out = (x + FC_EPS) * (y + y_eps); returns sum(out). out may be x or y. */

@@ -123,6 +123,41 @@ static inline v8 select_v8(v8i mask, v8 yes, v8 no)
 #endif
 }
 
+/* The lesser or the greater; x where x is NaN. */
+static inline v8 min_v8(v8 limit, v8 x)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_min_pd((__m512d)limit, (__m512d)x);
+#else
+    return select_v8(x > limit, limit, x);
+#endif
+}
+
+static inline v8 max_v8(v8 limit, v8 x)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_max_pd((__m512d)limit, (__m512d)x);
+#else
+    return select_v8(x < limit, limit, x);
+#endif
+}
+
+/* a / b for b between 1 and 4. A division of 512 bits takes 16 cycles; an approximate
+ * reciprocal, two steps of Newton and Markstein's correction of the quotient take four and
+ * round alike but for rare last bits. */
+static inline v8 divide_v8(v8 a, v8 b)
+{
+#if defined(FC_LEVEL_AVX512)
+    v8 r = (v8)_mm512_rcp14_pd((__m512d)b);
+    r = fma_v8(fma_v8(-b, r, SPLAT(1.0)), r, r);
+    r = fma_v8(fma_v8(-b, r, SPLAT(1.0)), r, r);
+    const v8 q = a * r;
+    return fma_v8(fma_v8(-b, q, a), r, q);
+#else
+    return a / b;
+#endif
+}
+
 /* bit i is set where lane i of a comparison's result is true */
 static inline unsigned bits_v8(v8i mask)
 {
@@ -163,17 +198,19 @@ static inline v8 log_normal(v8 x, v8 exponent_offset)
     const v8 m = (v8)((bits & SPLATI(0x000fffffffffffffLL)) + SPLATI(0x3fe6a09e00000000LL));
     const v8 f = m - SPLAT(1.0);
     const v8 half_square = SPLAT(0.5) * f * f;
-    const v8 s = f / (SPLAT(2.0) + f);
+    const v8 s = divide_v8(f, SPLAT(2.0) + f);
     const v8 z = s * s;
     const v8 w = z * z;
-    const v8 even = w * (SPLAT(3.999999999940941908e-01) +
-                         w * (SPLAT(2.222219843214978396e-01) + w * SPLAT(1.531383769920937332e-01)));
-    const v8 odd = z * (SPLAT(6.666666666666735130e-01) +
-                        w * (SPLAT(2.857142874366239149e-01) +
-                             w * (SPLAT(1.818357216161805012e-01) +
-                                  w * SPLAT(1.479819860511658591e-01))));
-    return k * SPLAT(6.93147180369123816490e-01) -
-           ((half_square - (s * (half_square + (even + odd)) + k * SPLAT(1.90821492927058770002e-10))) - f);
+    const v8 even = fma_v8(w, fma_v8(w, SPLAT(1.531383769920937332e-01), SPLAT(2.222219843214978396e-01)),
+                           SPLAT(3.999999999940941908e-01));
+    const v8 odd = fma_v8(
+        w,
+        fma_v8(w, fma_v8(w, SPLAT(1.479819860511658591e-01), SPLAT(1.818357216161805012e-01)),
+               SPLAT(2.857142874366239149e-01)),
+        SPLAT(6.666666666666735130e-01));
+    const v8 rest = half_square + fma_v8(z, odd, w * even);
+    const v8 low = fma_v8(s, rest, k * SPLAT(1.90821492927058770002e-10));
+    return fma_v8(k, SPLAT(6.93147180369123816490e-01), f - (half_square - low));
 }
 
 static inline v8 log_any(v8 x)
@@ -196,19 +233,21 @@ static inline v8 log_eps_v8(v8 x)
 
 static inline v8 exp_v8(v8 x)
 {
-    x = select_v8(x > SPLAT(710.0), SPLAT(710.0), x);
-    x = select_v8(x < SPLAT(-746.0), SPLAT(-746.0), x);
+    x = max_v8(SPLAT(-746.0), min_v8(SPLAT(710.0), x));
     const v8 k = (x * SPLAT(1.44269504088896338700e+00) + SPLAT(ROUND_MAGIC)) - SPLAT(ROUND_MAGIC);
-    const v8 hi = x - k * SPLAT(6.93147180369123816490e-01);
+    const v8 hi = fma_v8(-k, SPLAT(6.93147180369123816490e-01), x);
     const v8 lo = k * SPLAT(1.90821492927058770002e-10);
     const v8 r = hi - lo;
     const v8 t = r * r;
-    const v8 c = r - t * (SPLAT(1.66666666666666019037e-01) +
-                          t * (SPLAT(-2.77777777770155933842e-03) +
-                               t * (SPLAT(6.61375632143793436117e-05) +
-                                    t * (SPLAT(-1.65339022054652515390e-06) +
-                                         t * SPLAT(4.13813679705723846039e-08)))));
-    const v8 y = SPLAT(1.0) - ((lo - (r * c) / (SPLAT(2.0) - c)) - hi);
+    const v8 series = fma_v8(
+        t,
+        fma_v8(t,
+               fma_v8(t, fma_v8(t, SPLAT(4.13813679705723846039e-08), SPLAT(-1.65339022054652515390e-06)),
+                      SPLAT(6.61375632143793436117e-05)),
+               SPLAT(-2.77777777770155933842e-03)),
+        SPLAT(1.66666666666666019037e-01));
+    const v8 c = fma_v8(-t, series, r);
+    const v8 y = SPLAT(1.0) - ((lo - divide_v8(r * c, SPLAT(2.0) - c)) - hi);
     /* 2^k in two factors, so that results round once where they are subnormal */
     const v8 half = (k * SPLAT(0.5) + SPLAT(ROUND_MAGIC));
     const v8 rest = (k - (half - SPLAT(ROUND_MAGIC))) + SPLAT(ROUND_MAGIC);
@@ -237,7 +276,7 @@ static double neg_entropy(const double *x, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const v8 p = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
         if (bits_v8(p != SPLAT(0.0))) /* 0 * log(eps) adds nothing: most of a sharp belief */
-            total += p * log_eps_v8(p);
+            total = fma_v8(p, log_eps_v8(p), total);
     }
     return sum_lanes(total);
 }
@@ -271,14 +310,10 @@ static double max(const double *x, ptrdiff_t n)
 {
     v8 best = SPLAT(x[0]);
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const v8 v = load(x + i);
-        best = select_v8(v > best, v, best);
-    }
-    if (i < n) {
-        const v8 v = load_tail(x + i, n - i, x[0]);
-        best = select_v8(v > best, v, best);
-    }
+    for (; i + LANES <= n; i += LANES)
+        best = max_v8(best, load(x + i));
+    if (i < n)
+        best = max_v8(best, load_tail(x + i, n - i, x[0]));
     return max_lanes(best);
 }
 
@@ -291,8 +326,22 @@ static void softmax(const double *x, ptrdiff_t n, double *out)
     if (i < n)
         store_tail(out + i, exp_v8(load_tail(x + i, n - i, top) - SPLAT(top)), n - i);
     const double norm = sum(out, n);
+#if defined(FC_LEVEL_AVX512)
+    /* Markstein's correction, as in divide_v8 */
+    const v8 b = SPLAT(norm), r = SPLAT(1.0 / norm);
+    for (i = 0; i < n; i += LANES) {
+        const ptrdiff_t left = n - i < LANES ? n - i : LANES;
+        const v8 a = left == LANES ? load(out + i) : load_tail(out + i, left, 0.0);
+        const v8 q = a * r, exact = fma_v8(fma_v8(-b, q, a), r, q);
+        if (left == LANES)
+            store(out + i, exact);
+        else
+            store_tail(out + i, exact, left);
+    }
+#else
     for (i = 0; i < n; i++)
         out[i] /= norm;
+#endif
 }
 
 static double dot(const double *x, const double *y, ptrdiff_t n)
@@ -460,6 +509,9 @@ static void weighted_rows(const double *weights, const double *M, const int32_t 
 ROWS_PRODUCT(8, 3)
 ROWS_PRODUCT(8, 2)
 ROWS_PRODUCT(8, 1)
+ROWS_PRODUCT(4, 6)
+ROWS_PRODUCT(3, 6)
+ROWS_PRODUCT(3, 1)
 #else
 #define MOST_ROWS 4
 #endif
@@ -482,9 +534,21 @@ static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, co
     }
 #endif
     for (; r + 4 <= rows; r += 4) {
+#if MOST_ROWS == 8
+        j = rows_product_4_6(x + r, n, M, stride, out + r, 0);
+        j = rows_product_4_3(x + r, n, M, stride, out + r, j);
+#else
         j = rows_product_4_3(x + r, n, M, stride, out + r, 0);
+#endif
         rows_product_4_1(x + r, n, M, stride, out + r, j);
     }
+#if MOST_ROWS == 8
+    if (r + 3 == rows) { /* three actions are common */
+        j = rows_product_3_6(x + r, n, M, stride, out + r, 0);
+        rows_product_3_1(x + r, n, M, stride, out + r, j);
+        return;
+    }
+#endif
     for (; r + 2 <= rows; r += 2) {
         j = rows_product_2_4(x + r, n, M, stride, out + r, 0);
         rows_product_2_1(x + r, n, M, stride, out + r, j);
@@ -510,14 +574,34 @@ static ptrdiff_t above(const double *x, ptrdiff_t n, double threshold, int32_t *
     return count;
 }
 
+static double min(const double *x, ptrdiff_t n)
+{
+    v8 least = SPLAT(x[0]), other = least;
+    ptrdiff_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        least = min_v8(least, load(x + i));
+        other = min_v8(other, load(x + i + LANES));
+    }
+    for (; i < n; i += LANES)
+        least = min_v8(least, i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, x[0]));
+    return -max_lanes(-min_v8(least, other));
+}
+
 static double least_above_zero(const double *x, ptrdiff_t n)
 {
-    v8 least = SPLAT(INFINITY);
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
-        least = select_v8((v > SPLAT(0.0)) & (v < least), v, least);
+    /* two at a time: a chain of comparisons would wait for each */
+    v8 least = SPLAT(INFINITY), other = least;
+    ptrdiff_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        const v8 v = load(x + i), w = load(x + i + LANES);
+        least = min_v8(least, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
+        other = min_v8(other, select_v8(w > SPLAT(0.0), w, SPLAT(INFINITY)));
     }
-    return -max_lanes(-least);
+    for (; i < n; i += LANES) {
+        const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
+        least = min_v8(least, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
+    }
+    return -max_lanes(-min_v8(least, other));
 }
 
 static double raised_product(const double *x, const double *y, double y_eps, ptrdiff_t n,
@@ -554,10 +638,9 @@ static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, doub
     v8 best = SPLAT(-INFINITY), total = SPLAT(0.0), mean = SPLAT(0.0);
     ptrdiff_t i;
     for (i = 0; i < n; i += LANES) {
-        const v8 v = i + LANES <= n ? load(x + i) + load(y + i)
-                                    : load_tail(x + i, n - i, -INFINITY) +
-                                          load_tail(y + i, n - i, 0.0);
-        best = select_v8(v > best, v, best);
+        best = max_v8(best, i + LANES <= n ? load(x + i) + load(y + i)
+                                           : load_tail(x + i, n - i, -INFINITY) +
+                                                 load_tail(y + i, n - i, 0.0));
     }
     *top = max_lanes(best);
     for (i = 0; i < n; i += LANES) {
@@ -580,6 +663,6 @@ static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, doub
 const fc_primitives FC_TABLE = {
     FC_NAME,  log_array,        exp_array,      log_eps_array, neg_entropy, softmax,
     sum,      max,              dot,            axpy,          add_counts,  outer,
-    rows_dot, columns_dot,      weighted_rows,  rows_product,  above,       least_above_zero,
-    raised_product, scale,      softmax_of_sum,
+    rows_dot, columns_dot,      weighted_rows,  rows_product,  above,       min,
+    least_above_zero, raised_product, scale, softmax_of_sum,
 };

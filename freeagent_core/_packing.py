@@ -38,6 +38,8 @@ SPARSE_SHARE = 1 / 16
 MERGED_COLUMN = 4.0
 # More policies than this are not listed where they need not be: 16 bytes each and agent.
 MOST_LISTED = 2**13
+# Doubles that a model may spend on what outcomes are expected after one more action.
+MOST_AHEAD = 2**22
 # pymdp 0.0.7.1's information gain runs over the joint of all modalities.
 LARGEST_JOINT_OUTCOMES = 2**27
 
@@ -126,6 +128,7 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         "sparse_B": None,
         "sparse_start": None,
         "sparse_state": None,
+        "certain_state": None,
         "backward": None,
         "wB": None,
         "inductive_cost": None,
@@ -140,6 +143,11 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         packed["sparse_start"] = np.append(0, np.cumsum(counts)).astype(np.int32)
         packed["sparse_state"] = np.nonzero(nonzero)[2].astype(np.int32)
         packed["sparse_B"] = np.ascontiguousarray(by_action[nonzero])
+        if model.B_factor_list[factor] == [factor]:
+            certain = (by_action.max(axis=2) == 1.0) & (counts.reshape(by_action.shape[:2]) == 1)
+            packed["certain_state"] = np.where(certain, by_action.argmax(axis=2), -1).astype(
+                np.int32
+            )
     if not is_sparse.all():
         packed["B"] = _aligned_zeros(shape)
         packed["B"][:, :, :num_states] = by_action
@@ -179,6 +187,18 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
     for A in likelihoods:
         joint = (joint[:, np.newaxis] * A[np.newaxis]).reshape(-1, A.shape[1])
     return joint
+
+
+def _look_ahead(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
+    """Return the outcomes that each state leads to by each action, and how far below the
+    least weight of a belief its successor's can be: at most by the sum of a row of B."""
+    B, stride = model.B[factor], by_state.shape[1]
+    size = B.shape[-1] * len(B) * stride
+    if model.B_factor_list[factor] != [factor] or size > MOST_AHEAD:
+        return {}
+    ahead = _aligned_zeros((B.shape[-1], len(B), stride))
+    np.matmul(B.transpose(2, 1, 0), by_state, out=ahead)
+    return {"ahead": ahead, "ahead_least": np.ascontiguousarray(B.sum(axis=1).min(axis=0))}
 
 
 def _contraction_order(model: GenerativeModel, factors: Sequence[int], columns: int) -> list[int]:
@@ -265,7 +285,11 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         "novelty_stride": novelty_stride,
         "novelty_A": None,
         "novelty_wA": None,
+        "ahead": None,
+        "ahead_least": None,
     }
+    if not merges and len(factors) == 1:
+        packed.update(_look_ahead(model, factors[0], by_state))
     if sparse:
         by_outcome = np.concatenate(sparse).T
         nonzero = by_outcome != 0.0

@@ -86,6 +86,7 @@ def build_policy_tree(
     alive = np.arange(len(policies))
     prefix_of = np.full(len(policies), -1)
     before = np.arange(num_factors)[np.newaxis, :]  # factor nodes of the prefixes one step before
+    first_leaf = 0
     base = -1  # number of the first of these prefixes (the root stands for all before step 0)
     for step in range(lengths.max()):
         alive = alive[lengths[alive] > step]
@@ -94,6 +95,7 @@ def build_policy_tree(
         parents, taken = prefix_of[alive][first], here[first]
         previous = before[parents - base]
 
+        first_leaf = num_nodes
         nodes = np.empty((len(first), num_factors), dtype=np.int64)
         for factor in range(num_factors):
             sources = previous[:, dependencies[factor]]
@@ -148,6 +150,7 @@ def build_policy_tree(
         "node_parents": int32(np.concatenate(node_parents)),
         "node_offset": np.ascontiguousarray(np.cumsum(sizes) - sizes, dtype=np.intp),
         "beliefs_size": int(sizes.sum()),
+        "first_leaf": first_leaf,
         "group_of": int32(group_numbers),
         "group_step": int32(np.concatenate(group_step)),
         "group_start": int32(np.append(0, np.cumsum(member_counts))),

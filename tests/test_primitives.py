@@ -88,7 +88,7 @@ def test_sum_is_numpys_to_the_bit(size, seed):
 
 
 @given(st.integers(1, 300), st.integers(0, 2**32 - 1))
-def test_levels_give_the_same_bits(size, seed):
+def test_levels_differ_by_rounding_only(size, seed):
     rng = np.random.default_rng(seed)
     x, y = rng.random(size) * (rng.random(size) < 0.8), rng.normal(scale=30, size=size)
     results = []
@@ -101,13 +101,18 @@ def test_levels_give_the_same_bits(size, seed):
                     primitives.exp(y),
                     primitives.log_eps(x),
                     primitives.softmax(y),
-                    [primitives.sum(y), primitives.neg_entropy(x)],
+                    [primitives.neg_entropy(x)],
                 ]
             )
         )
+    sums = []
+    for name in LEVELS:
+        primitives.set_simd_level(name)
+        sums.append(primitives.sum(y))
     primitives.set_simd_level()
+    assert len(set(sums)) == 1
     for other in results[1:]:
-        np.testing.assert_array_equal(results[0], other)
+        np.testing.assert_allclose(results[0], other, rtol=2e-14, atol=1e-320)
 
 
 @given(st.integers(1, 100), st.integers(0, 2**32 - 1))

@@ -1,7 +1,7 @@
 from libc.stdint cimport int32_t, uint64_t
 
 from freeagent_core._kernels.graph_memory cimport Graph
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.packed_model cimport Factor, Model, Workspace
 from freeagent_core._kernels.step_values cimport EFEParameters
 
 
@@ -20,3 +20,17 @@ cdef double group_value_of(const Model* model, const EFEParameters* parameters, 
 cdef inline uint64_t mixed(uint64_t hash, uint64_t value) noexcept nogil:
     hash = (hash ^ value) * <uint64_t>0x9E3779B97F4A7C15
     return hash ^ (hash >> 32)
+
+
+# The belief after `action`, if it is known already and no novelty is asked for, or -1: most of
+# a graph's edges, so it is inlined.
+cdef inline int32_t known_successor(const Graph* graph, const Factor* f, int32_t belief,
+                                    Py_ssize_t action) noexcept nogil:
+    cdef int32_t state
+    if f.certain_state == NULL or f.wB != NULL:
+        return -1
+    state = (<int32_t*>graph.sure_state.data)[belief]
+    if state < 0:
+        return -1
+    state = f.certain_state[action * f.num_states + state]
+    return (<int32_t*>graph.certain.data)[f.offset + state] if state >= 0 else -1

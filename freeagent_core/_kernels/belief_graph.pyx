@@ -69,6 +69,7 @@ cdef int _grow_beliefs(Graph* graph, Py_ssize_t most_controls) noexcept nogil:
             or reserve(&graph.belief_start, most * <Py_ssize_t>sizeof(Py_ssize_t)) != 0
             or reserve(&graph.belief_count, most * <Py_ssize_t>sizeof(int32_t)) != 0
             or reserve(&graph.belief_node, most * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.sure_state, most * <Py_ssize_t>sizeof(int32_t)) != 0
             or reserve(&graph.inductive, most * <Py_ssize_t>sizeof(double)) != 0
             or reserve(&graph.child, most * most_controls * <Py_ssize_t>sizeof(int32_t)) != 0
             or reserve(&graph.novelty, most * most_controls * <Py_ssize_t>sizeof(double)) != 0):
@@ -145,6 +146,7 @@ cdef int32_t _numbered(const Model* model, Py_ssize_t factor, const int32_t* sta
         (<int32_t*>graph.state.data)[start + k] = state[k]
         (<double*>graph.weight.data)[start + k] = weight[k]
     (<int32_t*>graph.belief_node.data)[number] = -1
+    (<int32_t*>graph.sure_state.data)[number] = state[0] if sure else -1
     (<int32_t*>graph.belief_factor.data)[number] = <int32_t>factor
     (<Py_ssize_t*>graph.belief_start.data)[number] = start
     (<int32_t*>graph.belief_count.data)[number] = <int32_t>count

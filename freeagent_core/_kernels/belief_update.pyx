@@ -6,7 +6,7 @@ before any expectation is taken, since E_q is linear.
 
 from libc.math cimport fabs, isfinite, log
 from libc.stdint cimport int32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.packed_model cimport (
     MAX_FACTORS, Factor, Group, Modality, joint_belief,
@@ -104,14 +104,12 @@ cdef inline void _combine(bint first, bint multiply, const double* x, Py_ssize_t
                           double* LL) noexcept nogil:
     cdef Py_ssize_t s
     if first:
-        for s in range(n):
-            LL[s] = x[s]
+        memcpy(LL, x, n * sizeof(double))
     elif multiply:
         for s in range(n):
             LL[s] *= x[s]
     else:
-        for s in range(n):
-            LL[s] += x[s]
+        P.axpy(1.0, x, LL, n)
 
 
 # q(s) of one factor, in proportion to  (prior(s) + 1e-16) prod_m (A_m[o_m, s] + 1e-16):

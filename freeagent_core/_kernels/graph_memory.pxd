@@ -28,6 +28,7 @@ cdef struct Graph:
     Array belief_factor            # int32_t
     Array belief_start             # Py_ssize_t, into state and weight
     Array belief_count             # int32_t
+    Array sure_state               # int32_t: the state that a belief is sure of, or -1
     Array inductive                # double: inductive cost
     Array child                    # int32_t (num_beliefs, most_controls), -1: not known yet
     Array novelty                  # double, same shape: information gain about pB

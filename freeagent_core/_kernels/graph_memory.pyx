@@ -25,6 +25,7 @@ cdef void free_graph(Graph* graph) noexcept nogil:
     free(graph.belief_factor.data)
     free(graph.belief_start.data)
     free(graph.belief_count.data)
+    free(graph.sure_state.data)
     free(graph.inductive.data)
     free(graph.child.data)
     free(graph.novelty.data)

@@ -198,6 +198,7 @@ cdef class LearnedModel(PackedModel):
         group.outcomes = <double*>self._block(size)
         group.contraction = group.outcomes if in_order else <double*>self._block(size)
         group.certain_gain = self._copy(group.certain_gain, group.num_joint)
+        group.ahead = NULL
         return 0
 
     cdef int _own_B(self) except -1:
@@ -223,6 +224,12 @@ cdef class LearnedModel(PackedModel):
                            factor.stride * sizeof(double))
             factor.B = B
             factor.is_sparse = <unsigned char*>self._block(factor.num_controls)
+            factor.certain_state = NULL
+        for i in range(model.num_groups):
+            self._groups[i].ahead = NULL  # it depends on B
+        for f in range(model.num_factors):
+            factor = &self._factors[f]
+            size = factor.num_controls * factor.num_previous
             if factor.wB != NULL:
                 factor.wB = self._copy(factor.wB, size * factor.stride)
             if factor.backward != NULL:

@@ -21,7 +21,7 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from freeagent_core._kernels.belief_graph cimport (
-    begin_graph, group_value_of, mixed, next_belief, support_value_of,
+    begin_graph, group_value_of, known_successor, mixed, next_belief, support_value_of,
 )
 from freeagent_core._kernels.graph_memory cimport (
     Graph, Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
@@ -72,7 +72,8 @@ cdef int _grow_nodes(const Model* model, Graph* graph) noexcept nogil:
 
 
 # The number of this joint belief, a new one or the one it has, or -1 without memory. `step`
-# counts actions before it, from 0, and is 0 where utilities do not depend on it.
+# counts actions before it, from 0, and is 0 where utilities do not depend on it. With one
+# factor and no steps, belief_node has been looked at.
 cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
                       const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
@@ -82,11 +83,7 @@ cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ss
     cdef uint64_t hash = <uint64_t>step
     cdef int32_t number
     cdef Slot* slot = NULL
-    if direct:
-        number = (<int32_t*>graph.belief_node.data)[beliefs[0]]
-        if number >= 0:
-            return number
-    else:
+    if not direct:
         for f in range(num_factors):
             hash = mixed(hash, <uint64_t>beliefs[f] + 1)
         if reserve_slot(&graph.nodes) != 0:
@@ -171,8 +168,12 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
                     beliefs[f] = work.successors[model.factors[f].control_offset + action[f]]
                     novelty += work.novelties[model.factors[f].control_offset + action[f]]
                 action += num_factors
-                child = _node_of(model, parameters, step if model.time_dependent else 0, beliefs,
-                                 work)
+                child = -1
+                if num_factors == 1 and not model.time_dependent:
+                    child = (<int32_t*>graph.belief_node.data)[beliefs[0]]
+                if child < 0:
+                    child = _node_of(model, parameters, step if model.time_dependent else 0,
+                                     beliefs, work)
                 if child < 0:
                     return -1
                 (<int32_t*>graph.node_child.data)[node * num_actions + u] = child
@@ -188,7 +189,8 @@ cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssi
                      Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef const Factor* factor
-    cdef const int32_t* beliefs = (<int32_t*>graph.node_beliefs.data) + node * model.num_factors
+    # (no node is added before the last use of this pointer)
+    cdef const int32_t* beliefs = <int32_t*>graph.node_beliefs.data + node * model.num_factors
     cdef int32_t parents[MAX_FACTORS]
     cdef Py_ssize_t f, u, d
     for f in range(model.num_factors):
@@ -197,6 +199,10 @@ cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssi
             parents[d] = beliefs[factor.dependencies[d]]
         for u in range(factor.num_controls):
             d = factor.control_offset + u
+            work.novelties[d] = 0.0
+            work.successors[d] = known_successor(graph, factor, beliefs[f], u)
+            if work.successors[d] >= 0:
+                continue
             work.successors[d] = next_belief(model, parameters, f, u, parents,
                                              work.novelties + d, work)
             if work.successors[d] < 0:

@@ -17,6 +17,8 @@ cdef struct Factor:
     const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if none is sparse
     const int32_t* sparse_state    # next states of the nonzero entries of B
     const double* sparse_B         # their probabilities
+    const int32_t* certain_state   # (num_controls, num_states): the next state where it is certain,
+                                   # or -1; NULL if none is sparse or it depends on other factors
     const double* backward         # (num_controls, num_states, num_previous rounded up to 8): B with
                                    # axes exchanged, normalised over the previous state; NULL
                                    # without MMP, or with several dependencies
@@ -53,6 +55,9 @@ cdef struct Group:                 # the modalities that depend on the same fact
     const int32_t* sparse_start    # (num_joint + 1,) of the sparse modalities; NULL without any
     const int32_t* sparse_outcome  # outcomes of the nonzero entries of A
     const double* sparse_A         # their probabilities
+    const double* ahead            # (num_controls, num_previous, outcome_stride): B times outcomes;
+                                   # of dense groups of one factor, or NULL
+    const double* ahead_least      # (num_controls,): least sum of a row of B
     const double* certain_gain     # (num_joint,): the information gain of a belief that is sure
     Py_ssize_t novelty_stride      # sum of num_obs, rounded up to 8
     const double* novelty_A        # (num_joint, novelty_stride): A; NULL without pA
@@ -75,6 +80,7 @@ cdef struct PolicyTree:
     const int32_t* node_parents    # the factor nodes of the dependencies, one step before
     const Py_ssize_t* node_offset  # of the node's belief
     Py_ssize_t beliefs_size
+    Py_ssize_t first_leaf          # the factor nodes from here on are those of the last step
     Py_ssize_t num_group_nodes     # distinct (group, step, factor nodes)
     const int32_t* group_of
     const int32_t* group_step
@@ -136,7 +142,8 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* novelties              # (num_controls_total,)
     double* action_weights         # (tree.num_actions,)
     double* beliefs                # (tree.beliefs_size,)
-    double* least                  # (tree.num_factor_nodes,): the least weight above zero
+    double* lowest                 # (tree.num_factor_nodes,): the least weight ...
+    double* least                  # (tree.num_factor_nodes,): ... and the least above zero
     double* rows                   # (ROWS_AT_ONCE, largest stride): expected outcomes
     double* partial                # partial sums of a contraction
     double* factor_value           # (tree.num_factor_nodes,)

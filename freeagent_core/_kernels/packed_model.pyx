@@ -191,6 +191,9 @@ cdef class PackedModel:
                 factor.sparse_state = _indices(self._keep, spec["sparse_state"],
                                                len(spec["sparse_B"]), 0, factor.num_states,
                                                f"B[{f}]")
+                if spec["certain_state"] is not None:
+                    factor.certain_state = _indices(self._keep, spec["certain_state"], size, -1,
+                                                    factor.num_states, f"B[{f}]")
             factor.backward = _optional(
                 self._keep, spec["backward"],
                 factor.num_controls * factor.num_states * padded(factor.num_previous), f"B[{f}]")
@@ -211,6 +214,7 @@ cdef class PackedModel:
 
     cdef int _pack_groups(self, list groups, list modalities) except -1:
         cdef Py_ssize_t g, f, m, size, partial
+        cdef const Factor* factor
         cdef Group* group
         cdef Modality* modality
         for g in range(len(groups)):
@@ -254,6 +258,13 @@ cdef class PackedModel:
                                                "contraction_order")
             group.contraction_row = _indices(self._keep, spec["contraction_row"], group.num_joint,
                                              0, group.num_joint, "contraction_row")
+            if spec["ahead"] is not None:
+                factor = &self._factors[group.factors[0]]
+                group.ahead = _doubles(
+                    self._keep, spec["ahead"],
+                    factor.num_controls * factor.num_previous * group.outcome_stride, "ahead")
+                group.ahead_least = _doubles(self._keep, spec["ahead_least"],
+                                             factor.num_controls, "ahead_least")
             group.certain_gain = _doubles(self._keep, spec["certain_gain"], group.num_joint,
                                           "certain_gain")
             group.num_sparse_outcomes = spec["num_sparse_outcomes"]
@@ -278,9 +289,9 @@ cdef class PackedModel:
             size = group.num_joint * max(group.outcome_stride,
                                          <Py_ssize_t>spec["learned_stride"])
             partial = 0
-            for f in range(group.num_factors):
+            for f in range(group.num_factors - 1):
                 size //= self._factors[group.factors[group.contraction_order[f]]].num_states
-                partial += size * (FIRSTS_AT_ONCE if f == 0 else 1)
+                partial += size * FIRSTS_AT_ONCE
             if group.num_factors > 1 and not self.merges:
                 self._largest_partial = max(self._largest_partial, partial)
         return 0
@@ -316,12 +327,15 @@ cdef class PackedModel:
         tree.num_group_nodes = len(spec["group_of"])
         tree.num_prefixes = len(spec["prefix_parent"])
         tree.beliefs_size = spec["beliefs_size"]
+        tree.first_leaf = spec["first_leaf"]
         nodes = tree.num_factor_nodes
         tree.node_factor = _indices(keep, spec["node_factor"], nodes, 0, num_factors, "node_factor")
         tree.node_action = _indices(keep, spec["node_action"], nodes, 0, 2**31 - 1, "node_action")
         parents = len(spec["node_parents"])
         tree.node_parent_start = _indices(keep, spec["node_parent_start"], nodes + 1, 0,
                                           parents + 1, "node_parent_start")
+        if not 0 <= tree.first_leaf <= nodes:
+            raise ValueError("packed first_leaf is out of range")
         tree.node_parents = _indices(keep, spec["node_parents"], parents, 0, nodes, "node_parents")
         offsets = spec["node_offset"]
         cdef const Py_ssize_t[::1] offset_view = offsets
@@ -422,8 +436,8 @@ cdef Scratch _new_scratch(PackedModel packed):
     cdef Py_ssize_t controls = padded(model.num_controls_total)
     # a graph keeps its beliefs itself
     cdef bint tree_beliefs = not packed.merges
-    cdef double** doubles[30]
-    cdef Py_ssize_t[30] sizes
+    cdef double** doubles[31]
+    cdef Py_ssize_t[31] sizes
     cdef int32_t** ints[6]
     cdef Py_ssize_t[6] lengths
     doubles[0], sizes[0] = &work.prior, model.qs_size
@@ -457,13 +471,14 @@ cdef Scratch _new_scratch(PackedModel packed):
     doubles[28], sizes[28] = <double**>&work.observation, padded(
         model.num_modalities + model.num_factors)
     doubles[29], sizes[29] = &work.p_first, controls
+    doubles[30], sizes[30] = &work.lowest, nodes if tree_beliefs else 0
     ints[0], lengths[0] = &work.index, joint
     ints[1], lengths[1] = &work.support_state, stride
     ints[2], lengths[2] = &work.touched, sparse
     ints[3], lengths[3] = &work.node_belief, nodes if packed.merges else 0
     ints[4], lengths[4] = &work.successors, controls
     ints[5], lengths[5] = &work.inductive_row, padded(model.num_factors)
-    for i in range(30):
+    for i in range(31):
         num_doubles += sizes[i]
     for i in range(6):
         num_ints += lengths[i]
@@ -474,7 +489,7 @@ cdef Scratch _new_scratch(PackedModel packed):
     memset(scratch._block, 0, num_bytes)
     packed.scratch_bytes = num_bytes
     cdef double* here = <double*>((<uintptr_t>scratch._block + 63) // 64 * 64)
-    for i in range(30):
+    for i in range(31):
         doubles[i][0] = here
         here += sizes[i]
     for i in range(6):

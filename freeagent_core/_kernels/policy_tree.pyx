@@ -14,6 +14,10 @@ All of this counts states that the mask of the information gain leaves out. Wher
 them can be (the product of the least weights of the factors is above the mask) that
 changes nothing; elsewhere what they added is taken off again.
 
+Beliefs of the last step are needed for nothing but their expected outcomes. For groups of one
+factor these come from the beliefs before by one product with ``ahead`` (B times the outcomes,
+made when the model was packed) in the place of two.
+
 Measured (benchmarks/peers.py), us a step: 3 factors of 8, 52 before, 9 with shared partial
 sums; dense, 128 states, 192 before, 60 with matrix products.
 """
@@ -35,9 +39,24 @@ from freeagent_core._kernels.step_values cimport (
 # policy_evaluation.evaluate_policies.
 cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
                        Workspace* work) noexcept nogil:
-    _predict_nodes(model, parameters, qs, work)
-    _value_groups(model, parameters, work)
+    cdef Py_ssize_t first_leaf = _first_leaf(model, parameters)
+    _predict_nodes(model, parameters, qs, first_leaf, work)
+    _value_groups(model, parameters, first_leaf, work)
     return tree_posterior(model, parameters, work)
+
+
+# From which factor node on beliefs are not needed.
+cdef Py_ssize_t _first_leaf(const Model* model, const EFEParameters* parameters) noexcept nogil:
+    cdef const Group* group
+    cdef Py_ssize_t g
+    if (model.has_inductive or parameters.use_param_info_gain
+            or not parameters.use_states_info_gain):
+        return model.tree.num_factor_nodes
+    for g in range(model.num_groups):
+        group = &model.groups[g]
+        if group.ahead == NULL or (group.num_utility_steps > 1 and parameters.use_utility):
+            return model.tree.num_factor_nodes
+    return model.tree.first_leaf
 
 
 # work.G_new and work.q_pi_new from the values of the nodes.
@@ -72,11 +91,11 @@ cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
 # --- beliefs -----------------------------------------------------------------------------------
 
 
-# Beliefs of all factor nodes (a parent stands before its children; the roots are the
+# Beliefs of the factor nodes before first_leaf (a parent stands before its children; the roots are the
 # current beliefs), and the part of G that depends on one factor only.
 # Cost: that of `predict` per node; a matrix product for nodes of one factor and action.
 cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, const double* qs,
-                         Workspace* work) noexcept nogil:
+                         Py_ssize_t first_leaf, Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef const double* previous[MAX_FACTORS]
     cdef const double* sources[ROWS_AT_ONCE]
@@ -90,12 +109,13 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
     for i in range(model.num_factors):
         f = &model.factors[i]
         memcpy(work.beliefs + tree.node_offset[i], qs + f.offset, f.num_states * sizeof(double))
+        work.lowest[i] = P.min(qs + f.offset, f.num_states)
     i = model.num_factors
-    while i < tree.num_factor_nodes:
+    while i < first_leaf:
         f = &model.factors[tree.node_factor[i]]
         action = tree.node_action[i]
         count = 0
-        while (count < ROWS_AT_ONCE and i + count < tree.num_factor_nodes
+        while (count < ROWS_AT_ONCE and i + count < first_leaf
                and tree.node_factor[i + count] == tree.node_factor[i]
                and tree.node_action[i + count] == action):
             node = i + count
@@ -114,7 +134,9 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
             if f.num_dependencies > 1 or f.is_sparse[action]:
                 predict(model, tree.node_factor[i], action, previous, work, belief)
             if parameters.use_states_info_gain:
-                work.least[node] = P.least_above_zero(belief, f.num_states)
+                work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
+                if work.lowest[node] <= 0.0:
+                    work.least[node] = P.least_above_zero(belief, f.num_states)
             work.factor_value[node] = 0.0
             if novelty and f.wB != NULL:
                 work.factor_value[node] -= _novelty(model, f, action, previous, belief, work)
@@ -144,7 +166,7 @@ cdef double _novelty(const Model* model, const Factor* f, Py_ssize_t action,
 
 # work.group_value of all group nodes: step_values.group_value of each.
 cdef void _value_groups(const Model* model, const EFEParameters* parameters,
-                        Workspace* work) noexcept nogil:
+                        Py_ssize_t first_leaf, Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef EFEParameters novelty_only = parameters[0]
     cdef const Group* group
@@ -160,10 +182,13 @@ cdef void _value_groups(const Model* model, const EFEParameters* parameters,
         # sparse modalities and utilities of several steps are no columns of `outcomes`
         columns = (parameters.use_states_info_gain and group.sparse_start == NULL
                    and (group.num_utility_steps == 1 or not parameters.use_utility))
-        if columns and group.num_factors == 1:
+        if columns and tree.group_factor_nodes[tree.group_start[i]] >= first_leaf:
+            _multiply_ahead(model, parameters, group, i, stop, work)
+        elif columns and group.num_factors == 1:
             _multiply(model, parameters, group, i, stop, work)
         elif columns:
-            _contract(model, parameters, group, i, stop, work)
+            _contract(model, parameters, group, 0, group.contraction,
+                      group.num_joint * group.outcome_stride, i, stop, work.partial, work)
         for node in range(i, stop):
             if not columns:
                 work.group_value[node] = _one_by_one(model, parameters, group, node, work)
@@ -239,65 +264,86 @@ cdef void _multiply(const Model* model, const EFEParameters* parameters, const G
         node += count
 
 
+# The same for beliefs of the last step, from the beliefs before: times B and outcomes at once.
+cdef void _multiply_ahead(const Model* model, const EFEParameters* parameters, const Group* group,
+                          Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const Factor* f = &model.factors[group.factors[0]]
+    cdef const double* sources[ROWS_AT_ONCE]
+    cdef const double* predicted
+    cdef double* rows[ROWS_AT_ONCE]
+    cdef double least[ROWS_AT_ONCE]
+    cdef Py_ssize_t k, node = start, leaf, parent, count, action
+    while node < stop:
+        action = tree.node_action[tree.group_factor_nodes[tree.group_start[node]]]
+        count = 0
+        while count < ROWS_AT_ONCE and node + count < stop:
+            leaf = tree.group_factor_nodes[tree.group_start[node + count]]
+            if tree.node_action[leaf] != action:
+                break
+            parent = tree.node_parents[tree.node_parent_start[leaf]]
+            sources[count] = work.beliefs + tree.node_offset[parent]
+            least[count] = work.lowest[parent] * group.ahead_least[action]
+            rows[count] = work.rows + count * group.outcome_stride
+            count += 1
+        P.rows_product(sources, count, f.num_previous,
+                       group.ahead + action * f.num_previous * group.outcome_stride,
+                       group.outcome_stride, rows)
+        for k in range(count):
+            if least[k] > FC_MASK:
+                work.group_value[node + k] = _value_of(model, parameters, group, rows[k], NULL,
+                                                       False, work)
+                continue
+            leaf = tree.group_factor_nodes[tree.group_start[node + k]]
+            predicted = work.beliefs + tree.node_offset[leaf]
+            predict(model, group.factors[0], action, sources + k, work, <double*>predicted)
+            work.group_value[node + k] = _value_of(
+                model, parameters, group, rows[k], &predicted,
+                P.least_above_zero(predicted, f.num_states) <= FC_MASK, work)
+        node += count
+
+
 # A group of several factors: with T_0 the outcomes (s_1, ..., s_F, columns) in the order of
 # the contraction,  T_k = sum_{s_k} q_k(s_k) T_{k-1}[s_k]  and T_F the expected outcomes.
-# Nodes are sorted by their factor nodes in that order, so a node computes anew only what
-# follows the first factor in which it differs from the one before; T_1, the largest by far,
-# for several beliefs of the first factor at once, which share the reading of T_0.
+# Nodes are sorted by their factor nodes in that order, so those that share the first ones
+# share T_k; several beliefs of a factor share the reading of T_{k-1}.
+# From `tensor` = T_level, of `size` doubles, for the nodes [start, stop), which share it.
 # Cost: sum_k (distinct combinations of the first k beliefs) * (size of T_{k-1}).
 cdef void _contract(const Model* model, const EFEParameters* parameters, const Group* group,
-                    Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
+                    Py_ssize_t level, const double* tensor, Py_ssize_t size, Py_ssize_t start,
+                    Py_ssize_t stop, double* partial, Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef const double* parts[MAX_FACTORS]
-    cdef const double* firsts[FIRSTS_AT_ONCE]
-    cdef double* results[FIRSTS_AT_ONCE]
-    cdef int32_t first_nodes[FIRSTS_AT_ONCE]
-    cdef double* partial[MAX_FACTORS + 1]
-    cdef Py_ssize_t sizes[MAX_FACTORS + 1]
-    cdef const int32_t* order = group.contraction_order
-    cdef const int32_t* nodes
-    cdef const int32_t* before = NULL
-    cdef const double* x
-    cdef Py_ssize_t k, node, ahead, depth, num_firsts = 0, first = 0
-    cdef Py_ssize_t num_factors = group.num_factors
+    cdef const double* sources[ROWS_AT_ONCE]
+    cdef double* results[ROWS_AT_ONCE]
+    cdef Py_ssize_t first[ROWS_AT_ONCE + 1]  # node of each belief
+    cdef Py_ssize_t position = group.contraction_order[level]
+    cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
+    cdef bint last = level == group.num_factors - 1
+    cdef Py_ssize_t most = ROWS_AT_ONCE if last else FIRSTS_AT_ONCE
+    cdef Py_ssize_t node = start, belief, before, count, k
     cdef double least
-    sizes[0] = group.num_joint * group.outcome_stride
-    partial[1] = work.partial
-    for k in range(num_factors):
-        sizes[k + 1] = sizes[k] // model.factors[group.factors[order[k]]].num_states
-    partial[2] = work.partial + FIRSTS_AT_ONCE * sizes[1]
-    for k in range(2, num_factors):
-        partial[k + 1] = partial[k] + sizes[k]
-    for node in range(start, stop):
-        nodes = tree.group_factor_nodes + tree.group_start[node]
-        depth = 0
-        if before != NULL:
-            while depth < num_factors and nodes[order[depth]] == before[order[depth]]:
-                depth += 1
-        before = nodes
-        if depth == 0:
-            first += 1
-            if first >= num_firsts:  # the next beliefs of the first factor
-                num_firsts = first = 0
-                for ahead in range(node, stop):
-                    k = tree.group_factor_nodes[tree.group_start[ahead] + order[0]]
-                    if num_firsts and first_nodes[num_firsts - 1] == k:
-                        continue
-                    if num_firsts == FIRSTS_AT_ONCE:
-                        break
-                    first_nodes[num_firsts] = <int32_t>k
-                    firsts[num_firsts] = work.beliefs + tree.node_offset[k]
-                    results[num_firsts] = work.partial + num_firsts * sizes[1]
-                    num_firsts += 1
-                P.rows_product(firsts, num_firsts,
-                               model.factors[group.factors[order[0]]].num_states,
-                               group.contraction, sizes[1], results)
-            partial[1] = results[first]
-            depth = 1
-        for k in range(depth, num_factors):
-            x = work.beliefs + tree.node_offset[nodes[order[k]]]
-            P.rows_product(&x, 1, model.factors[group.factors[order[k]]].num_states, partial[k],
-                           sizes[k + 1], &partial[k + 1])
-        least = _parts_of(model, node, parts, work)
-        work.group_value[node] = _value_of(model, parameters, group, partial[num_factors], parts,
-                                           least <= FC_MASK, work)
+    size //= num_states
+    while node < stop:
+        count, before = 0, -1
+        while node < stop:
+            belief = tree.group_factor_nodes[tree.group_start[node] + position]
+            if belief != before:
+                if count == most:
+                    break
+                sources[count] = work.beliefs + tree.node_offset[belief]
+                results[count] = (work.rows if last else partial) + count * size
+                first[count] = node
+                count += 1
+                before = belief
+            node += 1
+        first[count] = node
+        P.rows_product(sources, count, num_states, tensor, size, results)
+        for k in range(count):
+            if last:
+                least = _parts_of(model, first[k], parts, work)
+                work.group_value[first[k]] = _value_of(model, parameters, group, results[k],
+                                                       parts, least <= FC_MASK, work)
+            else:
+                _contract(model, parameters, group, level + 1, results[k], size, first[k],
+                          first[k + 1], partial + FIRSTS_AT_ONCE * size, work)

@@ -30,6 +30,7 @@ cdef extern from "freeagent_primitives.h" nogil:
                              Py_ssize_t stride, double** out) noexcept nogil
         Py_ssize_t (*above)(const double* x, Py_ssize_t n, double threshold, int32_t* index,
                             double* weights) noexcept nogil
+        double (*min)(const double* x, Py_ssize_t n) noexcept nogil
         double (*least_above_zero)(const double* x, Py_ssize_t n) noexcept nogil
         double (*raised_product)(const double* x, const double* y, double y_eps, Py_ssize_t n,
                                  double* out) noexcept nogil
