@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -36,8 +37,8 @@ from freeagent_core.managers import (
 
 MODELS = {
     "small: grid 5x5, policy_len 1": lambda: models.grid(5, 1),
-    "medium: grid 5x5, policy_len 3": lambda: models.grid(5, 3),
-    "large: cue chaining 35x4x2, policy_len 4": models.cue_chaining,
+    "medium: dense 128 states, policy_len 2": models.dense,
+    "large: dense 256 states, policy_len 2": lambda: models.dense(256, 128),
 }
 SIZES = [1, 2, 5, 10, 20, 30, 50, 100, 300, 1000, 10_000]
 # ways of a model of this cost are left out where a round would take longer
@@ -82,25 +83,35 @@ class AsyncManaged(Managed):
         return self.loop.run_until_complete(self.manager.step_all_agents(observations))
 
     def waits(self, observations, seconds=0.5):
-        """Return how long a task that asks for the event loop every millisecond waits for it,
-        while ticks follow each other."""
+        """Return how long callbacks wait for the event loop while ticks follow each other. A
+        thread asks for one every millisecond. (Not ``asyncio.sleep``: its timers are rounded up
+        to milliseconds whenever something else wakes the loop.)"""
         found = []
+        over = threading.Event()
 
-        async def watch(until):
-            while (now := time.perf_counter()) < until:
-                await asyncio.sleep(0.001)
-                found.append(time.perf_counter() - now - 0.001)
+        def ask():
+            while not over.wait(0.001):
+                asked = time.perf_counter()
+                self.loop.call_soon_threadsafe(
+                    lambda asked=asked: found.append(time.perf_counter() - asked)
+                )
 
         async def run():
-            watcher = asyncio.ensure_future(watch(time.perf_counter() + seconds))
-            while not watcher.done():
+            until = time.perf_counter() + seconds
+            while time.perf_counter() < until:
                 await (
                     self.manager.step_all_agents(observations[0])
                     if observations
                     else asyncio.sleep(0.01)
                 )
 
-        self.loop.run_until_complete(run())
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            self.loop.run_until_complete(run())
+        finally:
+            over.set()
+            thread.join()
         return np.array(found)
 
     def close(self):

@@ -92,15 +92,13 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
 cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
                   double lr) noexcept nogil:
     cdef Factor* factor
-    cdef Py_ssize_t f, s
-    cdef double total
+    cdef Py_ssize_t f
     for f in range(own.num_factors):
         factor = &own.factors[f]
         if to_learn[f]:
             P.add_counts(lr, 1.0, qs + factor.offset, own.pD[f], own.pD[f], factor.num_states)
-        total = P.sum(own.pD[f], factor.num_states)
-        for s in range(factor.num_states):
-            own.D[factor.offset + s] = own.pD[f][s] / total
+        P.scale(1.0 / P.sum(own.pD[f], factor.num_states), own.pD[f], factor.num_states,
+                own.D + factor.offset)
 
 
 # Bring A, B and all that depends on them up to date.

@@ -13,6 +13,7 @@ from libc.math cimport isfinite
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.packed_model cimport Factor, Model
+from freeagent_core._kernels.primitives cimport P
 
 from operator import index as _as_index
 
@@ -89,13 +90,8 @@ cdef int read_probabilities(object value, Py_ssize_t n, double* out, str name) e
 
 
 cdef bint _is_plain_belief(object value, Py_ssize_t n, double* out) except -1:
-    cdef Py_ssize_t i
-    if not _copy_plain(value, n, out):
-        return False
-    for i in range(n):
-        if not (isfinite(out[i]) and out[i] >= 0.0):
-            return False
-    return True
+    # a finite sum has no NaN in it, so the minimum is one
+    return _copy_plain(value, n, out) and isfinite(P.sum(out, n)) and P.min(out, n) >= 0.0
 
 
 cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str name) except -1:

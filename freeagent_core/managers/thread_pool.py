@@ -212,6 +212,8 @@ class ThreadPoolManager(Manager):
             if cancelled.is_set() or not ready:
                 return
             threads = min(_threads.num_cpus(), self._workers.most + 1)
+            if considerate:  # a processor stays free for the one who must not wait
+                threads = max(threads - 1, 1)
             total, most = expected_seconds(ready)  # infinite where one has not stepped yet
             item_ns = 1e9 * max(total / len(ready), most / 4)
             self._batch.load(
