@@ -161,3 +161,38 @@ def recorded_observations(model, agent, steps, seed=0):
     for _ in range(steps - 1):
         observations.append(environment.step(agent.step(observations[-1])))
     return observations
+
+
+class Environments:
+    """Many environments of one model in arrays, for batches of agents.
+
+    Parameters
+    ----------
+    model : dict
+        Without factor lists.
+    size : int
+    seed : int
+    """
+
+    def __init__(self, model, size, seed):
+        self.rng = np.random.default_rng(seed)
+        self.A = [np.cumsum(A, axis=0) for A in model["A"]]
+        self.B = [np.cumsum(B, axis=0) for B in model["B"]]
+        self.states = [self._draw(np.tile(np.cumsum(D)[:, None], size)) for D in model["D"]]
+
+    def _draw(self, cumulated):
+        """Return an index per column of cumulated probabilities."""
+        drawn = self.rng.random(cumulated.shape[1]) * cumulated[-1]
+        return (cumulated <= drawn).sum(axis=0)
+
+    def observe(self):
+        """Return outcomes, shape (size, num_modalities)."""
+        return np.stack([self._draw(A[(slice(None), *self.states)]) for A in self.A], axis=1)
+
+    def step(self, actions):
+        """Draw the next states after `actions`, (size, num_factors); return their outcomes."""
+        self.states = [
+            self._draw(B[:, states, chosen.astype(int)])
+            for B, states, chosen in zip(self.B, self.states, np.asarray(actions).T, strict=True)
+        ]
+        return self.observe()

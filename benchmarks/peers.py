@@ -3,8 +3,10 @@
     pip install -e '.[bench]' && python benchmarks/peers.py [--x64] [--json FILE]
 
 Against pymdp.legacy one agent steps; against pymdp 1.x one agent, 30 and 300 of them (its
-`batch_size` against `Population`), both with all processors. The two alternate on the same
-recorded observations; the table has medians, and medians of the ratios of neighbours.
+`batch_size` against `Population`), both with all processors. Each side acts in environments of
+its own, so that what it sees follows from what it did. The two alternate: a tick of theirs, and
+episodes of ours (recorded before and repeated with the same random numbers, to time many ticks
+without the environment); the table has medians, and medians of the ratios of neighbours.
 pymdp 1.x computes in float32 unless --x64 is given; what it compiles is not timed. The last
 lines are the single figures that are asked for in the issue about many agents.
 """
@@ -31,6 +33,9 @@ TARGETS = {
     "dense 128 states, 64 outcomes": (5000, 8, 30, 30),
     "cue chaining 35x4x2, policy_len 4": (20000, 40, 40, None),
 }
+
+
+EPISODE = 20  # ticks
 
 
 class JaxAgents:
@@ -63,6 +68,9 @@ class JaxAgents:
             return action, agent.update_empirical_prior(action, qs)
 
         self._step, self._wait, self._array = step, jax.block_until_ready, jnp.asarray
+        self.start()
+
+    def start(self):
         self.prior = self.agent.D
 
     def step(self, observations):
@@ -73,23 +81,109 @@ class JaxAgents:
         return np.asarray(action)
 
 
-def alternate(ours, theirs, observations, seconds):
-    """Return rows of (ours, theirs): seconds of a call."""
-    start = time.perf_counter()
-    for call in (ours, theirs):
-        call(observations[0])  # compiles
-    once = time.perf_counter()
-    ours(observations[0])
-    repeats = max(1, int(0.002 / max(time.perf_counter() - once, 1e-7)))
+class LegacyAgents:
+    """pymdp.legacy's agents, one after the other."""
+
+    def __init__(self, arguments, size):
+        from pymdp.legacy.agent import Agent as Reference
+
+        self.make = lambda: [Reference(**arguments) for _ in range(size)]
+        self.start()
+
+    def start(self):
+        self.agents = self.make()
+
+    def step(self, observations):
+        return [
+            step_reference(agent, seen)
+            for agent, seen in zip(self.agents, observations.tolist(), strict=True)
+        ]
+
+
+class OneAgent:
+    """One `Agent`; the same random numbers in each episode."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def start(self):
+        np.random.seed(0)
+        self.step = Agent.from_model(self.model).step
+
+    def plain(self, observations):
+        return [self.step(observations[0])]
+
+    def prepared(self, observations):
+        """What `step` is timed with."""
+        return observations[0].tolist()
+
+
+class Many:
+    """A `Population`; the same random numbers in each episode."""
+
+    def __init__(self, model, size):
+        self.model, self.size = model, size
+        self.threads = Population(model, size, seed=0)
+
+    def start(self):
+        self.population = Population(self.model, self.size, seed=0)
+        # what it has measured of the cost of a step
+        self.population._cost_ns = self.threads._cost_ns
+        self.step = self.plain = self.population.step
+
+    def prepared(self, observations):
+        return observations
+
+
+def recorded(player, arguments, size):
+    """Return what `player` observes in an episode."""
+    environments = models.Environments(arguments, size, seed=1)
+    player.start()
+    seen = [environments.observe()]
+    for _ in range(EPISODE - 1):
+        seen.append(environments.step(player.plain(seen[-1])))
+    return [player.prepared(observations) for observations in seen]
+
+
+def live(player, arguments, size):
+    """Yield the seconds of one tick after the other, episode by episode."""
+    while True:
+        environments = models.Environments(arguments, size, seed=1)
+        player.start()
+        seen = environments.observe()
+        for _ in range(EPISODE):
+            begin = time.perf_counter()
+            actions = player.step(seen)
+            yield time.perf_counter() - begin
+            seen = environments.step(actions)
+
+
+def replay(player, observations, episodes):
+    """Return the seconds of a tick over some episodes."""
+    total = 0.0
+    for _ in range(episodes):
+        player.start()
+        step = player.step
+        begin = time.perf_counter()
+        for seen in observations:
+            step(seen)
+        total += time.perf_counter() - begin
+    return total / episodes / len(observations)
+
+
+def alternate(ours, theirs, arguments, size, seconds):
+    """Return rows of (ours, theirs): seconds of a tick."""
+    observations = recorded(ours, arguments, size)
+    ticks = live(theirs, arguments, size)
+    next(ticks)  # compiles
+    once = min(replay(ours, observations, 2) for _ in range(3))
+    episodes = max(1, round(0.003 / once / EPISODE))
     rounds, start = [], time.perf_counter()
     while len(rounds) < 3 or time.perf_counter() - start < seconds:
-        seen = observations[len(rounds) % len(observations)]
-        begin = time.perf_counter()
-        for _ in range(repeats):
-            ours(seen)
-        middle = time.perf_counter()
-        theirs(seen)
-        rounds.append(((middle - begin) / repeats, time.perf_counter() - middle))
+        time.sleep(0.001)  # threads of the other side come to rest
+        mine = replay(ours, observations, episodes)
+        time.sleep(0.001)
+        rounds.append((mine, next(ticks)))
     return np.array(rounds)
 
 
@@ -115,56 +209,37 @@ def compare(name, seconds):
     """Print and return the rows of one model."""
     arguments = models.MODELS[name]()
     model = GenerativeModel(**arguments)
-    seen = models.recorded_observations(arguments, Agent(**arguments), 20)
     targets = TARGETS[name]
     print(
         f"\n{name}\n  {'peer':<22}{'this, a tick':>15}{'theirs':>17}{'agents/s':>14}{'ratio':>10}"
         f"{'asked':>9}"
     )
-    from pymdp.legacy.agent import Agent as Reference
-
-    agent, reference = Agent(**arguments), Reference(**arguments)
-    rounds = alternate(agent.step, lambda o: step_reference(reference, o), seen, seconds)
+    rounds = alternate(OneAgent(model), LegacyAgents(arguments, 1), arguments, 1, seconds)
     rows = [line("pymdp.legacy", 1, rounds, targets[0])]
     for size, target in zip((1, 30, 300), targets[1:], strict=True):
         if target is None:
             continue
-        batches = [np.array([seen[(i + t) % 20] for i in range(size)]) for t in range(20)]
-        peers = JaxAgents(arguments, size)
-        if size == 1:
-            lone = Agent(**arguments)
-            ours = lambda o: lone.step(o[0].tolist())  # noqa: B023, E731
-        else:
-            ours = Population(model, size, seed=0).step
-        rounds = alternate(ours, peers.step, batches, seconds)
+        ours = OneAgent(model) if size == 1 else Many(model, size)
+        rounds = alternate(ours, JaxAgents(arguments, size), arguments, size, seconds)
         rows.append(line(f"pymdp 1.x, batch {size}", size, rounds, target))
     return [{"model": name, **row} for row in rows]
 
 
 def many_agents(seconds):
     """Print the figures of the small model that are asked for one by one."""
-    from pymdp.legacy.agent import Agent as Reference
-
     arguments = models.grid(5, 1)
     model = GenerativeModel(**arguments)
-    seen = models.recorded_observations(arguments, Agent(**arguments), 20)
-    batches = [np.array([seen[(i + t) % 20] for i in range(300)]) for t in range(20)]
-    references = [Reference(**arguments) for _ in range(300)]
-    population = Population(model, 300, seed=0)
-
-    def loop(observations):
-        for reference, observation in zip(references, observations.tolist(), strict=True):
-            step_reference(reference, observation)
-
     print("\ngrid 5x5, policy_len 1, 300 agents against a loop over pymdp.legacy's")
-    row = line("pymdp.legacy, 300", 300, alternate(population.step, loop, batches, seconds), 500)
+    rounds = alternate(Many(model, 300), LegacyAgents(arguments, 300), arguments, 300, seconds)
+    row = line("pymdp.legacy, 300", 300, rounds, 500)
     crowd = Population(model, 10_000, seed=0)
-    everyone = np.resize(batches[0], (10_000, 1))
-    times = []
+    environments = models.Environments(arguments, 10_000, seed=1)
+    times, seen = [], environments.observe()
     for _ in range(30):
         begin = time.perf_counter()
-        crowd.step(everyone)
+        actions = crowd.step(seen)
         times.append(time.perf_counter() - begin)
+        seen = environments.step(actions)
     print(f"  10,000 agents step in {np.median(times) * 1e3:.1f} ms (asked: 100)")
     state = crowd._core.state
     beyond = sum(state[k].nbytes for k in state if k not in ("qs", "q_pi", "G")) / 10_000

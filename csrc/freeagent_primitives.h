@@ -34,6 +34,9 @@ typedef struct {
     void (*log_eps)(const double *x, ptrdiff_t n, double *out);
     /* sum(x * log(x + FC_EPS)) for x >= 0: minus the entropy. */
     double (*neg_entropy)(const double *x, ptrdiff_t n);
+    /* out[r] = neg_entropy(rows + r * stride, n), to the bit */
+    void (*neg_entropies)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
+                          double *out);
     /* out = exp(x - max(x)) / sum(exp(x - max(x))), n >= 1. out may be x. */
     void (*softmax)(const double *x, ptrdiff_t n, double *out);
     /* sum(x), to the bit as numpy.sum of contiguous doubles */

@@ -281,6 +281,31 @@ static double neg_entropy(const double *x, ptrdiff_t n)
     return sum_lanes(total);
 }
 
+static void neg_entropies(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
+                          double *out)
+{
+    ptrdiff_t r = 0;
+    for (; r + 2 <= count; r += 2) { /* two at a time: a logarithm is a long chain */
+        const double *x = rows + r * stride, *y = x + stride;
+        v8 a = SPLAT(0.0), b = a;
+        ptrdiff_t i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            const v8 p = load(x + i), q = load(y + i);
+            a = fma_v8(p, log_eps_v8(p), a);
+            b = fma_v8(q, log_eps_v8(q), b);
+        }
+        if (i < n) {
+            const v8 p = load_tail(x + i, n - i, 0.0), q = load_tail(y + i, n - i, 0.0);
+            a = fma_v8(p, log_eps_v8(p), a);
+            b = fma_v8(q, log_eps_v8(q), b);
+        }
+        out[r] = sum_lanes(a);
+        out[r + 1] = sum_lanes(b);
+    }
+    if (r < count)
+        out[r] = neg_entropy(rows + r * stride, n);
+}
+
 /* numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to 128):
  * probabilities that come out equal to the bit there do so here, and so do draws from them. */
 static double sum(const double *x, ptrdiff_t n)
@@ -511,6 +536,7 @@ ROWS_PRODUCT(8, 2)
 ROWS_PRODUCT(8, 1)
 ROWS_PRODUCT(4, 6)
 ROWS_PRODUCT(3, 6)
+ROWS_PRODUCT(3, 3)
 ROWS_PRODUCT(3, 1)
 #else
 #define MOST_ROWS 4
@@ -545,6 +571,7 @@ static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, co
 #if MOST_ROWS == 8
     if (r + 3 == rows) { /* three actions are common */
         j = rows_product_3_6(x + r, n, M, stride, out + r, 0);
+        j = rows_product_3_3(x + r, n, M, stride, out + r, j);
         rows_product_3_1(x + r, n, M, stride, out + r, j);
         return;
     }
@@ -661,7 +688,7 @@ static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, doub
 }
 
 const fc_primitives FC_TABLE = {
-    FC_NAME,  log_array,        exp_array,      log_eps_array, neg_entropy, softmax,
+    FC_NAME,  log_array,        exp_array,      log_eps_array, neg_entropy, neg_entropies, softmax,
     sum,      max,              dot,            axpy,          add_counts,  outer,
     rows_dot, columns_dot,      weighted_rows,  rows_product,  above,       min,
     least_above_zero, raised_product, scale, softmax_of_sum,

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -418,18 +418,22 @@ class Population:
             elapsed *= threads
         # the least of recent ones: a noisy machine makes it longer, never shorter
         self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed
+        if self._core.any_failed():
+            self._raise_failed()
+        return present
+
+    def _raise_failed(self) -> NoReturn:
         failed, without_memory = self._core.failed()
+        agents = f"agents {failed[:10].tolist()}"
         if without_memory:
             raise MemoryError(
-                f"no memory for the predicted beliefs of agents {failed[:10].tolist()}: too many "
-                "are distinct; they stay as they were, the others have stepped"
+                f"no memory for the predicted beliefs of {agents}: too many are distinct; they "
+                "stay as they were, the others have stepped"
             )
-        if len(failed):
-            raise FloatingPointError(
-                f"beliefs or q_pi of agents {failed[:10].tolist()} became NaN or infinite; "
-                "they stay as they were, the others have stepped"
-            )
-        return present
+        raise FloatingPointError(
+            f"beliefs or q_pi of {agents} became NaN or infinite; they stay as they were, the "
+            "others have stepped"
+        )
 
     def _mmp_core(self, name: str) -> MMPPopulationCore:
         if not isinstance(self._core, MMPPopulationCore):

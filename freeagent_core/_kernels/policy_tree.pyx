@@ -218,9 +218,9 @@ cdef double _parts_of(const Model* model, Py_ssize_t node, const double** parts,
 
 
 # Utility and information gain from expected `outcomes` (num_outcomes, then ambiguity and
-# utility), after what masked states have added to the first is taken off.
+# utility) and their neg_entropy, after what masked states have added is taken off.
 cdef double _value_of(const Model* model, const EFEParameters* parameters, const Group* group,
-                      double* outcomes, const double** parts, bint masked,
+                      double* outcomes, double neg_entropy, const double** parts, bint masked,
                       Workspace* work) noexcept nogil:
     cdef double value = 0.0
     cdef Py_ssize_t sizes[MAX_FACTORS]
@@ -242,7 +242,8 @@ cdef double _value_of(const Model* model, const EFEParameters* parameters, const
         P.axpy(-1.0, work.row, outcomes, group.outcome_stride)
         for k in range(group.num_outcomes):  # what rounding leaves of an outcome
             outcomes[k] = max(outcomes[k], 0.0)
-    return value + outcomes[group.num_outcomes] - P.neg_entropy(outcomes, group.num_outcomes)
+        neg_entropy = P.neg_entropy(outcomes, group.num_outcomes)
+    return value + outcomes[group.num_outcomes] - neg_entropy
 
 
 # A group of one factor: beliefs (nodes, states) times outcomes (states, columns).
@@ -251,6 +252,7 @@ cdef void _multiply(const Model* model, const EFEParameters* parameters, const G
     cdef const double* parts[ROWS_AT_ONCE]
     cdef double* rows[ROWS_AT_ONCE]
     cdef double least[ROWS_AT_ONCE]
+    cdef double neg_entropies[ROWS_AT_ONCE]
     cdef Py_ssize_t k, node = start, count
     while node < stop:
         count = min(ROWS_AT_ONCE, stop - node)
@@ -258,8 +260,10 @@ cdef void _multiply(const Model* model, const EFEParameters* parameters, const G
             least[k] = _parts_of(model, node + k, parts + k, work)
             rows[k] = work.rows + k * group.outcome_stride
         P.rows_product(parts, count, group.num_joint, group.outcomes, group.outcome_stride, rows)
+        P.neg_entropies(work.rows, count, group.outcome_stride, group.num_outcomes, neg_entropies)
         for k in range(count):
-            work.group_value[node + k] = _value_of(model, parameters, group, rows[k], parts + k,
+            work.group_value[node + k] = _value_of(model, parameters, group, rows[k],
+                                                   neg_entropies[k], parts + k,
                                                    least[k] <= FC_MASK, work)
         node += count
 
@@ -273,6 +277,7 @@ cdef void _multiply_ahead(const Model* model, const EFEParameters* parameters, c
     cdef const double* predicted
     cdef double* rows[ROWS_AT_ONCE]
     cdef double least[ROWS_AT_ONCE]
+    cdef double neg_entropies[ROWS_AT_ONCE]
     cdef Py_ssize_t k, node = start, leaf, parent, count, action
     while node < stop:
         action = tree.node_action[tree.group_factor_nodes[tree.group_start[node]]]
@@ -289,16 +294,17 @@ cdef void _multiply_ahead(const Model* model, const EFEParameters* parameters, c
         P.rows_product(sources, count, f.num_previous,
                        group.ahead + action * f.num_previous * group.outcome_stride,
                        group.outcome_stride, rows)
+        P.neg_entropies(work.rows, count, group.outcome_stride, group.num_outcomes, neg_entropies)
         for k in range(count):
             if least[k] > FC_MASK:
-                work.group_value[node + k] = _value_of(model, parameters, group, rows[k], NULL,
-                                                       False, work)
+                work.group_value[node + k] = _value_of(model, parameters, group, rows[k],
+                                                       neg_entropies[k], NULL, False, work)
                 continue
             leaf = tree.group_factor_nodes[tree.group_start[node + k]]
             predicted = work.beliefs + tree.node_offset[leaf]
             predict(model, group.factors[0], action, sources + k, work, <double*>predicted)
             work.group_value[node + k] = _value_of(
-                model, parameters, group, rows[k], &predicted,
+                model, parameters, group, rows[k], neg_entropies[k], &predicted,
                 P.least_above_zero(predicted, f.num_states) <= FC_MASK, work)
         node += count
 
@@ -316,6 +322,7 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
     cdef const double* parts[MAX_FACTORS]
     cdef const double* sources[ROWS_AT_ONCE]
     cdef double* results[ROWS_AT_ONCE]
+    cdef double neg_entropies[ROWS_AT_ONCE]
     cdef Py_ssize_t first[ROWS_AT_ONCE + 1]  # node of each belief
     cdef Py_ssize_t position = group.contraction_order[level]
     cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
@@ -339,11 +346,14 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
             node += 1
         first[count] = node
         P.rows_product(sources, count, num_states, tensor, size, results)
+        if last:
+            P.neg_entropies(work.rows, count, size, group.num_outcomes, neg_entropies)
         for k in range(count):
             if last:
                 least = _parts_of(model, first[k], parts, work)
                 work.group_value[first[k]] = _value_of(model, parameters, group, results[k],
-                                                       parts, least <= FC_MASK, work)
+                                                       neg_entropies[k], parts,
+                                                       least <= FC_MASK, work)
             else:
                 _contract(model, parameters, group, level + 1, results[k], size, first[k],
                           first[k + 1], partial + FIRSTS_AT_ONCE * size, work)

@@ -6,7 +6,7 @@ all of its kernels have returned without an error: a failed step leaves the agen
 
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.action_selection cimport count_best, nth_best
 from freeagent_core._kernels.agent_random cimport below, categorical
@@ -177,7 +177,7 @@ cdef class PopulationCore(ParallelWork):
             self._lr = lr
             self._own(operations)
         self._check_ready(operations)
-        self._status[:] = 0
+        memset(&self._status[0], 0, self.size)
         self._operations = operations
         self.provide(num_threads, [self.packed], self._extra_size())
         self.arm(self.size, max(chunk, 1), 0)
@@ -191,6 +191,14 @@ cdef class PopulationCore(ParallelWork):
             if not flags[i] and (self._mask == NULL or self._mask[i]):
                 raise ValueError(f"agent {i} needs a {before} before {name}")
         return 0
+
+    def any_failed(self):
+        """Return whether the last operation failed for an agent."""
+        cdef Py_ssize_t i
+        for i in range(self.size):
+            if self._status[i]:
+                return True
+        return False
 
     def failed(self):
         """Return the agents whose last operation failed, and whether one ran out of memory."""

@@ -11,6 +11,8 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*exp)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         void (*log_eps)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*neg_entropy)(const double* x, Py_ssize_t n) noexcept nogil
+        void (*neg_entropies)(const double* rows, Py_ssize_t count, Py_ssize_t stride,
+                              Py_ssize_t n, double* out) noexcept nogil
         void (*softmax)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*sum)(const double* x, Py_ssize_t n) noexcept nogil
         double (*max)(const double* x, Py_ssize_t n) noexcept nogil
