@@ -81,6 +81,13 @@ typedef struct {
      * returns sum(out * x). x, y finite, n >= 1. */
     double (*softmax_of_sum)(const double *x, const double *y, ptrdiff_t n, double *out,
                              double *top, double *norm);
+
+    /* To measure what the processor can do (benchmarks/roofline.py), not for inference: */
+    ptrdiff_t multiply_adds_at_once;
+    /* n * multiply_adds_at_once independent multiply-adds, in registers */
+    double (*multiply_adds)(ptrdiff_t n, double start);
+    /* reads all n doubles (but for the last, fewer than 64), over and over */
+    double (*read)(const double *x, ptrdiff_t n, ptrdiff_t repeats);
 } fc_primitives;
 
 /* The table in use; set by fc_select before any other call. */

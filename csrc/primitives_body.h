@@ -505,9 +505,9 @@ static void weighted_rows(const double *weights, const double *M, const int32_t 
 #define ROWS_PRODUCT(ROWS, COLUMNS)                                                            \
     static ptrdiff_t rows_product_##ROWS##_##COLUMNS(                                          \
         const double *const *x, ptrdiff_t n, const double *M, ptrdiff_t stride,                \
-        double *const *out, ptrdiff_t j)                                                       \
+        ptrdiff_t stop, double *const *out, ptrdiff_t j)                                       \
     {                                                                                          \
-        for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                    \
+        for (; j + COLUMNS * VM_LANES <= stop; j += COLUMNS * VM_LANES) {                      \
             vm total[ROWS][COLUMNS];                                                           \
             UNROLL for (int r = 0; r < ROWS; r++)                                              \
                 UNROLL for (int c = 0; c < COLUMNS; c++) total[r][c] = VM_SPLAT(0.0);          \
@@ -529,62 +529,67 @@ static void weighted_rows(const double *weights, const double *M, const int32_t 
     }
 
 /* Blocks as large as the level's registers hold: 32, 16 (AVX2), 16 (SSE2) or 32 (NEON). */
+ROWS_PRODUCT(4, 3)
+ROWS_PRODUCT(4, 1)
+ROWS_PRODUCT(1, 8)
+ROWS_PRODUCT(1, 1)
 #if defined(FC_LEVEL_AVX512)
-#define MOST_ROWS 8
 ROWS_PRODUCT(8, 3)
-ROWS_PRODUCT(8, 2)
 ROWS_PRODUCT(8, 1)
-ROWS_PRODUCT(4, 6)
 ROWS_PRODUCT(3, 6)
 ROWS_PRODUCT(3, 3)
 ROWS_PRODUCT(3, 1)
-#else
-#define MOST_ROWS 4
+ROWS_PRODUCT(1, 3)
 #endif
-ROWS_PRODUCT(4, 3)
-ROWS_PRODUCT(4, 1)
-ROWS_PRODUCT(2, 4)
-ROWS_PRODUCT(2, 1)
-ROWS_PRODUCT(1, 8)
-ROWS_PRODUCT(1, 1)
+
+/* PANEL columns at a time, so that a panel of M stays in the first cache for all rows. */
+#if defined(FC_LEVEL_AVX512)
+#define PANEL(COLUMNS)                                                                         \
+    for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                        \
+        ptrdiff_t r = 0;                                                                       \
+        for (; r + 8 <= rows; r += 8)                                                          \
+            rows_product_8_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+        if (rows - r >= 4) {                                                                   \
+            rows_product_4_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            r += 4;                                                                            \
+        }                                                                                      \
+        if (rows - r == 3) { /* three actions are common */                                    \
+            rows_product_3_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            r += 3;                                                                            \
+        }                                                                                      \
+        for (; r < rows; r++)                                                                  \
+            rows_product_1_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+    }
 
 static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
                          ptrdiff_t stride, double *const *out)
 {
-    ptrdiff_t r = 0, j;
-#if MOST_ROWS == 8
-    for (; r + 8 <= rows; r += 8) {
-        j = rows_product_8_3(x + r, n, M, stride, out + r, 0);
-        j = rows_product_8_2(x + r, n, M, stride, out + r, j);
-        rows_product_8_1(x + r, n, M, stride, out + r, j);
-    }
-#endif
-    for (; r + 4 <= rows; r += 4) {
-#if MOST_ROWS == 8
-        j = rows_product_4_6(x + r, n, M, stride, out + r, 0);
-        j = rows_product_4_3(x + r, n, M, stride, out + r, j);
-#else
-        j = rows_product_4_3(x + r, n, M, stride, out + r, 0);
-#endif
-        rows_product_4_1(x + r, n, M, stride, out + r, j);
-    }
-#if MOST_ROWS == 8
-    if (r + 3 == rows) { /* three actions are common */
-        j = rows_product_3_6(x + r, n, M, stride, out + r, 0);
-        j = rows_product_3_3(x + r, n, M, stride, out + r, j);
-        rows_product_3_1(x + r, n, M, stride, out + r, j);
+    ptrdiff_t j = 0;
+    if (rows == 1) {
+        j = rows_product_1_8(x, n, M, stride, stride, out, 0);
+        rows_product_1_1(x, n, M, stride, stride, out, j);
         return;
     }
-#endif
-    for (; r + 2 <= rows; r += 2) {
-        j = rows_product_2_4(x + r, n, M, stride, out + r, 0);
-        rows_product_2_1(x + r, n, M, stride, out + r, j);
+    if (rows == 3)
+        j = rows_product_3_6(x, n, M, stride, stride, out, 0);
+    PANEL(3)
+    PANEL(1)
+}
+#else
+static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                         ptrdiff_t stride, double *const *out)
+{
+    ptrdiff_t r = 0, j;
+    for (; r + 4 <= rows; r += 4) {
+        j = rows_product_4_3(x + r, n, M, stride, stride, out + r, 0);
+        rows_product_4_1(x + r, n, M, stride, stride, out + r, j);
     }
-    if (r < rows) {
-        j = rows_product_1_8(x + r, n, M, stride, out + r, 0);
-        rows_product_1_1(x + r, n, M, stride, out + r, j);
+    for (; r < rows; r++) {
+        j = rows_product_1_8(x + r, n, M, stride, stride, out + r, 0);
+        rows_product_1_1(x + r, n, M, stride, stride, out + r, j);
     }
 }
+#endif
 
 static ptrdiff_t above(const double *x, ptrdiff_t n, double threshold, int32_t *index,
                        double *weights)
@@ -687,9 +692,60 @@ static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, doub
     return sum_lanes(mean) / *norm;
 }
 
+static double multiply_adds(ptrdiff_t n, double start)
+{
+    vm total[12];
+    UNROLL for (int i = 0; i < 8; i++) total[i] = VM_SPLAT(start);
+    UNROLL for (int i = 8; i < 12; i++) total[i] = VM_SPLAT(start);
+    const vm factor = VM_SPLAT(0.5), term = VM_SPLAT(1.0);
+    for (ptrdiff_t k = 0; k < n; k++) {
+        UNROLL for (int i = 0; i < 8; i++) total[i] = vm_fma(total[i], factor, term);
+        UNROLL for (int i = 8; i < 12; i++) total[i] = vm_fma(total[i], factor, term);
+    }
+    double sum_of_all = 0.0;
+    for (int i = 0; i < 12; i++)
+        for (int lane = 0; lane < VM_LANES; lane++)
+            sum_of_all += total[i][lane];
+    return sum_of_all;
+}
+
+static double read_all(const double *x, ptrdiff_t n, ptrdiff_t repeats)
+{
+    vm total[8];
+    UNROLL for (int i = 0; i < 8; i++) total[i] = VM_SPLAT(0.0);
+    for (ptrdiff_t r = 0; r < repeats; r++)
+        for (ptrdiff_t k = 0; k + 8 * VM_LANES <= n; k += 8 * VM_LANES)
+            UNROLL for (int i = 0; i < 8; i++) total[i] += vm_load(x + k + i * VM_LANES);
+    for (int i = 1; i < 8; i++)
+        total[0] += total[i];
+    return total[0][0] + total[0][1];
+}
+
 const fc_primitives FC_TABLE = {
-    FC_NAME,  log_array,        exp_array,      log_eps_array, neg_entropy, neg_entropies, softmax,
-    sum,      max,              dot,            axpy,          add_counts,  outer,
-    rows_dot, columns_dot,      weighted_rows,  rows_product,  above,       min,
-    least_above_zero, raised_product, scale, softmax_of_sum,
+    FC_NAME,
+    log_array,
+    exp_array,
+    log_eps_array,
+    neg_entropy,
+    neg_entropies,
+    softmax,
+    sum,
+    max,
+    dot,
+    axpy,
+    add_counts,
+    outer,
+    rows_dot,
+    columns_dot,
+    weighted_rows,
+    rows_product,
+    above,
+    min,
+    least_above_zero,
+    raised_product,
+    scale,
+    softmax_of_sum,
+    (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
+    multiply_adds,
+    read_all,
 };

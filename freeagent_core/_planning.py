@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import overload
 
@@ -31,8 +32,8 @@ class AllSequences(Sequence[IntArray]):
     def __init__(self, num_controls: Sequence[int], policy_len: int) -> None:
         self.num_controls = list(num_controls)
         self.policy_len = policy_len
-        joint = int(np.prod(self.num_controls, dtype=object))
-        count = joint**policy_len
+        joint = math.prod(self.num_controls)
+        count: int = joint**policy_len
         if count > MOST_POLICIES or joint > MAX_POLICIES:
             raise ValueError(
                 f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "

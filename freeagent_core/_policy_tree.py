@@ -109,13 +109,13 @@ def build_policy_tree(
             parent_counts.append(np.full(len(first_of), sources.shape[1]))
 
         group_nodes = np.empty((len(first), len(groups)), dtype=np.int64)
-        for group, (members, order) in enumerate(groups):
-            first_of, number_of = _distinct(list(nodes[:, members][:, order].T))
+        for group, (group_factors, order) in enumerate(groups):
+            first_of, number_of = _distinct(list(nodes[:, group_factors][:, order].T))
             group_nodes[:, group] = num_group_nodes + number_of
             num_group_nodes += len(first_of)
             group_of.append(np.full(len(first_of), group))
             group_step.append(np.full(len(first_of), step))
-            group_members.append(nodes[first_of][:, members].ravel())
+            group_members.append(nodes[first_of][:, group_factors].ravel())
 
         prefix_parent.append(parents)
         prefix_factor_nodes.append(nodes)
@@ -135,11 +135,11 @@ def build_policy_tree(
     families: dict[str, Any] = dict.fromkeys(("policy_actions", "family_start", "family_members"))
     if whole_policies:
         beginning = np.concatenate(prefix_parent)[prefix_of]
-        order = np.argsort(beginning, kind="stable")
-        starts = np.flatnonzero(np.diff(beginning[order], prepend=-2))
+        by_beginning = np.argsort(beginning, kind="stable")
+        starts = np.flatnonzero(np.diff(beginning[by_beginning], prepend=-2))
         families["policy_actions"] = int32(actions)
-        families["family_members"] = order.astype(np.intp)
-        families["family_start"] = np.append(starts, len(order)).astype(np.intp)
+        families["family_members"] = by_beginning.astype(np.intp)
+        families["family_start"] = np.append(starts, len(by_beginning)).astype(np.intp)
 
     return {
         **families,

@@ -393,7 +393,7 @@ class GenerativeModel:
             check.check_non_negative(E, "E")
             E.flags.writeable = False
             fields["E"] = E
-            fields["constant_E"] = bool((E == E[0]).all())
+            fields["constant_E"] = bool(np.ptp(E) == 0.0)
         elif num_policies <= MOST_LISTED:
             fields["E"] = _constant_E(num_policies)
 

@@ -139,7 +139,7 @@ class Population:
 
     @property
     def G(self) -> FloatArray:
-        """Negative expected free energies in nats, shape (size, num_policies); see `policies_of`."""
+        """Negative expected free energies in nats, shape (size, num_policies); `policies_of`."""
         return self._all_policies("G", 1)
 
     def policies_of(self, index: int) -> tuple[FloatArray, FloatArray]:
@@ -409,6 +409,8 @@ class Population:
         cost = self._cost_ns.get(operations, 0.0)
         threads = self._num_threads
         chunk = _threads.chunk_size(self._size, threads, cost)
+        if self._core.together > 1:  # as many as share products, if each thread has two chunks
+            chunk = max(chunk, min(self._core.together, self._size // (2 * threads)))
         self._core.prepare(operations, chunk, threads, outcomes, present, beliefs, to_learn, lr)
         start = time.perf_counter_ns()
         # unknown cost: with all threads

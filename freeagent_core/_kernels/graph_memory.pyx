@@ -12,7 +12,14 @@ from libc.string cimport memset
 
 # One array of a graph; a step that needs more ends with an error instead of exhausting the
 # machine.
-cdef Py_ssize_t MOST_BYTES = <Py_ssize_t>1 << 30
+cdef Py_ssize_t MOST_BYTES = <Py_ssize_t>1 << 28
+
+
+def bound_memory(Py_ssize_t num_bytes):
+    """Let one array of a belief graph take so many bytes at most; return what it was before."""
+    global MOST_BYTES
+    before, MOST_BYTES = MOST_BYTES, num_bytes
+    return before
 
 
 cdef Graph* new_graph() noexcept nogil:

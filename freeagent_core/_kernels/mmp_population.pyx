@@ -113,6 +113,9 @@ cdef class MMPPopulationCore(PopulationCore):
 
     # --- kernels ---------------------------------------------------------------------------
 
+    cdef bint _shares_products(self):
+        return False
+
     # Extra memory of a thread: sequences, F, and what a window points to.
     cdef Py_ssize_t _extra_size(self):
         cdef Model* model = &self.packed.model

@@ -190,7 +190,8 @@ cdef class PackedModel:
 # More factors than any joint of two or more states each could be held in memory for.
 cdef enum:
     MAX_FACTORS = 64
-    ROWS_AT_ONCE = 16              # of a matrix product
+    ROWS_AT_ONCE = 64              # of a matrix product
+    TOGETHER = 8                   # agents whose beliefs share matrix products
     FIRSTS_AT_ONCE = 4             # beliefs of a contraction's first factor
 
 

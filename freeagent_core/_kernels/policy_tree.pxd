@@ -4,5 +4,7 @@ from freeagent_core._kernels.step_values cimport EFEParameters
 
 cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
                        Workspace* work) noexcept nogil
+cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, const double** qs,
+                         Workspace** works, Py_ssize_t num_agents, int* status) noexcept nogil
 cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
                         Workspace* work) noexcept nogil

@@ -6,9 +6,10 @@ that a group of modalities depends on, a *prefix* one distinct beginning of poli
 computed once; G of a policy is the sum of the values along its prefixes.
 
 Nodes of one factor and action stand together, so that their beliefs are one matrix product,
-and so are the expected outcomes of a group of one factor. A group of several factors sums
-them out one at a time, in the order that was cheapest when the model was packed, and nodes
-that share the first factors' beliefs share the partial sums.
+and so are the expected outcomes of a group of one factor; several agents of one model share
+these products (each row is summed as if it were alone, so that they get the same bits). A
+group of several factors sums them out one at a time, in the order that was cheapest when the
+model was packed, and nodes that share the first factors' beliefs share the partial sums.
 
 All of this counts states that the mask of the information gain leaves out. Where none of
 them can be (the product of the least weights of the factors is above the mask) that
@@ -36,13 +37,31 @@ from freeagent_core._kernels.step_values cimport (
 )
 
 
+cdef struct Rows:                  # of a product that is being gathered
+    Py_ssize_t count
+    const double* sources[ROWS_AT_ONCE]
+    double* results[ROWS_AT_ONCE]
+    Py_ssize_t agent[ROWS_AT_ONCE]
+    Py_ssize_t node[ROWS_AT_ONCE]
+    double least[ROWS_AT_ONCE]     # a bound on the weights of the belief that is valued
+
+
 # policy_evaluation.evaluate_policies.
 cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
                        Workspace* work) noexcept nogil:
-    cdef Py_ssize_t first_leaf = _first_leaf(model, parameters)
-    _predict_nodes(model, parameters, qs, first_leaf, work)
-    _value_groups(model, parameters, first_leaf, work)
-    return tree_posterior(model, parameters, work)
+    cdef int status
+    evaluate_trees(model, parameters, &qs, &work, 1, &status)
+    return status
+
+
+# The same for agents of one model, each with its own beliefs qs, workspace and status.
+cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, const double** qs,
+                         Workspace** works, Py_ssize_t num_agents, int* status) noexcept nogil:
+    cdef Py_ssize_t first_leaf = _first_leaf(model, parameters), agent
+    _predict_nodes(model, parameters, qs, first_leaf, works, num_agents)
+    _value_groups(model, parameters, first_leaf, works, num_agents)
+    for agent in range(num_agents):
+        status[agent] = tree_posterior(model, parameters, works[agent])
 
 
 # From which factor node on beliefs are not needed.
@@ -91,60 +110,77 @@ cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
 # --- beliefs -----------------------------------------------------------------------------------
 
 
-# Beliefs of the factor nodes before first_leaf (a parent stands before its children; the roots are the
-# current beliefs), and the part of G that depends on one factor only.
+# Beliefs of the factor nodes before first_leaf (a parent stands before its children; the roots
+# are the current beliefs), and the part of G that depends on one factor only.
 # Cost: that of `predict` per node; a matrix product for nodes of one factor and action.
-cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, const double* qs,
-                         Py_ssize_t first_leaf, Workspace* work) noexcept nogil:
+cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, const double** qs,
+                         Py_ssize_t first_leaf, Workspace** works,
+                         Py_ssize_t num_agents) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
-    cdef const double* previous[MAX_FACTORS]
-    cdef const double* sources[ROWS_AT_ONCE]
-    cdef double* results[ROWS_AT_ONCE]
-    cdef bint novelty = parameters.use_param_info_gain and model.has_wB
+    cdef Rows rows
     cdef const Factor* f
-    cdef double* belief
-    cdef Py_ssize_t i, k, node, count, action
-    if model.has_inductive:
-        find_inductive_rows(model, qs, work)
-    for i in range(model.num_factors):
-        f = &model.factors[i]
-        memcpy(work.beliefs + tree.node_offset[i], qs + f.offset, f.num_states * sizeof(double))
-        work.lowest[i] = P.min(qs + f.offset, f.num_states)
+    cdef Workspace* work
+    cdef Py_ssize_t i, stop, node, agent, action
+    for agent in range(num_agents):
+        work = works[agent]
+        if model.has_inductive:
+            find_inductive_rows(model, qs[agent], work)
+        for i in range(model.num_factors):
+            f = &model.factors[i]
+            memcpy(work.beliefs + tree.node_offset[i], qs[agent] + f.offset,
+                   f.num_states * sizeof(double))
+            work.lowest[i] = P.min(qs[agent] + f.offset, f.num_states)
     i = model.num_factors
     while i < first_leaf:
         f = &model.factors[tree.node_factor[i]]
         action = tree.node_action[i]
-        count = 0
-        while (count < ROWS_AT_ONCE and i + count < first_leaf
-               and tree.node_factor[i + count] == tree.node_factor[i]
-               and tree.node_action[i + count] == action):
-            node = i + count
-            sources[count] = work.beliefs + tree.node_offset[
-                tree.node_parents[tree.node_parent_start[node]]]
-            results[count] = work.beliefs + tree.node_offset[node]
-            count += 1
+        stop = i + 1
+        while (stop < first_leaf and tree.node_factor[stop] == tree.node_factor[i]
+               and tree.node_action[stop] == action):
+            stop += 1
         if f.num_dependencies == 1 and not f.is_sparse[action]:
-            P.rows_product(sources, count, f.num_previous,
-                           f.B + action * f.num_previous * f.stride, f.stride, results)
-        for node in range(i, i + count):
-            belief = work.beliefs + tree.node_offset[node]
-            for k in range(f.num_dependencies):
-                previous[k] = work.beliefs + tree.node_offset[
-                    tree.node_parents[tree.node_parent_start[node] + k]]
-            if f.num_dependencies > 1 or f.is_sparse[action]:
-                predict(model, tree.node_factor[i], action, previous, work, belief)
-            if parameters.use_states_info_gain:
-                work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
-                if work.lowest[node] <= 0.0:
-                    work.least[node] = P.least_above_zero(belief, f.num_states)
-            work.factor_value[node] = 0.0
-            if novelty and f.wB != NULL:
-                work.factor_value[node] -= _novelty(model, f, action, previous, belief, work)
-            if f.inductive_cost != NULL and work.inductive_row[tree.node_factor[i]] >= 0:
-                work.factor_value[node] += P.dot(
-                    f.inductive_cost + work.inductive_row[tree.node_factor[i]] * f.num_states,
-                    belief, f.num_states)
-        i += count
+            rows.count = 0
+            for node in range(i, stop):
+                for agent in range(num_agents):
+                    work = works[agent]
+                    rows.sources[rows.count] = work.beliefs + tree.node_offset[
+                        tree.node_parents[tree.node_parent_start[node]]]
+                    rows.results[rows.count] = work.beliefs + tree.node_offset[node]
+                    rows.count += 1
+                    if rows.count == ROWS_AT_ONCE or (node == stop - 1
+                                                      and agent == num_agents - 1):
+                        P.rows_product(rows.sources, rows.count, f.num_previous,
+                                       f.B + action * f.num_previous * f.stride, f.stride,
+                                       rows.results)
+                        rows.count = 0
+        for node in range(i, stop):
+            for agent in range(num_agents):
+                _complete_node(model, parameters, f, node, works[agent])
+        i = stop
+
+
+# What else a factor node has, and its belief if that is no row of a matrix product.
+cdef void _complete_node(const Model* model, const EFEParameters* parameters, const Factor* f,
+                         Py_ssize_t node, Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const double* previous[MAX_FACTORS]
+    cdef Py_ssize_t k, factor = tree.node_factor[node], action = tree.node_action[node]
+    cdef double* belief = work.beliefs + tree.node_offset[node]
+    for k in range(f.num_dependencies):
+        previous[k] = work.beliefs + tree.node_offset[
+            tree.node_parents[tree.node_parent_start[node] + k]]
+    if f.num_dependencies > 1 or f.is_sparse[action]:
+        predict(model, factor, action, previous, work, belief)
+    if parameters.use_states_info_gain:
+        work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
+        if work.lowest[node] <= 0.0:
+            work.least[node] = P.least_above_zero(belief, f.num_states)
+    work.factor_value[node] = 0.0
+    if parameters.use_param_info_gain and f.wB != NULL:
+        work.factor_value[node] -= _novelty(model, f, action, previous, belief, work)
+    if f.inductive_cost != NULL and work.inductive_row[factor] >= 0:
+        work.factor_value[node] += P.dot(
+            f.inductive_cost + work.inductive_row[factor] * f.num_states, belief, f.num_states)
 
 
 cdef double _novelty(const Model* model, const Factor* f, Py_ssize_t action,
@@ -166,11 +202,13 @@ cdef double _novelty(const Model* model, const Factor* f, Py_ssize_t action,
 
 # work.group_value of all group nodes: step_values.group_value of each.
 cdef void _value_groups(const Model* model, const EFEParameters* parameters,
-                        Py_ssize_t first_leaf, Workspace* work) noexcept nogil:
+                        Py_ssize_t first_leaf, Workspace** works,
+                        Py_ssize_t num_agents) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef EFEParameters novelty_only = parameters[0]
     cdef const Group* group
-    cdef Py_ssize_t i = 0, node, stop
+    cdef Workspace* work
+    cdef Py_ssize_t i = 0, node, stop, agent
     cdef bint columns
     novelty_only.use_utility = novelty_only.use_states_info_gain = False
     while i < tree.num_group_nodes:
@@ -182,18 +220,18 @@ cdef void _value_groups(const Model* model, const EFEParameters* parameters,
         # sparse modalities and utilities of several steps are no columns of `outcomes`
         columns = (parameters.use_states_info_gain and group.sparse_start == NULL
                    and (group.num_utility_steps == 1 or not parameters.use_utility))
-        if columns and tree.group_factor_nodes[tree.group_start[i]] >= first_leaf:
-            _multiply_ahead(model, parameters, group, i, stop, work)
-        elif columns and group.num_factors == 1:
-            _multiply(model, parameters, group, i, stop, work)
-        elif columns:
-            _contract(model, parameters, group, 0, group.contraction,
-                      group.num_joint * group.outcome_stride, i, stop, work.partial, work)
-        for node in range(i, stop):
-            if not columns:
-                work.group_value[node] = _one_by_one(model, parameters, group, node, work)
-            elif parameters.use_param_info_gain and group.novelty_wA != NULL:
-                work.group_value[node] += _one_by_one(model, &novelty_only, group, node, work)
+        if columns and group.num_factors == 1:
+            _multiply(model, parameters, group, i, stop, first_leaf, works, num_agents)
+        for agent in range(num_agents):
+            work = works[agent]
+            if columns and group.num_factors > 1:
+                _contract(model, parameters, group, 0, group.contraction,
+                          group.num_joint * group.outcome_stride, i, stop, work.partial, work)
+            for node in range(i, stop):
+                if not columns:
+                    work.group_value[node] = _one_by_one(model, parameters, group, node, work)
+                elif parameters.use_param_info_gain and group.novelty_wA != NULL:
+                    work.group_value[node] += _one_by_one(model, &novelty_only, group, node, work)
         i = stop
 
 
@@ -246,67 +284,67 @@ cdef double _value_of(const Model* model, const EFEParameters* parameters, const
     return value + outcomes[group.num_outcomes] - neg_entropy
 
 
-# A group of one factor: beliefs (nodes, states) times outcomes (states, columns).
+# A group of one factor: beliefs (nodes, states) times outcomes (states, columns). Beliefs of
+# the last step come from those before: times B and the outcomes at once, `ahead`.
 cdef void _multiply(const Model* model, const EFEParameters* parameters, const Group* group,
-                    Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
-    cdef const double* parts[ROWS_AT_ONCE]
-    cdef double* rows[ROWS_AT_ONCE]
-    cdef double least[ROWS_AT_ONCE]
-    cdef double neg_entropies[ROWS_AT_ONCE]
-    cdef Py_ssize_t k, node = start, count
-    while node < stop:
-        count = min(ROWS_AT_ONCE, stop - node)
-        for k in range(count):
-            least[k] = _parts_of(model, node + k, parts + k, work)
-            rows[k] = work.rows + k * group.outcome_stride
-        P.rows_product(parts, count, group.num_joint, group.outcomes, group.outcome_stride, rows)
-        P.neg_entropies(work.rows, count, group.outcome_stride, group.num_outcomes, neg_entropies)
-        for k in range(count):
-            work.group_value[node + k] = _value_of(model, parameters, group, rows[k],
-                                                   neg_entropies[k], parts + k,
-                                                   least[k] <= FC_MASK, work)
-        node += count
-
-
-# The same for beliefs of the last step, from the beliefs before: times B and outcomes at once.
-cdef void _multiply_ahead(const Model* model, const EFEParameters* parameters, const Group* group,
-                          Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
+                    Py_ssize_t start, Py_ssize_t stop, Py_ssize_t first_leaf, Workspace** works,
+                    Py_ssize_t num_agents) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
-    cdef const Factor* f = &model.factors[group.factors[0]]
-    cdef const double* sources[ROWS_AT_ONCE]
-    cdef const double* predicted
-    cdef double* rows[ROWS_AT_ONCE]
-    cdef double least[ROWS_AT_ONCE]
+    cdef Rows rows
+    cdef Workspace* work
+    cdef Py_ssize_t node, agent, belief, source, action = -1
+    cdef bint ahead
+    rows.count = 0
+    for node in range(start, stop):
+        belief = tree.group_factor_nodes[tree.group_start[node]]
+        ahead = belief >= first_leaf
+        if ahead and tree.node_action[belief] != action:  # another matrix
+            _value_rows(model, parameters, group, action, &rows, works)
+            action = tree.node_action[belief]
+        source = tree.node_parents[tree.node_parent_start[belief]] if ahead else belief
+        for agent in range(num_agents):
+            work = works[agent]
+            rows.sources[rows.count] = work.beliefs + tree.node_offset[source]
+            rows.results[rows.count] = works[0].rows + rows.count * group.outcome_stride
+            rows.agent[rows.count], rows.node[rows.count] = agent, node
+            if ahead:
+                rows.least[rows.count] = work.lowest[source] * group.ahead_least[action]
+            else:
+                rows.least[rows.count] = work.least[source]
+            rows.count += 1
+            if rows.count == ROWS_AT_ONCE:
+                _value_rows(model, parameters, group, action, &rows, works)
+    _value_rows(model, parameters, group, action, &rows, works)
+
+
+# The values of gathered rows; `action` is -1, or that of a step ahead.
+cdef void _value_rows(const Model* model, const EFEParameters* parameters, const Group* group,
+                      Py_ssize_t action, Rows* rows, Workspace** works) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Py_ssize_t factor = group.factors[0], k, stride = group.outcome_stride
+    cdef Py_ssize_t num_states = model.factors[factor].num_states
+    cdef const double* matrix = group.outcomes
+    cdef const double* belief
     cdef double neg_entropies[ROWS_AT_ONCE]
-    cdef Py_ssize_t k, node = start, leaf, parent, count, action
-    while node < stop:
-        action = tree.node_action[tree.group_factor_nodes[tree.group_start[node]]]
-        count = 0
-        while count < ROWS_AT_ONCE and node + count < stop:
-            leaf = tree.group_factor_nodes[tree.group_start[node + count]]
-            if tree.node_action[leaf] != action:
-                break
-            parent = tree.node_parents[tree.node_parent_start[leaf]]
-            sources[count] = work.beliefs + tree.node_offset[parent]
-            least[count] = work.lowest[parent] * group.ahead_least[action]
-            rows[count] = work.rows + count * group.outcome_stride
-            count += 1
-        P.rows_product(sources, count, f.num_previous,
-                       group.ahead + action * f.num_previous * group.outcome_stride,
-                       group.outcome_stride, rows)
-        P.neg_entropies(work.rows, count, group.outcome_stride, group.num_outcomes, neg_entropies)
-        for k in range(count):
-            if least[k] > FC_MASK:
-                work.group_value[node + k] = _value_of(model, parameters, group, rows[k],
-                                                       neg_entropies[k], NULL, False, work)
-                continue
-            leaf = tree.group_factor_nodes[tree.group_start[node + k]]
-            predicted = work.beliefs + tree.node_offset[leaf]
-            predict(model, group.factors[0], action, sources + k, work, <double*>predicted)
-            work.group_value[node + k] = _value_of(
-                model, parameters, group, rows[k], neg_entropies[k], &predicted,
-                P.least_above_zero(predicted, f.num_states) <= FC_MASK, work)
-        node += count
+    cdef Workspace* work
+    cdef double least
+    if rows.count == 0:
+        return
+    if action >= 0:
+        matrix = group.ahead + action * num_states * stride
+    P.rows_product(rows.sources, rows.count, num_states, matrix, stride, rows.results)
+    P.neg_entropies(works[0].rows, rows.count, stride, group.num_outcomes, neg_entropies)
+    for k in range(rows.count):
+        work, belief, least = works[rows.agent[k]], rows.sources[k], rows.least[k]
+        if action >= 0 and least <= FC_MASK:  # the bound does not do: look at the belief
+            belief = work.beliefs + tree.node_offset[
+                tree.group_factor_nodes[tree.group_start[rows.node[k]]]]
+            predict(model, factor, action, &rows.sources[k], work, <double*>belief)
+            least = P.least_above_zero(belief, num_states)
+        work.group_value[rows.node[k]] = _value_of(
+            model, parameters, group, rows.results[k], neg_entropies[k], &belief,
+            least <= FC_MASK, work)
+    rows.count = 0
 
 
 # A group of several factors: with T_0 the outcomes (s_1, ..., s_F, columns) in the order of

@@ -42,10 +42,12 @@ cdef class PopulationCore(ParallelWork):
     cdef const unsigned char* _to_learn
     cdef double _lr
     cdef AgentState _common        # the parameters, which all agents share
+    cdef readonly Py_ssize_t together  # agents that share matrix products; 1: they do not
     cdef Py_ssize_t _search_size   # doubles that a search needs; 0 without one
     cdef int _check_ready(self, int operations) except -1
     cdef int _check_each(self, const unsigned char* flags, str before, str name) except -1
     cdef Py_ssize_t _extra_size(self)
+    cdef bint _shares_products(self)
     cdef AgentState _agent(self, Py_ssize_t i, double* extra) noexcept nogil
     cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,
                            double* extra) noexcept nogil
@@ -55,6 +57,10 @@ cdef class PopulationCore(ParallelWork):
     cdef int _act(self, Py_ssize_t i, AgentState* agent, const double* q_pi,
                   const double* p_first, Workspace* work) noexcept nogil
     cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil
+    cdef void _step_together(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
+                             double* extra) noexcept nogil
+    cdef int _conclude(self, Py_ssize_t i, AgentState* agent, const double* qs, Workspace* work,
+                       double* extra) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil
     cdef Py_ssize_t _draw(self, uint64_t* random, const double* p, Py_ssize_t n) noexcept nogil
     cdef object _new_state(self, str name, shape, dtype)

@@ -11,6 +11,7 @@ from freeagent_core._kernels.parallel_work import ParallelWork
 class PopulationCore(ParallelWork):
     packed: PackedModel
     size: int
+    together: int
     state: dict[str, npt.NDArray[Any]]
     learned: Sequence[LearnedModel | None] | None
     def __init__(self, packed: PackedModel, size: int, parameters: dict[str, Any]) -> None: ...

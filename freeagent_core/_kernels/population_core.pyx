@@ -16,7 +16,8 @@ from freeagent_core._kernels.agent_step cimport (
 )
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learned_model cimport LearnedModel
-from freeagent_core._kernels.packed_model cimport Factor, Scratch, first_action
+from freeagent_core._kernels.packed_model cimport TOGETHER, Factor, Scratch, first_action
+from freeagent_core._kernels.policy_tree cimport evaluate_trees
 from freeagent_core._kernels.python_input cimport new_array
 from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.step_values cimport NO_MEMORY
@@ -80,6 +81,13 @@ cdef class PopulationCore(ParallelWork):
         for i in range(size):
             self._models[i] = model
         self._set_parameters(parameters)
+        self.together = 1
+        if self._shares_products():
+            self.together = TOGETHER
+
+    # Dense transitions: reading a matrix once for several agents pays.
+    cdef bint _shares_products(self):
+        return not self.packed.merges and self._search_size == 0
 
     cdef object _new_state(self, str name, shape, dtype):
         self.state[name] = np.zeros((self.size, shape), dtype=dtype)
@@ -179,7 +187,7 @@ cdef class PopulationCore(ParallelWork):
         self._check_ready(operations)
         memset(&self._status[0], 0, self.size)
         self._operations = operations
-        self.provide(num_threads, [self.packed], self._extra_size())
+        self.provide(num_threads, [self.packed] * self.together, self._extra_size())
         self.arm(self.size, max(chunk, 1), 0)
 
     cdef int _check_ready(self, int operations) except -1:
@@ -236,6 +244,12 @@ cdef class PopulationCore(ParallelWork):
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
                    double* extra) noexcept nogil:
         cdef Py_ssize_t i
+        if self.together > 1 and self._operations < LEARN_A and self._learned == NULL:
+            while start < stop:
+                i = min(start + self.together, stop)
+                self._step_together(start, i, works, extra)
+                start = i
+            return
         for i in range(start, stop):
             if self._mask != NULL and not self._mask[i]:
                 continue
@@ -264,8 +278,6 @@ cdef class PopulationCore(ParallelWork):
     cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
         cdef AgentState agent = self._agent(i, extra)
         cdef const double* qs = agent.qs
-        cdef const double* q_pi = agent.q_pi
-        cdef const double* p_first = agent.p_first
         cdef int status
         refresh_learned(&agent, work)
         if self._operations & INFER_STATES:
@@ -277,14 +289,49 @@ cdef class PopulationCore(ParallelWork):
             status = self._infer_policies(i, &agent, qs, work, extra)
             if status != 0:
                 return status
-            keep_policies(&agent, qs, work)
+        return self._conclude(i, &agent, qs, work, extra)
+
+    # Keep what was inferred, and act.
+    cdef int _conclude(self, Py_ssize_t i, AgentState* agent, const double* qs, Workspace* work,
+                       double* extra) noexcept nogil:
+        cdef const double* q_pi = agent.q_pi
+        cdef const double* p_first = agent.p_first
+        if self._operations & INFER_POLICIES:
+            keep_policies(agent, qs, work)
             self._has_policies[i] = 1
             q_pi, p_first = work.q_pi_new, work.p_first
         if self._operations & INFER_STATES:
             self._keep_beliefs(i, work, extra)
         if self._operations & SAMPLE_ACTION:
-            return self._act(i, &agent, q_pi, p_first, work)
+            return self._act(i, agent, q_pi, p_first, work)
         return 0
+
+    # _step of some agents, whose policies are evaluated together.
+    cdef void _step_together(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
+                             double* extra) noexcept nogil:
+        cdef AgentState agents[TOGETHER]
+        cdef const double* qs[TOGETHER]
+        cdef int status[TOGETHER]
+        cdef Py_ssize_t index[TOGETHER]
+        cdef Py_ssize_t i, k, count = 0
+        for i in range(start, stop):
+            if self._mask != NULL and not self._mask[i]:
+                continue
+            agents[count], status[count], index[count] = self._agent(i, extra), 0, i
+            qs[count] = agents[count].qs
+            if self._operations & INFER_STATES:
+                self._status[i] = <unsigned char>(
+                    -self._infer_states(i, &agents[count], works[count], extra))
+                if self._status[i]:
+                    continue
+                qs[count] = works[count].qs_new
+            count += 1
+        if self._operations & INFER_POLICIES:
+            evaluate_trees(&self.packed.model, &self._common.efe, qs, works, count, status)
+        for k in range(count):
+            if status[k] == 0:
+                status[k] = self._conclude(index[k], &agents[k], qs[k], works[k], extra)
+            self._status[index[k]] = <unsigned char>(-status[k])
 
     # Fills work.qs_new.
     cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,

@@ -39,6 +39,9 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*softmax_of_sum)(const double* x, const double* y, Py_ssize_t n, double* out,
                                  double* top, double* norm) noexcept nogil
+        Py_ssize_t multiply_adds_at_once
+        double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
+        double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil
 
 
 # The table of the SIMD level in use. Only primitives.pyx links csrc/, so that there is

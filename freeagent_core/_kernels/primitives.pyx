@@ -6,6 +6,9 @@ Inference does not pass here: kernels call the same functions through the pointe
 
 import os
 
+from libc.stdint cimport int32_t
+from libc.stdlib cimport free, malloc
+
 import numpy as np
 
 
@@ -148,6 +151,116 @@ def dot(x, y):
     if v.shape[0] != w.shape[0]:
         raise ValueError(f"x and y must have the same length, got {v.shape[0]} and {w.shape[0]}")
     return P.dot(&v[0], &w[0], v.shape[0])
+
+
+cdef const double[:, ::1] _matrix(x, str name):
+    array = np.ascontiguousarray(x, dtype=np.float64)
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name} must have 2 dimensions and entries, got shape {array.shape}")
+    return array
+
+
+def rows_product(x, M):
+    """Return the matrix product ``x @ M``, each row to the bit as if it were alone.
+
+    Parameters
+    ----------
+    x : array_like of float64, shape (rows, n)
+    M : array_like of float64, shape (n, columns)
+        A multiple of 8 columns.
+
+    Returns
+    -------
+    out : ndarray of float64, shape (rows, columns)
+
+    Examples
+    --------
+    >>> rows_product([[1.0, 2.0]], np.ones((2, 8)))[0, 0]
+    np.float64(3.0)
+    """
+    cdef const double[:, ::1] left = _matrix(x, "x")
+    cdef const double[:, ::1] right = _matrix(M, "M")
+    cdef Py_ssize_t r, rows = left.shape[0], n = left.shape[1], columns = right.shape[1]
+    if right.shape[0] != n or columns % 8:
+        raise ValueError(f"M must have shape ({n}, a multiple of 8), "
+                         f"got ({right.shape[0]}, {columns})")
+    result = np.empty((rows, columns))
+    cdef double[:, ::1] out = result
+    cdef const double** sources = <const double**>malloc(rows * sizeof(void*))
+    cdef double** results = <double**>malloc(rows * sizeof(void*))
+    if sources == NULL or results == NULL:
+        free(sources)
+        free(results)
+        raise MemoryError("no memory for the rows")
+    for r in range(rows):
+        sources[r], results[r] = &left[r, 0], &out[r, 0]
+    with nogil:
+        P.rows_product(sources, rows, n, &right[0, 0], columns, results)
+    free(sources)
+    free(results)
+    return result
+
+
+def weighted_rows(x, M, double threshold=0.0):
+    """Return ``where(x > threshold, x, 0) @ M``; see `rows_product`."""
+    cdef const double[::1] weights = _filled(x, "x")
+    cdef const double[:, ::1] matrix = _matrix(M, "M")
+    cdef Py_ssize_t n = weights.shape[0], count
+    if matrix.shape[0] != n or matrix.shape[1] % 8:
+        raise ValueError(f"M must have shape ({n}, a multiple of 8), "
+                         f"got ({matrix.shape[0]}, {matrix.shape[1]})")
+    result = np.empty(matrix.shape[1])
+    cdef double[::1] out = result
+    cdef int32_t[::1] index = np.empty(n, dtype=np.int32)
+    cdef double[::1] chosen = np.empty(n)
+    with nogil:
+        count = P.above(&weights[0], n, threshold, &index[0], &chosen[0])
+        P.weighted_rows(&chosen[0], &matrix[0, 0], &index[0], count, matrix.shape[1], &out[0])
+    return result
+
+
+def neg_entropies(rows):
+    """Return `neg_entropy` of each row of a matrix."""
+    cdef const double[:, ::1] matrix = _matrix(rows, "rows")
+    result = np.empty(matrix.shape[0])
+    cdef double[::1] out = result
+    with nogil:
+        P.neg_entropies(&matrix[0, 0], matrix.shape[0], matrix.shape[1], matrix.shape[1], &out[0])
+    return result
+
+
+def least_above_zero(x):
+    """Return ``min(x[x > 0])`` of a vector of at least one entry, or inf."""
+    cdef const double[::1] v = _filled(x, "x")
+    return P.least_above_zero(&v[0], v.shape[0])
+
+
+def softmax_of_sum(x, y):
+    """Return ``softmax(x + y)``, the maximum of ``x + y`` and the norm that was divided by."""
+    cdef const double[::1] v = _filled(x, "x")
+    cdef const double[::1] w = _filled(y, "y")
+    cdef double top, norm
+    if v.shape[0] != w.shape[0]:
+        raise ValueError(f"x and y must have the same length, got {v.shape[0]} and {w.shape[0]}")
+    result = np.empty(v.shape[0])
+    cdef double[::1] out = result
+    P.softmax_of_sum(&v[0], &w[0], v.shape[0], &out[0], &top, &norm)
+    return result, top, norm
+
+
+def multiply_adds(Py_ssize_t n):
+    """Do `n` rounds of multiply-adds in registers, without the GIL; return how many there were."""
+    with nogil:
+        P.multiply_adds(n, 1.0)
+    return n * P.multiply_adds_at_once
+
+
+def read(x, Py_ssize_t repeats):
+    """Read a vector over and over, without the GIL; return the bytes that were read."""
+    cdef const double[::1] v = _filled(x, "x")
+    with nogil:
+        P.read(&v[0], v.shape[0], repeats)
+    return v.shape[0] // 64 * 512 * repeats
 
 
 set_simd_level(os.environ.get("FREEAGENT_CORE_SIMD"))
