@@ -461,6 +461,7 @@ static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t
 
 /* or GCC keeps arrays of vectors in memory */
 #define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL12 _Pragma("GCC unroll 12")
 
 /* The columns from j on, BLOCK vectors at a time, which stay in registers over all rows. */
 #define WEIGHTED_ROWS(BLOCK)                                                                   \
@@ -694,14 +695,11 @@ static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, doub
 
 static double multiply_adds(ptrdiff_t n, double start)
 {
-    vm total[12];
-    UNROLL for (int i = 0; i < 8; i++) total[i] = VM_SPLAT(start);
-    UNROLL for (int i = 8; i < 12; i++) total[i] = VM_SPLAT(start);
+    vm total[12]; /* that differ, or the compiler computes one of them */
+    UNROLL12 for (int i = 0; i < 12; i++) total[i] = VM_SPLAT(start + i);
     const vm factor = VM_SPLAT(0.5), term = VM_SPLAT(1.0);
-    for (ptrdiff_t k = 0; k < n; k++) {
-        UNROLL for (int i = 0; i < 8; i++) total[i] = vm_fma(total[i], factor, term);
-        UNROLL for (int i = 8; i < 12; i++) total[i] = vm_fma(total[i], factor, term);
-    }
+    for (ptrdiff_t k = 0; k < n; k++)
+        UNROLL12 for (int i = 0; i < 12; i++) total[i] = vm_fma(total[i], factor, term);
     double sum_of_all = 0.0;
     for (int i = 0; i < 12; i++)
         for (int lane = 0; lane < VM_LANES; lane++)

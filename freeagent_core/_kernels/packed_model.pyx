@@ -411,6 +411,24 @@ cdef class PackedModel:
         """Whether agents keep G and q_pi of all policies, or list them when asked."""
         return self.model.tree.num_listed > 0
 
+    def graph_size(self):
+        """Return how large the belief graph of a step was: the last one that ended (of several
+        threads, any), or None where beliefs are not merged.
+
+        Returns
+        -------
+        size : dict of int
+            ``beliefs`` (distinct, of single factors), ``entries`` (weights in them) and
+            ``nodes`` (distinct joint beliefs, the present one included).
+        """
+        cdef Scratch scratch
+        if not self.merges or not self._pool:
+            return None
+        scratch = self._pool[len(self._pool) - 1]
+        return {"beliefs": scratch.work.graph.num_beliefs,
+                "entries": scratch.work.graph.num_entries,
+                "nodes": scratch.work.graph.num_nodes}
+
     cdef Scratch take_scratch(self):
         """Return scratch memory that no other thread uses; give it back with give_scratch."""
         try:

@@ -1,0 +1,160 @@
+"""How far the hardware limit is: a step's arithmetic and memory against this machine's peak.
+
+    pip install -e . && python benchmarks/roofline.py [--seconds S]
+
+Peak: independent multiply-adds in registers, and reads of a working set as large as the model's,
+each by a small kernel of `csrc/` in the same run (medians, in rounds that alternate with the
+steps). Work: the floating-point operations that a step needs by the formulas above the kernels
+(a multiply-add is two, a logarithm or an exponential 30), without padding, and the bytes of the
+model that it must read once (agents of a population that share matrix products share reads).
+The least time a step could take is that of the operations at the peak or of the bytes at the
+bandwidth, whichever is longer; `share` is that over the measured time, `of peak` the operations
+alone. Where beliefs are merged the work follows the distinct beliefs of the steps that were
+timed; those models do little arithmetic, and look-ups are most of a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+
+import models
+import numpy as np
+from peers import EPISODE, Many, OneAgent, recorded, replay
+
+from freeagent_core import Agent, GenerativeModel
+from freeagent_core._kernels import primitives
+from freeagent_core._threads import num_cpus
+
+FUNCTION = 30  # operations of a logarithm or an exponential
+
+
+def iterations(model):
+    """Return how many iterations a belief update takes: with fewer the beliefs are others."""
+    seen = models.recorded_observations(arguments_of(model), Agent.from_model(model), 1)[0]
+    last = Agent.from_model(model).infer_states(seen)
+    for n in range(1, 11):
+        agent = Agent.from_model(model)
+        agent.inference_params = {**agent.inference_params, "num_iter": n}
+        if all(map(np.array_equal, agent.infer_states(seen), last)):
+            return n
+    return 10
+
+
+def arguments_of(model):
+    return {name: getattr(model, name) for name in ("A", "B", "C", "D", "policy_len")}
+
+
+def belief_update(model):
+    """Return operations and bytes of a belief update with the prediction before it."""
+    joint = math.prod(model.num_states)
+    predicted = sum(2 * np.count_nonzero(B[..., 0]) for B in model.B)
+    likelihood = joint * model.num_modalities
+    read = 8 * (likelihood + sum(np.count_nonzero(B[..., 0]) for B in model.B))
+    if model.num_factors == 1:
+        return predicted + 2 * likelihood + joint, read
+    states = sum(model.num_states)
+    each = 4 * joint + states * (FUNCTION + 6)
+    return predicted + likelihood + iterations(model) * each + states * FUNCTION, read
+
+
+def dense_evaluation(model):
+    """Return operations and bytes of `policy_tree` for all sequences of actions."""
+    columns = sum(model.num_obs) + 2
+    controls, sizes = model.num_controls, model.num_states
+    operations = bytes_read = 0
+    last = model.policy_len
+    for step in range(1, last + 1):
+        nodes = math.prod(controls) ** step
+        operations += nodes * sum(model.num_obs) * FUNCTION
+        if model.num_factors == 1:
+            if step < last:
+                operations += 2 * nodes * sizes[0] * (sizes[0] + columns)
+            else:  # B and the outcomes at once
+                operations += 2 * nodes * sizes[0] * columns
+            continue
+        size, combinations = math.prod(sizes) * columns, 1
+        for n, u in zip(sizes, controls, strict=True):  # one factor after the other
+            combinations *= u**step
+            operations += 2 * combinations * size
+            size //= n
+        operations += sum(2 * u**step * n * n for n, u in zip(sizes, controls, strict=True))
+    bytes_read += 8 * math.prod(sizes) * columns
+    if model.num_factors == 1:
+        bytes_read += 8 * controls[0] * sizes[0] * (columns + (sizes[0] if last > 1 else 0))
+    return operations, bytes_read
+
+
+def merged_evaluation(model):
+    """Return operations and bytes of `merged_policies`, from the size of the last graph."""
+    size = model.packed.graph_size()
+    listed = sum(math.prod(model.num_controls) ** t for t in range(1, model.policy_len + 1))
+    nonzero = max(np.count_nonzero(A) / A[0].size for A in model.A) * model.num_modalities
+    others = 1  # joint states of the factors that actions do not move
+    for n, u in zip(model.num_states, model.num_controls, strict=True):
+        others *= n if u == 1 else 1
+    supports = size["nodes"] * others
+    operations = 2 * size["entries"] + supports * (2 + 2 * nonzero)
+    if others > 1:  # a sure belief needs no logarithm
+        operations += supports * FUNCTION
+    operations += 2 * listed + listed * (FUNCTION + 3)
+    return operations, 8 * (size["entries"] + supports * (1 + nonzero))
+
+
+def rate(call, seconds):
+    """Return what `call` reports a second."""
+    best = []
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds or len(best) < 5:
+        begin = time.perf_counter()
+        done = call()
+        best.append(done / (time.perf_counter() - begin))
+    return float(np.median(best))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=2.0, help="per model")
+    chosen = parser.parse_args()
+    cpus = num_cpus()
+    print(f"SIMD level {primitives.simd_level()}, {cpus} processors; a step of one agent each")
+    print(
+        f"{'model':<36}{'agents':>7}{'cores':>6}{'kflop':>8}{'KiB':>8}{'us':>8}{'peak us':>9}"
+        f"{'read us':>9}{'of peak':>9}{'share':>7}"
+    )
+    for name, make in models.MODELS.items():
+        arguments = make()
+        model = GenerativeModel(**arguments)
+        recorded(OneAgent(model), arguments, 1)  # leaves a graph behind
+        update, update_bytes = belief_update(model)
+        work = merged_evaluation if model.packed.merges else dense_evaluation
+        operations, bytes_read = work(model)
+        operations, bytes_read = operations + update, bytes_read + update_bytes
+        for size, cores in ((1, 1), (300, cpus)):
+            player = OneAgent(model) if size == 1 else Many(model, size)
+            seen = recorded(player, arguments, size)
+            replay(player, seen, 2)
+            block = np.ones(max(int(bytes_read / 8), 64))
+            repeats = max(1, 10_000_000 // block.nbytes)
+            rounds = []
+            start = time.perf_counter()
+            while time.perf_counter() - start < chosen.seconds:
+                peak = 2 * rate(lambda: primitives.multiply_adds(100_000), 0.01)
+                bandwidth = rate(lambda b=block, n=repeats: primitives.read(b, n), 0.01)
+                seconds = replay(player, seen, 1 + int(0.003 / EPISODE / 1e-6 / size / 50))
+                shared = 1 if size == 1 else player.population._core.together
+                rounds.append(
+                    (seconds / size * cores, operations / peak, bytes_read / shared / bandwidth)
+                )
+            taken, least, read = np.median(rounds, axis=0) * 1e6
+            print(
+                f"{name:<36}{size:>7}{cores:>6}{operations / 1e3:>8.1f}{bytes_read / 1024:>8.1f}"
+                f"{taken:>8.2f}{least:>9.2f}{read:>9.2f}{least / taken:>9.0%}"
+                f"{max(least, read) / taken:>7.0%}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
