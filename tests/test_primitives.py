@@ -144,3 +144,39 @@ def test_bad_input(call, error, message):
 
 def test_empty_vectors_map_to_empty():
     assert primitives.log([]).shape == (0,)
+
+
+@given(st.integers(1, 70), st.integers(1, 40), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_matrix_products(rows, size, columns, seed):
+    """At every level what NumPy gives, and for each row the bits it has when it is alone."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((rows, size)) * (rng.random((rows, size)) < 0.7)
+    M = rng.normal(size=(size, 8 * columns))
+    for name in LEVELS:
+        primitives.set_simd_level(name)
+        product = primitives.rows_product(x, M)
+        np.testing.assert_allclose(product, x @ M, rtol=1e-13, atol=1e-14 * size)
+        for r in range(0, rows, 7):
+            np.testing.assert_array_equal(primitives.weighted_rows(x[r], M), product[r])
+        np.testing.assert_allclose(
+            primitives.weighted_rows(x[0], M, 0.5), np.where(x[0] > 0.5, x[0], 0) @ M,
+            rtol=1e-13, atol=1e-14 * size,
+        )  # fmt: skip
+        entropies = primitives.neg_entropies(x)
+        np.testing.assert_array_equal(entropies, [primitives.neg_entropy(row) for row in x])
+    primitives.set_simd_level()
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_reductions(size, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.random(size) * (rng.random(size) < 0.5)
+    y = rng.normal(scale=30, size=size)
+    for name in LEVELS:
+        primitives.set_simd_level(name)
+        assert primitives.least_above_zero(x) == min(x[x > 0], default=np.inf)
+        out, top, norm = primitives.softmax_of_sum(x, y)
+        assert top == (x + y).max()
+        np.testing.assert_allclose(norm, np.exp(x + y - top).sum(), rtol=1e-14)
+        np.testing.assert_allclose(out, np.exp(x + y - top) / norm, rtol=1e-13, atol=1e-320)
+    primitives.set_simd_level()

@@ -135,8 +135,10 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
         f = &model.factors[tree.node_factor[i]]
         action = tree.node_action[i]
         stop = i + 1
+        # of one step: no node before its parent
         while (stop < first_leaf and tree.node_factor[stop] == tree.node_factor[i]
-               and tree.node_action[stop] == action):
+               and tree.node_action[stop] == action
+               and tree.node_parents[tree.node_parent_start[stop]] < i):
             stop += 1
         if f.num_dependencies == 1 and not f.is_sparse[action]:
             rows.count = 0
