@@ -53,7 +53,10 @@ if sanitize:
     link_args += [f"-fsanitize={sanitize}"]
 
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
-headers = ["csrc/freeagent_primitives.h", "csrc/primitives_body.h"]
+headers = [
+    f"csrc/{name}.h"
+    for name in ("freeagent_primitives", "primitives_body", "vectors", "matrix_products")
+]
 
 extensions = [
     Extension(

@@ -2,8 +2,8 @@
 
 They keep time and histories and pass everything else on to the `AgentCore`; what is rare
 (assignments, message passing, copies) is in `agent.py` and its mixins. Measured
-(benchmarks/call_cost.py): in Python these calls cost 0.7 us a step and 0.8 us an `update_D`,
-more than the kernels of a small model.
+(benchmarks/peers.py, pytest benchmarks/test_algorithms.py): in Python a step of the 5x5 grid took
+3.6 us and an `update_D` 0.9 us; compiled, with the reading of plain input, 1.4 us and 0.5 us.
 """
 
 cimport cython

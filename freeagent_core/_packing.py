@@ -60,7 +60,7 @@ PARTS = {
     "ii_threshold": ("factors",),
     "D": ("D",),
     "pD": ("D",),
-    "E": ("tree", "log_E"),
+    "E": ("log_E",),
     "policies": ("tree", "groups", "log_E"),
     "policy_len": ("tree", "groups", "log_E"),
     "A_factor_list": ("tree", "groups"),
@@ -370,7 +370,7 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         parts["modalities"] = [_pack_modality(model, m) for m in range(len(model.A))]
         parts["groups"] = [_pack_group(model, factors, merges) for factors in groups]
     policies = model.policy_arrays
-    if "tree" not in parts and merges and isinstance(policies, AllSequences):
+    if merges and isinstance(policies, AllSequences):
         parts["tree"] = {
             "num_policies": len(policies),
             "num_listed": len(policies) if are_listed(model) else 0,

@@ -47,6 +47,9 @@ class AllSequences(Sequence[IntArray]):
     def __len__(self) -> int:
         return self._count
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.num_controls}, {self.policy_len})"
+
     @overload
     def __getitem__(self, index: int) -> IntArray: ...
     @overload

@@ -398,11 +398,9 @@ class GenerativeModel:
             fields["E"] = _constant_E(num_policies)
 
     def __getattr__(self, name: str) -> Any:
-        # of too many policies to list if it is not needed
+        # of too many policies to keep a list that is not needed
         if name == "E" and "policy_arrays" in self.__dict__:
-            E = _constant_E(len(self.policy_arrays))
-            self.__dict__["E"] = E
-            return E
+            return _constant_E(len(self.policy_arrays))
         raise AttributeError(f"GenerativeModel has no attribute {name!r}")
 
     def _set_parameters(self, arguments: dict[str, Any]) -> None:

@@ -117,8 +117,7 @@ cdef inline void _combine(bint first, bint multiply, const double* x, Py_ssize_t
 # joint_likelihood:  (prior(s) + 1e-16) (prod_m A_m[o_m, s] + 1e-16).
 # Distributions over outcomes take p_m[s] = sum_o observation_m[o] A_m[o, s] for A_m[o_m, s].
 # Returns the sum, 0 or so where products of many modalities underflow.
-# Cost: num_states per modality. Measured (benchmarks/peers.py): of the 0.9 us that a step
-# of the 10x10 grid took in the kernels, softmax and logarithms were 0.6.
+# Cost: num_states per modality.
 cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observation, bint vectors,
                                  bint joint_likelihood, Workspace* work) noexcept nogil:
     cdef const Group* group = &model.groups[0]

@@ -1,0 +1,191 @@
+/* matrix_products.h: products of vectors and small matrices, on registers of the level.
+ *
+ * Each result is summed in the order of the rows of the matrix, whatever the blocks, so that a
+ * row of a product has the bits it has when it is alone. Included by primitives_body.h.
+ * Measured on AVX-512 (benchmarks/roofline.py): 85 to 90 % of the peak of multiply-adds for
+ * 64 rows, half of it for one row, which waits for the second cache.
+ */
+/* Four vectors of columns at a time stay in registers over all rows. */
+static void columns_dot(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out)
+{
+    ptrdiff_t j = 0;
+    for (; j + 4 * VM_LANES <= n; j += 4 * VM_LANES) {
+        vm a = VM_SPLAT(0.0), b = a, c = a, d = a;
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            if (x[i] == 0.0)
+                continue;
+            const vm weight = VM_SPLAT(x[i]);
+            const double *row = M + i * n + j;
+            a = vm_fma(weight, vm_load(row), a);
+            b = vm_fma(weight, vm_load(row + VM_LANES), b);
+            c = vm_fma(weight, vm_load(row + 2 * VM_LANES), c);
+            d = vm_fma(weight, vm_load(row + 3 * VM_LANES), d);
+        }
+        vm_store(out + j, a);
+        vm_store(out + j + VM_LANES, b);
+        vm_store(out + j + 2 * VM_LANES, c);
+        vm_store(out + j + 3 * VM_LANES, d);
+    }
+    for (; j + VM_LANES <= n; j += VM_LANES) {
+        vm total = VM_SPLAT(0.0);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            if (x[i] != 0.0)
+                total = vm_fma(VM_SPLAT(x[i]), vm_load(M + i * n + j), total);
+        vm_store(out + j, total);
+    }
+    if (j < n) {
+        v8 total = SPLAT(0.0);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            if (x[i] != 0.0)
+                total = fma_v8(SPLAT(x[i]), load_tail(M + i * n + j, n - j, 0.0), total);
+        store_tail(out + j, total, n - j);
+    }
+}
+
+static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out)
+{
+    if (n < LANES) { /* most factors have few states: a lane per term would be mostly empty */
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            double total = 0.0;
+            for (ptrdiff_t j = 0; j < n; j++)
+                total += M[i * n + j] * x[j];
+            out[i] = total;
+        }
+        return;
+    }
+    for (ptrdiff_t i = 0; i < rows; i++)
+        out[i] = dot(M + i * n, x, n);
+}
+
+/* or GCC keeps arrays of vectors in memory */
+#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL12 _Pragma("GCC unroll 12")
+
+/* The columns from j on, BLOCK vectors at a time, which stay in registers over all rows. */
+#define WEIGHTED_ROWS(BLOCK)                                                                   \
+    static ptrdiff_t weighted_rows_##BLOCK(const double *weights, const double *M,             \
+                                           const int32_t *index, ptrdiff_t count,              \
+                                           ptrdiff_t stride, double *out, ptrdiff_t j)         \
+    {                                                                                          \
+        for (; j + BLOCK * VM_LANES <= stride; j += BLOCK * VM_LANES) {                        \
+            vm total[BLOCK];                                                                   \
+            UNROLL for (int b = 0; b < BLOCK; b++) total[b] = VM_SPLAT(0.0);                   \
+            for (ptrdiff_t k = 0; k < count; k++) {                                            \
+                const double *row = M + (ptrdiff_t)index[k] * stride + j;                      \
+                const vm weight = VM_SPLAT(weights[k]);                                        \
+                UNROLL for (int b = 0; b < BLOCK; b++)                                         \
+                    total[b] = vm_fma(weight, vm_load(row + b * VM_LANES), total[b]);          \
+            }                                                                                  \
+            UNROLL for (int b = 0; b < BLOCK; b++) vm_store(out + j + b * VM_LANES, total[b]); \
+        }                                                                                      \
+        return j;                                                                              \
+    }
+
+WEIGHTED_ROWS(8)
+WEIGHTED_ROWS(6)
+WEIGHTED_ROWS(4)
+WEIGHTED_ROWS(3)
+WEIGHTED_ROWS(2)
+WEIGHTED_ROWS(1)
+
+static void weighted_rows(const double *weights, const double *M, const int32_t *index,
+                          ptrdiff_t count, ptrdiff_t stride, double *out)
+{
+    ptrdiff_t j = weighted_rows_8(weights, M, index, count, stride, out, 0);
+    j = weighted_rows_6(weights, M, index, count, stride, out, j);
+    j = weighted_rows_4(weights, M, index, count, stride, out, j);
+    j = weighted_rows_3(weights, M, index, count, stride, out, j);
+    j = weighted_rows_2(weights, M, index, count, stride, out, j);
+    weighted_rows_1(weights, M, index, count, stride, out, j);
+}
+
+/* A block of ROWS rows of x and COLUMNS vectors of M stays in registers over all n; each
+ * result is summed in the order of n whatever the block, so blocks do not change its bits. */
+#define ROWS_PRODUCT(ROWS, COLUMNS)                                                            \
+    static ptrdiff_t rows_product_##ROWS##_##COLUMNS(                                          \
+        const double *const *x, ptrdiff_t n, const double *M, ptrdiff_t stride,                \
+        ptrdiff_t stop, double *const *out, ptrdiff_t j)                                       \
+    {                                                                                          \
+        for (; j + COLUMNS * VM_LANES <= stop; j += COLUMNS * VM_LANES) {                      \
+            vm total[ROWS][COLUMNS];                                                           \
+            UNROLL for (int r = 0; r < ROWS; r++)                                              \
+                UNROLL for (int c = 0; c < COLUMNS; c++) total[r][c] = VM_SPLAT(0.0);          \
+            for (ptrdiff_t k = 0; k < n; k++) {                                                \
+                vm row[COLUMNS];                                                               \
+                UNROLL for (int c = 0; c < COLUMNS; c++)                                       \
+                    row[c] = vm_load(M + k * stride + j + c * VM_LANES);                       \
+                UNROLL for (int r = 0; r < ROWS; r++) {                                        \
+                    const vm weight = VM_SPLAT(x[r][k]);                                       \
+                    UNROLL for (int c = 0; c < COLUMNS; c++)                                   \
+                        total[r][c] = vm_fma(weight, row[c], total[r][c]);                     \
+                }                                                                              \
+            }                                                                                  \
+            UNROLL for (int r = 0; r < ROWS; r++)                                              \
+                UNROLL for (int c = 0; c < COLUMNS; c++)                                       \
+                    vm_store(out[r] + j + c * VM_LANES, total[r][c]);                          \
+        }                                                                                      \
+        return j;                                                                              \
+    }
+
+/* Blocks as large as the level's registers hold: 32, 16 (AVX2), 16 (SSE2) or 32 (NEON). */
+ROWS_PRODUCT(4, 3)
+ROWS_PRODUCT(4, 1)
+ROWS_PRODUCT(1, 8)
+ROWS_PRODUCT(1, 1)
+#if defined(FC_LEVEL_AVX512)
+ROWS_PRODUCT(8, 3)
+ROWS_PRODUCT(8, 1)
+ROWS_PRODUCT(3, 6)
+ROWS_PRODUCT(3, 3)
+ROWS_PRODUCT(3, 1)
+ROWS_PRODUCT(1, 3)
+#endif
+
+/* PANEL columns at a time, so that a panel of M stays in the first cache for all rows. */
+#if defined(FC_LEVEL_AVX512)
+#define PANEL(COLUMNS)                                                                         \
+    for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                        \
+        ptrdiff_t r = 0;                                                                       \
+        for (; r + 8 <= rows; r += 8)                                                          \
+            rows_product_8_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+        if (rows - r >= 4) {                                                                   \
+            rows_product_4_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            r += 4;                                                                            \
+        }                                                                                      \
+        if (rows - r == 3) { /* three actions are common */                                    \
+            rows_product_3_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            r += 3;                                                                            \
+        }                                                                                      \
+        for (; r < rows; r++)                                                                  \
+            rows_product_1_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+    }
+
+static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                         ptrdiff_t stride, double *const *out)
+{
+    ptrdiff_t j = 0;
+    if (rows == 1) {
+        j = rows_product_1_8(x, n, M, stride, stride, out, 0);
+        rows_product_1_1(x, n, M, stride, stride, out, j);
+        return;
+    }
+    if (rows == 3)
+        j = rows_product_3_6(x, n, M, stride, stride, out, 0);
+    PANEL(3)
+    PANEL(1)
+}
+#else
+static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                         ptrdiff_t stride, double *const *out)
+{
+    ptrdiff_t r = 0, j;
+    for (; r + 4 <= rows; r += 4) {
+        j = rows_product_4_3(x + r, n, M, stride, stride, out + r, 0);
+        rows_product_4_1(x + r, n, M, stride, stride, out + r, j);
+    }
+    for (; r < rows; r++) {
+        j = rows_product_1_8(x + r, n, M, stride, stride, out + r, 0);
+        rows_product_1_1(x + r, n, M, stride, stride, out + r, j);
+    }
+}
+#endif

@@ -1,0 +1,186 @@
+/* vectors.h: vectors of doubles, with the vector extension of GCC and Clang.
+ *
+ * v8 is eight lanes at every level; vm is one register of the level. Included by
+ * primitives_body.h, once per SIMD level.
+ */
+#include "freeagent_primitives.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+typedef double v8 __attribute__((vector_size(64)));
+typedef int64_t v8i __attribute__((vector_size(64)));
+typedef uint64_t v8u __attribute__((vector_size(64)));
+
+#define LANES 8
+#define SPLAT(a) ((v8){(a), (a), (a), (a), (a), (a), (a), (a)})
+#define SPLATI(a) ((v8i){(a), (a), (a), (a), (a), (a), (a), (a)})
+/* Adding 1.5 * 2^52 rounds a small double to the nearest integer and leaves that
+ * integer in the low bits: int64 <-> double without AVX-512 conversions. */
+#define ROUND_MAGIC 0x1.8p52
+#define ROUND_MAGIC_BITS 0x4338000000000000LL
+
+static inline v8 load(const double *p)
+{
+    v8 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void store(double *p, v8 v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* The first n < 8 lanes from p, `fill` in the others; nothing past p[n - 1] is read. (A memcpy
+ * of n doubles is a call and a failed store forwarding: most of what a short vector cost.) */
+static inline v8 load_tail(const double *p, ptrdiff_t n, double fill)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_mask_loadu_pd((__m512d)SPLAT(fill), (__mmask8)((1u << n) - 1), p);
+#else
+    v8 v = SPLAT(fill);
+    for (ptrdiff_t i = 0; i < n; i++)
+        v[i] = p[i];
+    return v;
+#endif
+}
+
+static inline void store_tail(double *p, v8 v, ptrdiff_t n)
+{
+#if defined(FC_LEVEL_AVX512)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#else
+    for (ptrdiff_t i = 0; i < n; i++)
+        p[i] = v[i];
+#endif
+}
+
+/* vm: the register of the level, for matrix products. (Where v8 is several registers, GCC 12
+ * keeps arrays of it in memory: five times slower.) fma is a * b + c, with one rounding where
+ * the level has such an instruction. */
+#if defined(FC_LEVEL_AVX512)
+typedef v8 vm;
+#define VM_SPLAT(a) SPLAT(a)
+#elif defined(FC_LEVEL_AVX2)
+typedef double vm __attribute__((vector_size(32)));
+#define VM_SPLAT(a) ((vm){(a), (a), (a), (a)})
+#else
+typedef double vm __attribute__((vector_size(16)));
+#define VM_SPLAT(a) ((vm){(a), (a)})
+#endif
+#define VM_LANES ((ptrdiff_t)(sizeof(vm) / sizeof(double)))
+
+static inline vm vm_load(const double *p)
+{
+    vm v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vm_store(double *p, vm v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline vm vm_fma(vm a, vm b, vm c)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (vm)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(FC_LEVEL_AVX2)
+    return (vm)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+    return (vm)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline v8 fma_v8(v8 a, v8 b, v8 c)
+{
+#if defined(FC_LEVEL_AVX512)
+    return vm_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline v8 select_v8(v8i mask, v8 yes, v8 no)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)mask), (__m512d)no, (__m512d)yes);
+#else
+    return (v8)((mask & (v8i)yes) | (~mask & (v8i)no));
+#endif
+}
+
+/* The lesser or the greater; x where x is NaN. */
+static inline v8 min_v8(v8 limit, v8 x)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_min_pd((__m512d)limit, (__m512d)x);
+#else
+    return select_v8(x > limit, limit, x);
+#endif
+}
+
+static inline v8 max_v8(v8 limit, v8 x)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (v8)_mm512_max_pd((__m512d)limit, (__m512d)x);
+#else
+    return select_v8(x < limit, limit, x);
+#endif
+}
+
+/* a / b for b between 1 and 4. A division of 512 bits takes 16 cycles; an approximate
+ * reciprocal, two steps of Newton and Markstein's correction of the quotient take four and
+ * round alike but for rare last bits. */
+static inline v8 divide_v8(v8 a, v8 b)
+{
+#if defined(FC_LEVEL_AVX512)
+    v8 r = (v8)_mm512_rcp14_pd((__m512d)b);
+    r = fma_v8(fma_v8(-b, r, SPLAT(1.0)), r, r);
+    r = fma_v8(fma_v8(-b, r, SPLAT(1.0)), r, r);
+    const v8 q = a * r;
+    return fma_v8(fma_v8(-b, q, a), r, q);
+#else
+    return a / b;
+#endif
+}
+
+/* bit i is set where lane i of a comparison's result is true */
+static inline unsigned bits_v8(v8i mask)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (unsigned)_mm512_movepi64_mask((__m512i)mask);
+#elif defined(FC_LEVEL_AVX2)
+    __m256d half[2];
+    memcpy(half, &mask, sizeof half);
+    return (unsigned)(_mm256_movemask_pd(half[0]) | (_mm256_movemask_pd(half[1]) << 4));
+#else
+    unsigned bits = 0;
+    for (int i = 0; i < LANES; i++)
+        bits |= (unsigned)(mask[i] & 1) << i;
+    return bits;
+#endif
+}
+
+static inline double sum_lanes(v8 v)
+{
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+static inline double max_lanes(v8 v)
+{
+    double m = v[0];
+    for (int i = 1; i < LANES; i++)
+        m = v[i] > m ? v[i] : m;
+    return m;
+}
