@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 MAX_POLICIES = 2**24  # that are listed
-MOST_POLICIES = 2**62
+MOST_POLICIES = 2**56  # their arrays' bytes could be counted, if not held
 
 
 class AllSequences(Sequence[IntArray]):

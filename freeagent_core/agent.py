@@ -22,6 +22,7 @@ from freeagent_core._kernels.agent_core import AgentCore
 from freeagent_core._kernels.mmp_core import MMPCore
 from freeagent_core._learning import LearningAgent
 from freeagent_core._message_passing import split_traces
+from freeagent_core._planning import MAX_POLICIES
 from freeagent_core.model import GenerativeModel, normalised
 from freeagent_core.utils import obj_array_uniform
 
@@ -298,7 +299,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     def _core_state(self) -> dict[str, Any]:
         names = [*CORE_PARAMETERS, "qs", "action"]
-        names += [name for name in ("q_pi", "G") if hasattr(self._core, name)]
+        # of policies that nobody could list nothing is kept: they are evaluated anew
+        if len(self._model.policy_arrays) <= MAX_POLICIES:
+            names += [name for name in ("q_pi", "G") if hasattr(self._core, name)]
         state = {name: getattr(self._core, name) for name in names}
         if isinstance(self._core, MMPCore):
             state["sequences"] = self._core.sequence_state()

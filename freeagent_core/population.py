@@ -429,8 +429,8 @@ class Population:
         agents = f"agents {failed[:10].tolist()}"
         if without_memory:
             raise MemoryError(
-                f"no memory for the predicted beliefs of {agents}: too many are distinct; they "
-                "stay as they were, the others have stepped"
+                f"no memory for the predicted beliefs of {agents}: too many are distinct, or "
+                "policies to be listed; they stay as they were, the others have stepped"
             )
         raise FloatingPointError(
             f"beliefs or q_pi of {agents} became NaN or infinite; they stay as they were, the "

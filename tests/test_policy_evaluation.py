@@ -221,6 +221,17 @@ def test_very_many_policies():
         with pytest.raises((ValueError, MemoryError)):
             call()
     assert 0 <= many.step([12])[0] < 5  # and goes on
+    many.C = object_array([np.arange(25.0)])
+    assert 0 <= many.step([12])[0] < 5
+    for twin in (copy.deepcopy(many), pickle.loads(pickle.dumps(many))):
+        np.testing.assert_array_equal(twin.qs[0], many.qs[0])
+        with pytest.raises(AttributeError, match="call infer_policies"):
+            twin.sample_action()
+        assert 0 <= twin.step([12])[0] < 5
+    many.pA = object_array([np.eye(25) + 0.1])
+    many.step([12])
+    many.update_A([12])
+    assert 0 <= many.step([12])[0] < 5
 
 
 def test_unlisted_agent_keeps_what_it_evaluated():
@@ -294,7 +305,7 @@ def test_too_many_distinct_beliefs():
     limit = bound_memory(1 << 20)
     try:
         for call in (lambda: agent.step([0]), agent.infer_policies):
-            with pytest.raises(MemoryError, match="predicted beliefs"):
+            with pytest.raises(MemoryError, match="predicted beliefs are distinct"):
                 call()
         with pytest.raises(MemoryError, match=r"agents \[0, 1\]"):
             population.step([0, 1])

@@ -34,6 +34,8 @@ from freeagent_core._kernels.step_values cimport NO_MEMORY
 import numpy as np
 
 cdef object _empty = np.empty
+# More policies than this are not listed unasked (`_planning.MAX_POLICIES`).
+cdef Py_ssize_t MOST_LISTED = 1 << 24
 
 
 cdef double _finite(object value, str name) except? -1.0:
@@ -50,7 +52,8 @@ cdef double _finite(object value, str name) except? -1.0:
 cdef int raise_status(int status, str what) except -1:
     """Raise the error that a kernel's status stands for, with the GIL."""
     if status == NO_MEMORY:
-        raise MemoryError(f"no memory for the predicted beliefs of {what}: too many are distinct")
+        raise MemoryError(f"no memory for {what}: too many predicted beliefs are distinct, or "
+                          "policies to be listed")
     if status != 0:
         raise FloatingPointError(f"{what} became NaN or infinite")
     return 0
@@ -369,7 +372,10 @@ cdef class AgentCore:
             raise ValueError("call begin_learning before an update")
         # policies are not listed yet: once the model has changed they could not be any more
         if self._has_policies and not are_listed(&self.state):
-            self._list_policies()
+            if self.packed.model.tree.num_policies <= MOST_LISTED:
+                self._list_policies()
+            else:
+                self._has_policies = False
         return self.learned
 
     cpdef update_A(self, observation, bytes to_learn, lr):
