@@ -371,12 +371,14 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         parts["groups"] = [_pack_group(model, factors, merges) for factors in groups]
     policies = model.policy_arrays
     if merges and isinstance(policies, AllSequences):
-        parts["tree"] = {
-            "num_policies": len(policies),
-            "num_listed": len(policies) if are_listed(model) else 0,
-            "num_steps": policies.policy_len,
-            "actions": policies.actions.astype(np.int32),
-        }
+        num_listed = len(policies) if are_listed(model) else 0
+        if "tree" not in parts or parts["tree"]["num_listed"] != num_listed:
+            parts["tree"] = {
+                "num_policies": len(policies),
+                "num_listed": num_listed,
+                "num_steps": policies.policy_len,
+                "actions": policies.actions.astype(np.int32),
+            }
     elif "tree" not in parts:
         parts["tree"] = build_policy_tree(
             list(policies.array() if isinstance(policies, AllSequences) else policies),
