@@ -52,7 +52,7 @@ PARTS = {
     "pA": ("groups",),
     "C": ("groups",),
     "pymdp_version": ("groups",),
-    "B": ("factors",),
+    "B": ("factors", "groups"),  # a group may look ahead by it
     "pB": ("factors",),
     "H": ("factors",),
     "I": ("factors",),
