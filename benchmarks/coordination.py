@@ -9,8 +9,9 @@ machine falls on all; the table has medians. Nothing sleeps.
 - agents/s: agents divided by the median time of a tick
 - speed-up, efficiency: the sequential way's time over this one's, and that divided by the
   processors (the median of the ratios of neighbouring rounds)
-- overhead: what a tick takes beyond its inference / processors, per agent and as a share of
-  the inference of one agent, which Population's kernels give on one thread
+- overhead: what a tick takes beyond its inference / processors, per agent and as a share of the
+  inference of one agent; for `Population` that is its own on one thread (its agents may share
+  matrix products), for the managers that of the loop (with its calls of `step`, 1 us an agent)
 """
 
 from __future__ import annotations
@@ -193,15 +194,14 @@ def measure(ways, observations, seconds):
 
 def rows_of(name, kind, size, times, cpus):
     """Return the table's rows of one measurement."""
-    inference = float(np.median(times["Population, 1 thread"])) if len(times) > 5 else None
-    if inference is None:
-        inference = float(np.median(times["loop"]))
     rows = []
     for way, seconds in times.items():
         tick = float(np.median(seconds))
         speed_up = float(np.median(times["sequential"] / seconds))
         is_parallel = way in ("threads", "asyncio", "processes", "Population")
         used = min(cpus, size) if is_parallel else 1
+        baseline = "Population, 1 thread" if way.startswith("Population") else "loop"
+        inference = float(np.median(times[baseline]))
         overhead = (tick - inference / used) / size
         rows.append(
             {
