@@ -175,8 +175,8 @@ def rows_product(x, M):
 
     Examples
     --------
-    >>> rows_product([[1.0, 2.0]], np.ones((2, 8)))[0, 0]
-    np.float64(3.0)
+    >>> rows_product([[1.0, 2.0]], np.ones((2, 8))).tolist()
+    [[3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]]
     """
     cdef const double[:, ::1] left = _matrix(x, "x")
     cdef const double[:, ::1] right = _matrix(M, "M")

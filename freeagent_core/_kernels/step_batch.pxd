@@ -22,5 +22,6 @@ cdef class StepBatch(ParallelWork):
     cdef Item* _items
     cdef void* _memory_block
     cdef readonly list errors      # an exception or None per agent
+    cdef int _lock_all(self, list cores, bint considerate) except -1
     cdef list _lay_out(self)
     cdef int _read(self, Py_ssize_t i, observation) except -1

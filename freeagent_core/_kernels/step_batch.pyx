@@ -5,8 +5,9 @@ draws from NumPy's global generator are those of stepping one after the other; t
 inference between runs on any number of threads without it.
 """
 
+from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.agent_core cimport AgentCore, raise_status
@@ -34,6 +35,11 @@ cdef void _let_others_run() noexcept nogil:
     cdef timespec nap
     nap.tv_sec, nap.tv_nsec = 0, 1000
     nanosleep(&nap, NULL)
+
+
+cdef int _by_address(const void* a, const void* b) noexcept nogil:
+    cdef size_t first = <size_t>(<void**>a)[0], second = <size_t>(<void**>b)[0]
+    return (first > second) - (first < second)
 
 
 cdef class StepBatch(ParallelWork):
@@ -83,7 +89,7 @@ cdef class StepBatch(ParallelWork):
         for core in cores:
             if not isinstance(core, AgentCore):
                 raise TypeError("cores must be AgentCores")
-        self._lock_all(cores)
+        self._lock_all(cores, considerate)
         try:
             self.provide(num_threads, self._lay_out(), 0)
             for i in range(count):
@@ -101,11 +107,25 @@ cdef class StepBatch(ParallelWork):
         self._considerate = considerate
         self.arm(count, chunk, deadline)
 
-    def _lock_all(self, list cores):
-        cdef AgentCore core
+    # In the order of their addresses, which all batches share. Sorted without the GIL: by
+    # Python, 10,000 agents would hold it for more than a millisecond.
+    cdef int _lock_all(self, list cores, bint considerate) except -1:
+        cdef Py_ssize_t i, count = len(cores)
+        cdef PyObject** order = <PyObject**>malloc(count * sizeof(void*))
+        if order == NULL:
+            raise MemoryError("no memory for a batch of agents")
+        for i in range(count):
+            order[i] = <PyObject*>cores[i]
+        with nogil:
+            qsort(order, count, sizeof(void*), _by_address)
+        for i in range(count):
+            (<AgentCore>order[i])._lock.acquire()
+            if considerate and i % HOLD == HOLD - 1:
+                with nogil:
+                    _let_others_run()
+        free(order)
         self._cores = cores
-        for core in sorted(cores, key=id):
-            core._lock.acquire()
+        return 0
 
     def _unlock_all(self):
         cdef AgentCore core
