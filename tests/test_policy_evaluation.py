@@ -387,3 +387,21 @@ def test_assigned_arrays(kind, name):
     for each in (agent, other):
         each.qs = object_array([np.full(7, 1 / 7)])
     np.testing.assert_array_equal(agent.infer_policies(), other.infer_policies())
+
+
+def test_many_joint_actions():
+    """16,384 joint actions, each to a joint belief of its own: no table of their square."""
+    B = np.stack([np.roll(np.eye(4), u, axis=0) for u in range(4)], axis=-1)
+    model = {
+        "A": object_array([np.eye(4)] * 7),
+        "B": object_array([B] * 7),
+        "C": object_array([np.arange(4.0)] * 7),
+        "A_factor_list": [[f] for f in range(7)],
+    }
+    agent = Agent(**model)
+    limit = bound_memory(1 << 24)
+    try:
+        np.testing.assert_array_equal(agent.step([0] * 7), np.full(7, 3.0))
+        assert agent.model.packed.graph_size()["nodes"] == 4**7 + 1
+    finally:
+        bound_memory(limit)

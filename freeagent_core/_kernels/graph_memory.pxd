@@ -47,7 +47,8 @@ cdef struct Graph:
     Array node_beliefs             # int32_t (num_nodes, num_factors)
     Array node_step                # int32_t: where the utility depends on it
     Array node_value               # double
-    Array node_child               # int32_t (num_nodes, num_actions), numbers of nodes
+    Py_ssize_t most_expanded
+    Array node_child               # int32_t (nodes but the last step's, num_actions)
     Array edge_value               # double, same shape: novelty; only if has_edges
     Table nodes
     Array belief_node              # int32_t (num_beliefs,), of one factor, or -1

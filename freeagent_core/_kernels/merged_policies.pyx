@@ -58,16 +58,26 @@ cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, co
 
 
 cdef int _grow_nodes(const Model* model, Graph* graph) noexcept nogil:
-    cdef Py_ssize_t most = max(2 * graph.most_nodes, 64), actions = model.tree.num_actions
+    cdef Py_ssize_t most = max(2 * graph.most_nodes, 64)
     if (reserve(&graph.node_beliefs,
                 most * model.num_factors * <Py_ssize_t>sizeof(int32_t)) != 0
             or reserve(&graph.node_step, most * <Py_ssize_t>sizeof(int32_t)) != 0
             or reserve(&graph.node_value, most * <Py_ssize_t>sizeof(double)) != 0
-            or reserve(&graph.future, 2 * most * <Py_ssize_t>sizeof(double)) != 0
-            or reserve(&graph.node_child, most * actions * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.edge_value, most * actions * <Py_ssize_t>sizeof(double)) != 0):
+            or reserve(&graph.future, 2 * most * <Py_ssize_t>sizeof(double)) != 0):
         return -1
     graph.most_nodes = most
+    return 0
+
+
+# Room for the children of one more node. The nodes of the last step, most of all, have none.
+cdef int _grow_edges(const Model* model, Graph* graph) noexcept nogil:
+    cdef Py_ssize_t most = max(2 * graph.most_expanded, 4), actions = model.tree.num_actions
+    # novelty may be asked for later with the same memory
+    if (reserve(&graph.node_child, most * actions * <Py_ssize_t>sizeof(int32_t)) != 0
+            or (model.has_wB and reserve(
+                &graph.edge_value, most * actions * <Py_ssize_t>sizeof(double)) != 0)):
+        return -1
+    graph.most_expanded = most
     return 0
 
 
@@ -159,6 +169,8 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
         (<int32_t*>graph.node_beliefs.data)[f] = <int32_t>f
     for step in range(tree.num_steps):
         while node < num_within[step]:
+            if node == graph.most_expanded and _grow_edges(model, graph) != 0:
+                return -1
             if _successors(model, parameters, node, work) != 0:
                 return -1
             action = tree.actions
