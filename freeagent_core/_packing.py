@@ -328,16 +328,14 @@ def _pack_prior(model: GenerativeModel) -> FloatArray:
     return np.concatenate(parts)
 
 
-def are_listed(model: GenerativeModel) -> bool:
-    """Return whether G and q_pi are kept as arrays over all policies.
+def _are_listed(model: GenerativeModel) -> bool:
+    """Return whether G and q_pi are kept as arrays over all sequences of actions.
 
-    They need not be where equal beliefs are merged, policies are all sequences of actions and
-    the prior E is constant: then the probability of an action is summed without them.
+    They need not be where equal beliefs are merged and the prior E is constant: then the
+    probability of an action is summed without them.
     """
-    policies = model.policy_arrays
-    if not (_merges(model) and isinstance(policies, AllSequences)):
-        return True
-    return len(policies) <= MOST_LISTED or model.sophisticated or not model.constant_E
+    few = len(model.policy_arrays) <= MOST_LISTED
+    return few or model.sophisticated or not model.constant_E
 
 
 def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
@@ -371,7 +369,7 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         parts["groups"] = [_pack_group(model, factors, merges) for factors in groups]
     policies = model.policy_arrays
     if merges and isinstance(policies, AllSequences):
-        num_listed = len(policies) if are_listed(model) else 0
+        num_listed = len(policies) if _are_listed(model) else 0
         if "tree" not in parts or parts["tree"]["num_listed"] != num_listed:
             parts["tree"] = {
                 "num_policies": len(policies),

@@ -12,12 +12,6 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
                   const double** previous, Workspace* work, double* out) noexcept nogil
 cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* action,
                       Workspace* work, double* out) noexcept nogil
-cdef void log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* observation,
-                                     bint joint_likelihood, Workspace* work) noexcept nogil
-cdef void log_likelihood_of_distributions(const Model* model, const double** observation,
-                                          bint joint_likelihood, Workspace* work) noexcept nogil
-cdef int update_beliefs(const Model* model, const FPIParameters* parameters,
-                        Workspace* work) noexcept nogil
 cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
                          const Py_ssize_t* observation, bint vectors, bint joint_likelihood,
                          Workspace* work) noexcept nogil

@@ -59,8 +59,8 @@ cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* ac
 # pymdp.legacy.algos.fpi.run_vanilla_fpi_factorized, step 1. With joint_likelihood:
 # LL[s] = log(prod_m A_m[o_m, s] + 1e-16), pymdp 0.0.7.1's run_vanilla_fpi (one group).
 # Cost: num_joint per modality.
-cdef void log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* observation,
-                                     bint joint_likelihood, Workspace* work) noexcept nogil:
+cdef void _log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* observation,
+                                      bint joint_likelihood, Workspace* work) noexcept nogil:
     cdef double* LL = work.log_likelihood
     cdef const Group* group
     cdef const Modality* modality
@@ -80,8 +80,8 @@ cdef void log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* obser
 
 # The same for distributions over outcomes: p_m[s] = sum_o observation_m[o] A_m[o, s]
 # takes the place of A_m[o_m, s] (pymdp's dot_likelihood). Cost: num_obs * num_joint each.
-cdef void log_likelihood_of_distributions(const Model* model, const double** observation,
-                                          bint joint_likelihood, Workspace* work) noexcept nogil:
+cdef void _log_likelihood_of_distributions(const Model* model, const double** observation,
+                                           bint joint_likelihood, Workspace* work) noexcept nogil:
     cdef double* LL = work.log_likelihood
     cdef const Group* group
     cdef const Modality* modality
@@ -160,10 +160,10 @@ cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
             P.scale(1.0 / total, work.qs_new, model.factors[0].num_states, work.qs_new)
             return 0
     if vectors:
-        log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
+        _log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
     else:
-        log_likelihood_of_outcomes(model, observation, joint_likelihood, work)
-    return update_beliefs(model, parameters, work)
+        _log_likelihood_of_outcomes(model, observation, joint_likelihood, work)
+    return _update_beliefs(model, parameters, work)
 
 
 # message_f[i] = sum_g E_{q(s_others)}[LL_g | s_f = i] for every factor f; returns
@@ -229,8 +229,8 @@ cdef double _messages(const Model* model, const double* qs, Workspace* work) noe
 # Where q_f is a softmax, log q_f = message_f + log prior_f - log norm_f, so that
 #   F = sum_f (q_f . message_f - log norm_f) - accuracy   takes one logarithm for all factors.
 # Returns 0, or -1 if a belief is not finite. Cost: 2 joints per group and iteration.
-cdef int update_beliefs(const Model* model, const FPIParameters* parameters,
-                        Workspace* work) noexcept nogil:
+cdef int _update_beliefs(const Model* model, const FPIParameters* parameters,
+                         Workspace* work) noexcept nogil:
     cdef const Factor* f
     cdef double* qs = work.qs_new
     cdef double dF = parameters.dF, vfe, previous_vfe = 0.0, share

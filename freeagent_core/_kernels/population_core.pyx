@@ -9,6 +9,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.action_selection cimport count_best, nth_best
+from freeagent_core._kernels.agent_core cimport raise_status
 from freeagent_core._kernels.agent_random cimport below, categorical
 from freeagent_core._kernels.agent_step cimport (
     action_probabilities, are_listed, infer_policies, infer_states, keep_policies, list_evaluated,
@@ -236,8 +237,7 @@ cdef class PopulationCore(ParallelWork):
                 return new_array(agent.q_pi, n), new_array(agent.G, n)
             with nogil:
                 status = list_evaluated(&agent, &scratch.work)
-            if status == NO_MEMORY:
-                raise MemoryError("no memory to list the policies")
+            raise_status(status, "G")
             return (new_array(<double*>scratch.work.graph.listed_q_pi.data, n),
                     new_array(<double*>scratch.work.graph.listed_G.data, n))
         finally:

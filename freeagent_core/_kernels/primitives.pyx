@@ -160,6 +160,14 @@ cdef const double[:, ::1] _matrix(x, str name):
     return array
 
 
+cdef const double[:, ::1] _right_factor(M, Py_ssize_t n):
+    cdef const double[:, ::1] matrix = _matrix(M, "M")
+    if matrix.shape[0] != n or matrix.shape[1] % 8:
+        raise ValueError(f"M must have shape ({n}, a multiple of 8), "
+                         f"got ({matrix.shape[0]}, {matrix.shape[1]})")
+    return matrix
+
+
 def rows_product(x, M):
     """Return the matrix product ``x @ M``, each row to the bit as if it were alone.
 
@@ -179,11 +187,8 @@ def rows_product(x, M):
     [[3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]]
     """
     cdef const double[:, ::1] left = _matrix(x, "x")
-    cdef const double[:, ::1] right = _matrix(M, "M")
+    cdef const double[:, ::1] right = _right_factor(M, left.shape[1])
     cdef Py_ssize_t r, rows = left.shape[0], n = left.shape[1], columns = right.shape[1]
-    if right.shape[0] != n or columns % 8:
-        raise ValueError(f"M must have shape ({n}, a multiple of 8), "
-                         f"got ({right.shape[0]}, {columns})")
     result = np.empty((rows, columns))
     cdef double[:, ::1] out = result
     cdef const double** sources = <const double**>malloc(rows * sizeof(void*))
@@ -204,11 +209,8 @@ def rows_product(x, M):
 def weighted_rows(x, M, double threshold=0.0):
     """Return ``where(x > threshold, x, 0) @ M``; see `rows_product`."""
     cdef const double[::1] weights = _filled(x, "x")
-    cdef const double[:, ::1] matrix = _matrix(M, "M")
     cdef Py_ssize_t n = weights.shape[0], count
-    if matrix.shape[0] != n or matrix.shape[1] % 8:
-        raise ValueError(f"M must have shape ({n}, a multiple of 8), "
-                         f"got ({matrix.shape[0]}, {matrix.shape[1]})")
+    cdef const double[:, ::1] matrix = _right_factor(M, n)
     result = np.empty(matrix.shape[1])
     cdef double[::1] out = result
     cdef int32_t[::1] index = np.empty(n, dtype=np.int32)
