@@ -9,6 +9,7 @@ Environment variables:
 
 import os
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -21,6 +22,7 @@ KERNELS = [
     "step_values",
     "belief_graph",
     "policy_tree",
+    "sure_states",
     "merged_policies",
     "policy_evaluation",
     "action_selection",
@@ -63,7 +65,8 @@ extensions = [
         f"freeagent_core._kernels.{name}",
         # One module owns the primitives and their dispatch; the others reach them through it.
         [f"freeagent_core/_kernels/{name}.pyx"] + (csrc if name == "primitives" else []),
-        include_dirs=["csrc"],
+        include_dirs=["csrc", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=headers,
         extra_compile_args=compile_args,
         extra_link_args=link_args,

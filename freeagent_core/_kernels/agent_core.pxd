@@ -15,9 +15,6 @@ cdef class AgentCore:
     # again before each use. None where the state above is all there is.
     cdef object _qs_object, _q_pi_object, _G_object, _action_object
 
-    cdef Py_buffer _action_view        # of _action_object, while _holds_action
-    cdef bint _holds_action
-
     cpdef infer_states(self, observation, bint distr_obs, bint joint_likelihood=*)
     cpdef infer_policies(self)
     cpdef sample_action(self)
@@ -25,9 +22,6 @@ cdef class AgentCore:
     cpdef update_A(self, observation, bytes to_learn, lr)
     cpdef update_B(self, qs_previous, bytes to_learn, lr)
     cpdef update_D(self, qs_first, bytes to_learn, lr)
-    cdef int keep_action(self, object action) except -1
-    cdef void _release_action(self) noexcept
-    cdef int _read_action(self, Scratch scratch) except -1
     cdef LearnedModel _learner(self)
     cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1
     cdef int _list_policies(self) except -1

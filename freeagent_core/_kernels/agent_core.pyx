@@ -8,7 +8,6 @@ Random numbers come from NumPy's global generator, by the same calls in the same
 as pymdp's, so that one ``np.random.seed`` gives the same actions.
 """
 
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport isfinite
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -27,7 +26,7 @@ from freeagent_core._kernels.packed_model cimport (
 )
 from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.python_input cimport (
-    check_action, new_array, read_action, read_beliefs, read_observation, read_probabilities,
+    new_array, read_action, read_beliefs, read_observation, read_probabilities,
 )
 from freeagent_core._kernels.step_values cimport NO_MEMORY
 
@@ -112,7 +111,6 @@ cdef class AgentCore:
         self.state.first_of_ties = first_of_ties
 
     def __dealloc__(self):
-        self._release_action()
         free(self.state.qs)
         free(self.state.search_memory)
 
@@ -296,27 +294,7 @@ cdef class AgentCore:
                 read_action(self.packed, scratch, value)
             finally:
                 self.packed.give_scratch(scratch)
-        self._release_action()
         self._action_object = value
-
-    # The action that was drawn last: our own array, whose memory stays in reach, so that the
-    # next step need not ask for its buffer to see what a caller may have written there.
-    cdef int keep_action(self, object action) except -1:
-        self._release_action()
-        PyObject_GetBuffer(action, &self._action_view, PyBUF_WRITABLE)
-        self._holds_action = True
-        self._action_object = action
-        return 0
-
-    cdef void _release_action(self) noexcept:
-        if self._holds_action:
-            PyBuffer_Release(&self._action_view)
-            self._holds_action = False
-
-    cdef int _read_action(self, Scratch scratch) except -1:
-        if self._holds_action:
-            return check_action(self.packed, scratch, <double*>self._action_view.buf)
-        return read_action(self.packed, scratch, self._action_object)
 
     cdef const double* _current_qs(self, Scratch scratch) except NULL:
         if self._qs_object is None:
@@ -416,7 +394,7 @@ cdef class AgentCore:
         _check_length(len(to_learn), learned.model.num_factors)
         try:
             with self._lock:
-                self._read_action(scratch)
+                read_action(self.packed, scratch, self._action_object)
                 read_beliefs(learned, scratch, qs_previous, "qs_prev")
                 memcpy(scratch.work.prior, scratch.work.qs_new,
                        learned.model.qs_size * sizeof(double))
@@ -451,7 +429,7 @@ cdef class AgentCore:
         cdef int vectors = read_observation(self.packed, scratch, observation, distr_obs)
         if self._action_object is None:
             return vectors
-        self._read_action(scratch)
+        read_action(self.packed, scratch, self._action_object)
         if self._qs_object is not None:
             read_beliefs(self.packed, scratch, self._qs_object, "qs")
             memcpy(self.state.qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
@@ -507,7 +485,7 @@ cdef class AgentCore:
         cdef Scratch scratch = self.packed.take_scratch()
         try:
             with self._lock:
-                self.keep_action(self._draw_action(self._choice(scratch)))
+                self._action_object = self._draw_action(self._choice(scratch))
                 return self._action_object
         finally:
             self.packed.give_scratch(scratch)
@@ -528,7 +506,7 @@ cdef class AgentCore:
                 action = self._draw_action(choice)
                 self._keep_beliefs(scratch)
                 self._keep_policies(self.state.qs, scratch)
-                self.keep_action(action)
+                self._action_object = action
                 return action
         finally:
             self.packed.give_scratch(scratch)

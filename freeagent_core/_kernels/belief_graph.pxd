@@ -1,8 +1,19 @@
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, uint64_t
 
 from freeagent_core._kernels.graph_memory cimport Graph
 from freeagent_core._kernels.packed_model cimport Factor, Model, Workspace
 from freeagent_core._kernels.step_values cimport EFEParameters
+
+
+# What is below it is left out of a belief.
+cdef double least_weight(const Model* model, const EFEParameters* parameters) noexcept nogil
+
+
+# Of a belief's support: one state, with all the weight but what was left out.
+cdef inline bint is_sure(const Factor* f, const double* weight, Py_ssize_t count,
+                         double least_weight) noexcept nogil:
+    return count == 1 and fabs(weight[0] - 1.0) < f.num_states * least_weight + 1e-15
 
 
 cdef int begin_graph(const Model* model, const EFEParameters* parameters, const double* qs,

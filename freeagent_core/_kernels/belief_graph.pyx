@@ -17,7 +17,6 @@ Measured (benchmarks/peers.py, cue chaining, policy_len 4, 780 predicted beliefs
 location): 288 us a step before, 10 us with merging.
 """
 
-from libc.math cimport fabs
 from libc.string cimport memcmp, memcpy, memset
 
 from freeagent_core._kernels.graph_memory cimport (
@@ -34,6 +33,12 @@ cdef double LEAST_WEIGHT = 2.220446049250313e-16  # 2^-52
 cdef Py_ssize_t MOST_STATES = 10000
 
 
+cdef double least_weight(const Model* model, const EFEParameters* parameters) noexcept nogil:
+    if parameters.use_param_info_gain:
+        return 0.0
+    return LEAST_WEIGHT * MOST_STATES / max(model.qs_size, MOST_STATES)
+
+
 # An empty graph, then the present beliefs: that of factor f is number f.
 # Returns 0, or -1 without memory.
 cdef int begin_graph(const Model* model, const EFEParameters* parameters, const double* qs,
@@ -41,9 +46,7 @@ cdef int begin_graph(const Model* model, const EFEParameters* parameters, const 
     cdef Graph* graph = work.graph
     cdef const Factor* factor
     cdef Py_ssize_t f, count
-    graph.least_weight = 0.0
-    if not parameters.use_param_info_gain:
-        graph.least_weight = LEAST_WEIGHT * MOST_STATES / max(model.qs_size, MOST_STATES)
+    graph.least_weight = least_weight(model, parameters)
     graph.num_beliefs = graph.num_entries = graph.num_group_values = 0
     clear_table(&graph.beliefs)
     clear_table(&graph.group_values)
@@ -54,9 +57,7 @@ cdef int begin_graph(const Model* model, const EFEParameters* parameters, const 
         factor = &model.factors[f]
         count = P.above(qs + factor.offset, factor.num_states, graph.least_weight,
                         work.support_state, work.support_weight)
-        # the rest of its weight was left out
-        if count == 1 and fabs(work.support_weight[0] - 1.0) < (
-                factor.num_states * graph.least_weight + 1e-15):
+        if is_sure(factor, work.support_weight, count, graph.least_weight):
             work.support_weight[0] = 1.0
         if _numbered(model, f, work.support_state, work.support_weight, count, work) < 0:
             return -1

@@ -14,10 +14,15 @@ from freeagent_core._kernels.packed_model cimport (
 from freeagent_core._kernels.primitives cimport FC_EPS, P
 
 
+cdef double LEAST_WEIGHT = 1.232595164407831e-32  # 2^-106
+
+
 # out[s] = sum_p B[s, p, action] * prod_d previous[d][p_d]
 # pymdp.legacy.control.get_expected_states_interactions for one factor and one step.
 # `previous` are the beliefs of the factor's dependencies; `out` has room for the stride.
-# Cost: num_previous * num_states if B is dense, else the number of nonzeros.
+# Cost: num_previous * num_states if B is dense, else the nonzeros of the columns with weight.
+# Weights below 2^-106 are no part of the sums of sparse columns: 1e-16 is added to the result
+# before it counts, where each changes the last bit at most. They are most of a sharp belief.
 cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
                   const double** previous, Workspace* work, double* out) noexcept nogil:
     cdef const Factor* f = &model.factors[factor]
@@ -36,9 +41,10 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
         return
     memset(out, 0, f.stride * sizeof(double))
     start = f.sparse_start + action * f.num_previous
-    for p in range(f.num_previous):
-        weight = x[p]
-        for k in range(start[p], start[p + 1]):
+    count = P.above(x, f.num_previous, LEAST_WEIGHT, work.index, work.weights)
+    for p in range(count):
+        weight = work.weights[p]
+        for k in range(start[work.index[p]], start[work.index[p] + 1]):
             out[f.sparse_state[k]] += weight * f.sparse_B[k]
 
 

@@ -27,9 +27,10 @@ from freeagent_core._kernels.graph_memory cimport (
     Graph, Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
 )
 from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Group, PolicyTree
-from freeagent_core._kernels.policy_tree cimport tree_posterior
+from freeagent_core._kernels.policy_tree cimport policy_posterior, tree_posterior
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.step_values cimport NO_MEMORY, NOT_FINITE, find_inductive_rows
+from freeagent_core._kernels.sure_states cimport follow_states
 
 
 # policy_evaluation.evaluate_policies. Cost: one value per distinct combination of beliefs,
@@ -40,6 +41,9 @@ cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, co
     cdef Graph* graph = work.graph
     if model.has_inductive:
         find_inductive_rows(model, qs, work)
+    graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
+    if follow_states(model, parameters, qs, work):
+        return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
     graph.has_edges = parameters.use_param_info_gain and model.has_wB
     if begin_graph(model, parameters, qs, work) != 0:
         return NO_MEMORY
@@ -257,13 +261,7 @@ cdef int list_policies(const Model* model, const EFEParameters* parameters,
                 if graph.has_edges:
                     G[p * num_actions + u] += edge[u]
         count *= num_actions
-    for p in range(num_policies):
-        q_pi[p] = G[p] * parameters.gamma
-    if tree.num_listed:  # else E is constant
-        for p in range(num_policies):
-            q_pi[p] += model.log_E[p]
-    P.softmax(q_pi, num_policies, q_pi)
-    return 0 if isfinite(P.sum(q_pi, num_policies)) else NOT_FINITE
+    return policy_posterior(model, parameters.gamma, G, q_pi)
 
 
 # work.p_first, without a list of policies.

@@ -8,3 +8,5 @@ cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, co
                          Workspace** works, Py_ssize_t num_agents, int* status) noexcept nogil
 cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
                         Workspace* work) noexcept nogil
+cdef int policy_posterior(const Model* model, double gamma, const double* G,
+                          double* q_pi) noexcept nogil

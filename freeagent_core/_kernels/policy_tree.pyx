@@ -102,9 +102,21 @@ cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
         work.prefix_value[i] = value
     for i in range(tree.num_policies):
         work.G_new[i] = work.prefix_value[tree.policy_prefix[i]]
-        work.q_pi_new[i] = work.G_new[i] * parameters.gamma + model.log_E[i]
-    P.softmax(work.q_pi_new, tree.num_policies, work.q_pi_new)
-    return 0 if isfinite(P.sum(work.q_pi_new, tree.num_policies)) else NOT_FINITE
+    return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
+
+
+# q_pi = softmax(G * gamma + log(E + 1e-16)); a constant E, as policies have that are not
+# listed, changes nothing.
+cdef int policy_posterior(const Model* model, double gamma, const double* G,
+                          double* q_pi) noexcept nogil:
+    cdef Py_ssize_t p, num_policies = model.tree.num_policies
+    for p in range(num_policies):
+        q_pi[p] = G[p] * gamma
+    if model.tree.num_listed:
+        for p in range(num_policies):
+            q_pi[p] += model.log_E[p]
+    P.softmax(q_pi, num_policies, q_pi)
+    return 0 if isfinite(P.sum(q_pi, num_policies)) else NOT_FINITE
 
 
 # --- beliefs -----------------------------------------------------------------------------------

@@ -8,4 +8,3 @@ cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str nam
 cdef int read_action(PackedModel packed, Scratch scratch, object value) except -1
 cdef int read_observation(PackedModel packed, Scratch scratch, object observation,
                           bint distr_obs) except -1
-cdef int check_action(PackedModel packed, Scratch scratch, const double* values) except -1

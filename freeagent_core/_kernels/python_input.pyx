@@ -2,12 +2,13 @@
 
 Every function either fills C memory with checked numbers or raises an error that names
 the argument, the index and what was expected; none changes anything else.
+
+Arrays are made and read through NumPy's C interface, here alone. Measured (a step of the 5x5
+grid): as Python calls and requests for buffers that was 0.25 us of 1.4.
 """
 
 cimport cython
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
-)
+cimport numpy as cnp
 from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
 from libc.math cimport isfinite
 from libc.string cimport memcpy
@@ -19,38 +20,30 @@ from operator import index as _as_index
 
 import numpy as np
 
-cdef object _empty = np.empty
-cdef object _float64 = np.dtype(np.float64)
+cnp.import_array()
+
 cdef type _ndarray = np.ndarray
 
 
 cdef object new_array(const double* values, Py_ssize_t n):
     """Return a new float64 array of the `n` values."""
-    cdef object array = _empty(n)
-    cdef Py_buffer view
-    PyObject_GetBuffer(array, &view, PyBUF_WRITABLE)
-    memcpy(view.buf, values, n * sizeof(double))
-    PyBuffer_Release(&view)
+    cdef cnp.npy_intp size = n
+    cdef object array = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_DOUBLE)
+    memcpy(cnp.PyArray_DATA(<cnp.ndarray>array), values, n * sizeof(double))
     return array
 
 
-# A float64 array of `n` contiguous numbers, the usual case, by one request for its buffer;
-# 0 if it is something else.
-cdef bint _copy_plain(object value, Py_ssize_t n, double* out) except -1:
-    cdef Py_buffer view
-    cdef bint fits
-    if type(value) is not _ndarray:
+# The usual case, a float64 array of `n` contiguous numbers; False if it is something else.
+cdef bint _copy_plain(object value, Py_ssize_t n, double* out) noexcept:
+    cdef cnp.ndarray array
+    if not cnp.PyArray_CheckExact(value):
         return False
-    try:
-        PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-    except (BufferError, ValueError):
+    array = <cnp.ndarray>value
+    if (cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_DIM(array, 0) != n
+            or cnp.PyArray_TYPE(array) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(array)):
         return False
-    fits = (view.ndim == 1 and view.shape[0] == n and view.itemsize == sizeof(double)
-            and view.format != NULL and view.format[0] == c"d" and view.format[1] == 0)
-    if fits:
-        memcpy(out, view.buf, n * sizeof(double))
-    PyBuffer_Release(&view)
-    return fits
+    memcpy(out, cnp.PyArray_DATA(array), n * sizeof(double))
+    return True
 
 
 cdef int read_doubles(object value, Py_ssize_t n, double* out, str name) except -1:
@@ -89,7 +82,7 @@ cdef int read_probabilities(object value, Py_ssize_t n, double* out, str name) e
     return 0
 
 
-cdef bint _is_plain_belief(object value, Py_ssize_t n, double* out) except -1:
+cdef bint _is_plain_belief(object value, Py_ssize_t n, double* out) noexcept:
     # a finite sum has no NaN in it, so the minimum is one
     return _copy_plain(value, n, out) and isfinite(P.sum(out, n)) and P.min(out, n) >= 0.0
 
@@ -119,15 +112,11 @@ cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str nam
 
 cdef int read_action(PackedModel packed, Scratch scratch, object value) except -1:
     """Write an action, one control per factor, to work.action."""
-    # p_actions is free between calls, and every factor has at least one control
-    read_doubles(value, packed.model.num_factors, scratch.work.p_actions, "action")
-    return check_action(packed, scratch, scratch.work.p_actions)
-
-
-cdef int check_action(PackedModel packed, Scratch scratch, const double* values) except -1:
-    """Write the controls `values`, one per factor, to work.action."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef Py_ssize_t* action = scratch.work.action
+    # p_actions is free between calls, and every factor has at least one control
+    cdef double* values = scratch.work.p_actions
+    read_doubles(value, num_factors, values, "action")
     for i in range(num_factors):
         if not -1.0 < values[i] < 1e9:  # NaN too; the conversion is defined then
             raise ValueError(f"action[{i}] must be an integer in 0 to "

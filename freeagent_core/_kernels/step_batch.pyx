@@ -232,7 +232,7 @@ cdef class StepBatch(ParallelWork):
                     core = self._cores[i]
                     core._qs_object = core._q_pi_object = core._G_object = None
                     core._has_policies = True
-                    core.keep_action(core._draw_action(item.choice))
+                    core._action_object = core._draw_action(item.choice)
                     actions[i] = core._action_object
                 if considerate and i % HOLD == HOLD - 1:
                     with nogil:
