@@ -1,5 +1,7 @@
 """Draws of our own against NumPy's: the same values from the same generator."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,6 +37,26 @@ def test_follows_another_bit_generator():
         assert choice(100) == expected
     finally:
         np.random.set_bit_generator(before)
+
+
+def test_draws_beside_other_threads():
+    """Another thread draws with NumPy's lock held and the GIL released: no draw is lost or
+    made twice, so that the generator ends where that many draws lead."""
+    many, times = 20_000, 200
+    np.random.seed(5)
+    np.random.random_sample(many * times)
+    for _ in range(2 * many):  # a double takes two draws of 32 bits
+        np.random.random_sample()
+    expected = np.random.get_state()
+    np.random.seed(5)
+    other = threading.Thread(
+        target=lambda: [np.random.random_sample(many) for _ in range(times)]
+    )
+    other.start()
+    for _ in range(4 * many):
+        choice(2**30)
+    other.join()
+    np.testing.assert_equal(np.random.get_state(), expected)
 
 
 def test_bad_count():

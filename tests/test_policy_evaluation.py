@@ -189,7 +189,7 @@ def test_unlisted_policies_of_a_population(model, seed):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
-@pytest.mark.parametrize("policy_len", [1, 3, 8])
+@pytest.mark.parametrize("policy_len", [6, 8])
 def test_cost_follows_distinct_beliefs(rows, policy_len):
     model = GenerativeModel(**grid(rows, 5, policy_len))
     agent = Agent.from_model(model)
@@ -200,8 +200,8 @@ def test_cost_follows_distinct_beliefs(rows, policy_len):
         abs(cell // 5 - at // 5) + abs(cell % 5 - at % 5) <= policy_len for cell in range(rows * 5)
     )
     # one of each cell in reach, and the present belief as the root
-    assert size["nodes"] <= in_reach + 1
-    assert size["beliefs"] <= in_reach + 1
+    assert in_reach <= size["nodes"] <= in_reach + 1
+    assert in_reach <= size["beliefs"] <= in_reach + 1
     assert len(model.policy_arrays) == 5**policy_len
 
 

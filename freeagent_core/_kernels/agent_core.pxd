@@ -24,6 +24,10 @@ cdef class AgentCore:
     cpdef update_D(self, qs_first, bytes to_learn, lr)
     cdef LearnedModel _learner(self)
     cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1
+    cdef bint _is_brief(self) noexcept
+    cdef int _infer_states(self, Scratch scratch, int read, bint joint_likelihood) noexcept
+    cdef int _infer_policies(self, Scratch scratch, const double* qs) noexcept
+    cdef int _whole_step(self, Scratch scratch, int read, const double** choice) noexcept
     cdef int _list_policies(self) except -1
     cdef const double* _choice(self, Scratch scratch) except NULL
     cdef object _draw_action(self, const double* choice)

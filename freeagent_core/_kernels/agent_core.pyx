@@ -15,7 +15,7 @@ from libc.string cimport memcpy
 from freeagent_core._kernels.action_selection cimport count_best, nth_best
 from freeagent_core._kernels.agent_step cimport (
     action_probabilities, are_listed, infer_policies, infer_states, keep_beliefs, keep_policies,
-    list_evaluated, refresh_learned, whole_step,
+    list_evaluated, whole_step,
 )
 from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D
@@ -435,6 +435,33 @@ cdef class AgentCore:
             memcpy(self.state.qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
         return vectors + 2
 
+    # A kernel that is soon done keeps the GIL: to give it away and to get it back would cost as
+    # much as the kernel, or very much more where other threads wait for it.
+    cdef bint _is_brief(self) noexcept:
+        return self.packed.brief and self.state.search_memory == NULL
+
+    cdef int _infer_states(self, Scratch scratch, int read, bint joint_likelihood) noexcept:
+        cdef Workspace* work = &scratch.work
+        if self._is_brief():
+            return infer_states(&self.state, work.observation, read & 1, read & 2,
+                                joint_likelihood, work)
+        with nogil:
+            return infer_states(&self.state, work.observation, read & 1, read & 2,
+                                joint_likelihood, work)
+
+    cdef int _infer_policies(self, Scratch scratch, const double* qs) noexcept:
+        if self._is_brief():
+            return infer_policies(&self.state, qs, &scratch.work)
+        with nogil:
+            return infer_policies(&self.state, qs, &scratch.work)
+
+    cdef int _whole_step(self, Scratch scratch, int read, const double** choice) noexcept:
+        cdef Workspace* work = &scratch.work
+        if self._is_brief():
+            return whole_step(&self.state, work.observation, read & 1, read & 2, choice, work)
+        with nogil:
+            return whole_step(&self.state, work.observation, read & 1, read & 2, choice, work)
+
     cpdef infer_states(self, observation, bint distr_obs, bint joint_likelihood=False):
         """Update the beliefs; `joint_likelihood` forces that of `_infer_states_test`."""
         cdef Scratch scratch = self.packed.take_scratch()
@@ -443,10 +470,7 @@ cdef class AgentCore:
         try:
             with self._lock:
                 read = self._read_step(scratch, observation, distr_obs)
-                with nogil:
-                    refresh_learned(&self.state, &scratch.work)
-                    status = infer_states(&self.state, scratch.work.observation, read & 1,
-                                          read & 2, joint_likelihood, &scratch.work)
+                status = self._infer_states(scratch, read, joint_likelihood)
                 raise_status(status, "a belief")
                 self._keep_beliefs(scratch)
         finally:
@@ -460,9 +484,7 @@ cdef class AgentCore:
         try:
             with self._lock:
                 qs = self._current_qs(scratch)
-                with nogil:
-                    refresh_learned(&self.state, &scratch.work)
-                    status = infer_policies(&self.state, qs, &scratch.work)
+                status = self._infer_policies(scratch, qs)
                 raise_status(status, "q_pi")
                 self._keep_policies(qs, scratch)
         finally:
@@ -491,17 +513,15 @@ cdef class AgentCore:
             self.packed.give_scratch(scratch)
 
     cpdef step(self, observation, bint distr_obs=False):
-        """infer_states, infer_policies and sample_action in one call; the GIL is back only
-        to draw random numbers and to return."""
+        """infer_states, infer_policies and sample_action in one call; without the GIL, but to
+        draw random numbers and where a step is brief."""
         cdef Scratch scratch = self.packed.take_scratch()
         cdef const double* choice = NULL
         cdef int read, status
         try:
             with self._lock:
                 read = self._read_step(scratch, observation, distr_obs)
-                with nogil:
-                    status = whole_step(&self.state, scratch.work.observation, read & 1, read & 2,
-                                        &choice, &scratch.work)
+                status = self._whole_step(scratch, read, &choice)
                 raise_status(status, "a belief or q_pi")
                 action = self._draw_action(choice)
                 self._keep_beliefs(scratch)

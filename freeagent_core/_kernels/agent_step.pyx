@@ -23,6 +23,7 @@ cdef void refresh_learned(AgentState* agent, Workspace* work) noexcept nogil:
 cdef int infer_states(AgentState* agent, const Py_ssize_t* observation, bint vectors,
                       bint has_action, bint joint_likelihood, Workspace* work) noexcept nogil:
     cdef const Model* model = agent.model
+    refresh_learned(agent, work)
     if has_action:
         predict_all(model, agent.qs, work.action, work, work.prior)
     else:
@@ -32,6 +33,7 @@ cdef int infer_states(AgentState* agent, const Py_ssize_t* observation, bint vec
 
 # work.G_new and work.q_pi_new, or work.p_first.
 cdef int infer_policies(AgentState* agent, const double* qs, Workspace* work) noexcept nogil:
+    refresh_learned(agent, work)
     if agent.search_memory == NULL:
         return evaluate_policies(agent.model, &agent.efe, qs, work)
     return sophisticated_search(agent.model, &agent.fpi, &agent.search, qs, agent.search_memory,
@@ -91,9 +93,8 @@ cdef const double* action_probabilities(AgentState* agent, const double* q_pi,
 cdef int whole_step(AgentState* agent, const Py_ssize_t* observation, bint vectors,
                     bint has_action, const double** choice, Workspace* work) noexcept nogil:
     cdef const double* q_pi = NULL
-    cdef int status
-    refresh_learned(agent, work)
-    status = infer_states(agent, observation, vectors, has_action, agent.joint_likelihood, work)
+    cdef int status = infer_states(agent, observation, vectors, has_action,
+                                   agent.joint_likelihood, work)
     if status != 0:
         return status
     status = infer_policies(agent, work.qs_new, work)

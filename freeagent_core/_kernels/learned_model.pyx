@@ -125,6 +125,7 @@ cdef class LearnedModel(PackedModel):
         self._keep = []
         self._pool = shared._pool
         self.merges = shared.merges
+        self.brief = shared.brief
         self.largest_joint = shared.largest_joint
         self.largest_stride = shared.largest_stride
         self._largest_sparse = shared._largest_sparse

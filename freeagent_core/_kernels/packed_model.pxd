@@ -171,6 +171,7 @@ cdef class Scratch:
 cdef class PackedModel:
     cdef Model model
     cdef readonly bint merges      # equal predicted beliefs
+    cdef readonly bint brief       # a step takes a few microseconds
     cdef readonly list _keep       # the arrays that the pointers point into
     cdef Factor* _factors
     cdef Modality* _modalities
@@ -183,6 +184,7 @@ cdef class PackedModel:
     cdef int _pack_tree(self, dict spec) except -1
     cdef int _pack_sequences(self, dict spec) except -1
     cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1
+    cdef Py_ssize_t _most_values(self)
     cdef Scratch take_scratch(self)
     cdef void give_scratch(self, Scratch scratch)
 

@@ -15,6 +15,9 @@ import numpy as np
 
 
 cdef Py_ssize_t LARGEST_FREE_ENERGY_JOINT = 1 << 22
+# With so many values a step takes 0.3 to 16 us (grids of 25 to 100 cells, sure of their cell or
+# not at all): it does not give the GIL away.
+cdef Py_ssize_t MOST_BRIEF = 4096
 
 
 cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
@@ -152,6 +155,18 @@ cdef class PackedModel:
             self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
             self.model.softmax_E = _doubles(self._keep, softmax_E, self.model.tree.num_policies,
                                             "softmax_E")
+            self.brief = self._most_values() <= MOST_BRIEF
+
+    # States times distinct beginnings of policies: what a step may have to value.
+    cdef Py_ssize_t _most_values(self):
+        cdef const PolicyTree* tree = &self.model.tree
+        cdef Py_ssize_t g, step, states = 0, prefixes = tree.num_prefixes, sequences = 1
+        for g in range(self.model.num_groups):
+            states += self._groups[g].num_joint
+        for step in range(tree.num_steps):  # at most num_listed in all
+            sequences *= tree.num_actions
+            prefixes += sequences
+        return states * prefixes
 
     cdef int _pack_factors(self, list factors) except -1:
         cdef Py_ssize_t f, dependency, size, num_factors = len(factors)
@@ -419,7 +434,8 @@ cdef class PackedModel:
         -------
         size : dict of int
             ``beliefs`` (distinct, of single factors), ``entries`` (weights in them) and
-            ``nodes`` (distinct joint beliefs, the present one included).
+            ``nodes`` (distinct joint beliefs, the present one included); all 0 for a step that
+            followed states instead of beliefs.
         """
         cdef Scratch scratch
         if not self.merges or not self._pool:
