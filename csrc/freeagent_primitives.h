@@ -34,9 +34,14 @@ typedef struct {
     void (*log_eps)(const double *x, ptrdiff_t n, double *out);
     /* sum(x * log(x + FC_EPS)) for x >= 0: minus the entropy. */
     double (*neg_entropy)(const double *x, ptrdiff_t n);
-    /* out[r] = neg_entropy(rows + r * stride, n), to the bit */
-    void (*neg_entropies)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
-                          double *out);
+    /* What expected outcomes are worth. Each of `count` rows has n probabilities, of num_parts
+     * distributions whose last outcome is left out: part k has those in part_start[k:k+1], and
+     * what is left out is rest = max(totals[r] - sum(part), 0).
+     * out[r] = dot(weights, row) - sum(x * log(x + FC_EPS)) over the n probabilities and rests.
+     * Rows and weights have stride entries, a multiple of 8; weights may be NULL: zeros. */
+    void (*outcome_values)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
+                           const double *weights, const double *totals, const int32_t *part_start,
+                           ptrdiff_t num_parts, double *out);
     /* out = exp(x - max(x)) / sum(exp(x - max(x))), n >= 1. out may be x. */
     void (*softmax)(const double *x, ptrdiff_t n, double *out);
     /* sum(x), to the bit as numpy.sum of contiguous doubles */

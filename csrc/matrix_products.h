@@ -134,11 +134,16 @@ ROWS_PRODUCT(1, 8)
 ROWS_PRODUCT(1, 1)
 #if defined(FC_LEVEL_AVX512)
 ROWS_PRODUCT(8, 3)
+ROWS_PRODUCT(8, 2)
 ROWS_PRODUCT(8, 1)
-ROWS_PRODUCT(3, 6)
+ROWS_PRODUCT(4, 2)
+ROWS_PRODUCT(3, 8)
+ROWS_PRODUCT(3, 4)
 ROWS_PRODUCT(3, 3)
+ROWS_PRODUCT(3, 2)
 ROWS_PRODUCT(3, 1)
 ROWS_PRODUCT(1, 3)
+ROWS_PRODUCT(1, 2)
 #endif
 
 /* PANEL columns at a time, so that a panel of M stays in the first cache for all rows. */
@@ -169,9 +174,12 @@ static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, co
         rows_product_1_1(x, n, M, stride, stride, out, j);
         return;
     }
-    if (rows == 3)
-        j = rows_product_3_6(x, n, M, stride, stride, out, 0);
+    if (rows == 3) {
+        j = rows_product_3_8(x, n, M, stride, stride, out, 0);
+        j = rows_product_3_4(x, n, M, stride, stride, out, j);
+    }
     PANEL(3)
+    PANEL(2)
     PANEL(1)
 }
 #else

@@ -101,31 +101,6 @@ static double neg_entropy(const double *x, ptrdiff_t n)
     return sum_lanes(total);
 }
 
-static void neg_entropies(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
-                          double *out)
-{
-    ptrdiff_t r = 0;
-    for (; r + 2 <= count; r += 2) { /* two at a time: a logarithm is a long chain */
-        const double *x = rows + r * stride, *y = x + stride;
-        v8 a = SPLAT(0.0), b = a;
-        ptrdiff_t i = 0;
-        for (; i + LANES <= n; i += LANES) {
-            const v8 p = load(x + i), q = load(y + i);
-            a = fma_v8(p, log_eps_v8(p), a);
-            b = fma_v8(q, log_eps_v8(q), b);
-        }
-        if (i < n) {
-            const v8 p = load_tail(x + i, n - i, 0.0), q = load_tail(y + i, n - i, 0.0);
-            a = fma_v8(p, log_eps_v8(p), a);
-            b = fma_v8(q, log_eps_v8(q), b);
-        }
-        out[r] = sum_lanes(a);
-        out[r + 1] = sum_lanes(b);
-    }
-    if (r < count)
-        out[r] = neg_entropy(rows + r * stride, n);
-}
-
 /* numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to 128):
  * probabilities that come out equal to the bit there do so here, and so do draws from them. */
 static double sum(const double *x, ptrdiff_t n)
@@ -149,6 +124,48 @@ static double sum(const double *x, ptrdiff_t n)
     }
     const ptrdiff_t half = n / 2 - (n / 2) % LANES;
     return sum(x, half) + sum(x + half, n - half);
+}
+
+/* out[row[k]] -= x log(x + eps) of the rest x[k] */
+static void take_off_rests(double *x, const ptrdiff_t *row, ptrdiff_t count, double *out)
+{
+    for (ptrdiff_t i = 0; i < count; i += LANES) {
+        const v8 p = load(x + i);
+        store(x + i, p * log_eps_v8(p));
+    }
+    for (ptrdiff_t k = 0; k < count; k++)
+        out[row[k]] -= x[k];
+}
+
+static void outcome_values(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
+                           const double *weights, const double *totals, const int32_t *part_start,
+                           ptrdiff_t num_parts, double *out)
+{
+    enum { MOST = 64 }; /* rests of several rows at a time: their logarithms fill vectors */
+    double rest[MOST] = {0};
+    ptrdiff_t row_of[MOST], num_rests = 0;
+    for (ptrdiff_t r = 0; r < count; r++) {
+        const double *row = rows + r * stride;
+        v8 value = SPLAT(0.0);
+        if (weights != NULL)
+            for (ptrdiff_t i = 0; i < stride; i += LANES)
+                value = fma_v8(load(weights + i), load(row + i), value);
+        for (ptrdiff_t i = 0; i < n; i += LANES) {
+            const v8 p = i + LANES <= n ? load(row + i) : load_tail(row + i, n - i, 0.0);
+            value = fma_v8(-p, log_eps_v8(p), value);
+        }
+        out[r] = sum_lanes(value);
+        for (ptrdiff_t k = 0; k < num_parts; k++) {
+            const double left = totals[r] - sum(row + part_start[k], part_start[k + 1] - part_start[k]);
+            row_of[num_rests] = r;
+            rest[num_rests++] = left > 0.0 ? left : 0.0;
+            if (num_rests == MOST) {
+                take_off_rests(rest, row_of, num_rests, out);
+                num_rests = 0;
+            }
+        }
+    }
+    take_off_rests(rest, row_of, num_rests, out);
 }
 
 static double max(const double *x, ptrdiff_t n)
@@ -362,7 +379,7 @@ const fc_primitives FC_TABLE = {
     exp_array,
     log_eps_array,
     neg_entropy,
-    neg_entropies,
+    outcome_values,
     softmax,
     sum,
     max,

@@ -6,6 +6,7 @@ adds whole rows for the states that a belief gives weight to, and skips the othe
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ MERGED_COLUMN = 4.0
 MOST_LISTED = 2**13
 # Doubles that a model may spend on what outcomes are expected after one more action.
 MOST_AHEAD = 2**22
+# Sums of A and B this close to 1 differ from it by rounding.
+NORMALISED = 1e-12
 # pymdp 0.0.7.1's information gain runs over the joint of all modalities.
 LARGEST_JOINT_OUTCOMES = 2**27
 
@@ -191,12 +194,54 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
     return joint
 
 
+def _leave_rests(
+    distributions: Sequence[tuple[FloatArray, FloatArray]], num_joint: int
+) -> tuple[FloatArray, FloatArray, float, npt.NDArray[np.int32] | None]:
+    """Leave out the last outcome of each distribution, which has what the others leave.
+
+    Parameters
+    ----------
+    distributions : sequence of (A, log_C)
+        Of shapes (outcomes, num_joint) and (outcomes,).
+
+    Returns
+    -------
+    columns : ndarray, shape (outcomes, num_joint)
+        All that are left.
+    column_utility : ndarray, shape (outcomes,)
+        What their utility is beyond that of the rest: expected utility is
+        ``expected @ column_utility + rest_utility``.
+    rest_utility : float
+    rest_start : ndarray of int32, shape (distributions + 1,), or None
+        The columns of each distribution; None where some do not sum to 1, so that all outcomes
+        are columns.
+    """
+    columns, utility = [np.empty((0, num_joint))], [np.empty(0)]
+    if any(np.abs(A.sum(axis=0) - 1.0).max() > NORMALISED for A, _ in distributions):
+        columns.extend(A for A, _ in distributions)
+        utility.extend(log_C for _, log_C in distributions)
+        return np.concatenate(columns), np.concatenate(utility), 0.0, None
+    columns.extend(A[:-1] for A, _ in distributions)
+    utility.extend(log_C[:-1] - log_C[-1] for _, log_C in distributions)
+    start = np.append(0, np.cumsum([len(A) - 1 for A, _ in distributions]))
+    return (
+        np.concatenate(columns),
+        np.concatenate(utility),
+        float(sum(log_C[-1] for _, log_C in distributions)),
+        start.astype(np.int32),
+    )
+
+
 def _look_ahead(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
     """Return the outcomes that each state leads to by each action, and how far below the
     least weight of a belief its successor's can be: at most by the sum of a row of B."""
     B, stride = model.B[factor], by_state.shape[1]
     size = B.shape[-1] * len(B) * stride
-    if model.B_factor_list[factor] != [factor] or size > MOST_AHEAD:
+    if (
+        model.B_factor_list[factor] != [factor]
+        or size > MOST_AHEAD
+        or np.abs(B.sum(axis=0) - 1.0).max() > NORMALISED  # the sum of a belief stays the same
+    ):
         return {}
     ahead = _aligned_zeros((B.shape[-1], len(B), stride))
     np.matmul(B.transpose(2, 1, 0), by_state, out=ahead)
@@ -249,15 +294,16 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         utility += rows @ A
 
     sparse = [A for A in likelihoods if merges and _is_sparse(A.T != 0.0)]
+    distributions = [(A, rows[0]) for A, rows in zip(likelihoods, log_C, strict=True)]
     if model.joint_likelihood:
         sparse = []
-    elif sparse:
-        dense = [A for A in likelihoods if all(A is not other for other in sparse)]
-        outcomes = np.concatenate(dense) if dense else np.empty((0, num_joint))
-    stride = _padded(len(outcomes) + 2)
-    by_state = _rows_by_state(
-        np.concatenate([outcomes, neg_ambiguity[np.newaxis], utility[:1]]), stride
-    )
+        joint_log_C = functools.reduce(np.add.outer, [rows[0] for rows in log_C]).ravel()
+        distributions = [(outcomes, joint_log_C)]
+    learned_rest_start = _leave_rests(distributions, num_joint)[3]
+    dense = [pair for pair in distributions if all(pair[0] is not other for other in sparse)]
+    columns, column_utility, rest_utility, rest_start = _leave_rests(dense, num_joint)
+    stride = _padded(len(columns) + 1)
+    by_state = _rows_by_state(np.concatenate([columns, neg_ambiguity[np.newaxis]]), stride)
     order = _contraction_order(model, factors, stride)
     contraction_row = _contraction_rows(order, [model.num_states[f] for f in factors])
     contraction = by_state
@@ -272,10 +318,14 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         "num_utility_steps": steps,
         "utility": utility,
         "joint_outcomes": model.joint_likelihood,
-        "num_outcomes": len(outcomes),
+        "num_outcomes": len(columns),
         "outcomes": by_state,
+        "outcome_utility": np.pad(column_utility, (0, stride - len(column_utility))),
+        "rest_utility": rest_utility,
+        "rest_start": rest_start,
         # a model that learns keeps all modalities dense
-        "learned_stride": _padded(len(stacked) + 2),
+        "learned_rest_start": learned_rest_start,
+        "learned_stride": _padded(len(stacked) + 1),
         "contraction": contraction,
         "contraction_order": np.array(order, dtype=np.int32),
         "contraction_row": contraction_row,

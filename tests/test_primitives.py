@@ -1,5 +1,7 @@
 """The C primitives against NumPy and mpmath, at every SIMD level this machine runs."""
 
+import itertools
+
 import mpmath
 import numpy as np
 import pytest
@@ -162,8 +164,39 @@ def test_matrix_products(rows, size, columns, seed):
             primitives.weighted_rows(x[0], M, 0.5), np.where(x[0] > 0.5, x[0], 0) @ M,
             rtol=1e-13, atol=1e-14 * size,
         )  # fmt: skip
-        entropies = primitives.neg_entropies(x)
-        np.testing.assert_array_equal(entropies, [primitives.neg_entropy(row) for row in x])
+    primitives.set_simd_level()
+
+
+@given(
+    st.integers(1, 70),
+    st.lists(st.integers(0, 20), min_size=0, max_size=5),
+    st.integers(0, 2**32 - 1),
+)
+def test_outcome_values(rows, parts, seed):
+    """What NumPy gives, with and without weights, and for each row the bits it has alone."""
+    rng = np.random.default_rng(seed)
+    start = np.append(0, np.cumsum(parts))
+    n = int(start[-1]) + (0 if parts else 5)
+    x = np.zeros((rows, 8 * (n // 8 + 1)))
+    x[:, :n] = rng.random((rows, n)) * (rng.random((rows, n)) < 0.7) / 20
+    x[:, n:] = rng.normal(size=(rows, x.shape[1] - n))  # no probabilities
+    totals = rng.uniform(0.5, 1.5, rows)
+    weights = rng.normal(size=x.shape[1])
+    rests = [
+        np.maximum(totals - x[:, a:b].sum(axis=1), 0.0)
+        for a, b in itertools.pairwise(start)
+    ]  # fmt: skip
+    every = np.column_stack([x[:, :n], *rests])
+    expected = -(every * np.log(every + 1e-16)).sum(axis=1)
+    for name in LEVELS:
+        primitives.set_simd_level(name)
+        found = primitives.outcome_values(x, n, totals, start)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+        weighted = primitives.outcome_values(x, n, totals, start, weights)
+        np.testing.assert_allclose(weighted, expected + x @ weights, rtol=1e-12, atol=1e-12)
+        for r in range(0, rows, 7):
+            alone = primitives.outcome_values(x[r : r + 1], n, totals[r : r + 1], start, weights)
+            assert alone[0] == weighted[r]
     primitives.set_simd_level()
 
 

@@ -122,12 +122,12 @@ cdef void refresh(Learned* own, Workspace* work) noexcept nogil:
 cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
                           Workspace* work) noexcept nogil:
     cdef Modality* modality
-    cdef double* column = work.row                  # room for two padded columns
+    cdef double* column = work.row                  # room for two columns
     cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
     cdef double* novelty_A = <double*>group.novelty_A + s * group.novelty_stride
     cdef double* novelty_wA = <double*>group.novelty_wA + s * group.novelty_stride
-    cdef double total, raised, neg_ambiguity
-    cdef Py_ssize_t k, m, o, step, filled = 1, before = 0
+    cdef double total, raised, neg_ambiguity = 0.0, gain = 0.0
+    cdef Py_ssize_t k, m, o, step, filled = 1, before = 0, kept = 0
     for step in range(group.num_utility_steps):
         (<double*>group.utility)[step * group.num_joint + s] = 0.0
     outcomes[0] = 1.0
@@ -160,21 +160,35 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
                     outcomes[step * modality.num_obs + o] = total * column[o]
             filled *= modality.num_obs
         else:
-            memcpy(outcomes + before, column, modality.num_obs * sizeof(double))
+            o = modality.num_obs - (group.num_rests > 0)
+            memcpy(outcomes + kept, column, o * sizeof(double))
+            kept += o
+            gain += _certain_gain(column, modality.num_obs, work, &neg_ambiguity)
         before += modality.num_obs
         P.log_eps(column, modality.num_obs, column)
         for o in range(modality.num_obs):
             (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
-    for o in range(group.num_outcomes):
-        column[o] = outcomes[o] + FC_MASK
-    P.log(column, group.num_outcomes, column)
-    neg_ambiguity = P.dot(outcomes, column, group.num_outcomes)
-    outcomes[group.num_outcomes] = neg_ambiguity
-    outcomes[group.num_outcomes + 1] = group.utility[s]
-    (<double*>group.certain_gain)[s] = neg_ambiguity - P.neg_entropy(outcomes, group.num_outcomes)
+    if group.joint_outcomes:
+        gain = _certain_gain(outcomes, filled, work, &neg_ambiguity)
+    outcomes[group.num_outcomes] = neg_ambiguity  # with rests in the place of a last outcome
+    (<double*>group.certain_gain)[s] = gain
     if group.contraction != group.outcomes:
         memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
                outcomes, group.outcome_stride * sizeof(double))
+
+
+# sum_o A (log(A + exp(-16)) - log(A + 1e-16)); the first term is added to neg_ambiguity as well.
+cdef double _certain_gain(const double* A, Py_ssize_t n, Workspace* work,
+                          double* neg_ambiguity) noexcept nogil:
+    cdef double* logs = work.row + n
+    cdef double ambiguity
+    cdef Py_ssize_t o
+    for o in range(n):
+        logs[o] = A[o] + FC_MASK
+    P.log(logs, n, logs)
+    ambiguity = P.dot(A, logs, n)
+    neg_ambiguity[0] += ambiguity
+    return ambiguity - P.neg_entropy(A, n)
 
 
 # B = pB / sum(pB) over the next state, and what `_packing._pack_factor` makes of it.

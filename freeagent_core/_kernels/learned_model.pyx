@@ -191,8 +191,16 @@ cdef class LearnedModel(PackedModel):
     cdef int _own_outcomes(self, Group* group) except -1:
         cdef bint in_order = group.contraction == group.outcomes
         cdef Py_ssize_t size
-        group.num_outcomes += group.num_sparse_outcomes
-        group.outcome_stride = padded(group.num_outcomes + 2)
+        if group.learned_rest_start != NULL:
+            group.rest_start = group.learned_rest_start
+            group.num_rests = 1 if group.joint_outcomes else group.num_modalities
+            group.num_outcomes = group.rest_start[group.num_rests]
+        elif group.num_rests:  # of the dense modalities alone
+            group.num_outcomes += group.num_rests + group.num_sparse_outcomes
+            group.num_rests = 0
+        else:
+            group.num_outcomes += group.num_sparse_outcomes
+        group.outcome_stride = padded(group.num_outcomes + 1)
         group.num_sparse_outcomes = 0
         group.sparse_start = NULL
         size = group.num_joint * group.outcome_stride * <Py_ssize_t>sizeof(double)

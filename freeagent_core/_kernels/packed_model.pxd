@@ -44,10 +44,15 @@ cdef struct Group:                 # the modalities that depend on the same fact
     Py_ssize_t num_utility_steps   # 1, or the steps that a time-dependent C reaches
     const double* utility          # (num_utility_steps, num_joint): sum_o A[o, s] log C[o]
     bint joint_outcomes            # the information gain is about all its modalities at once
-    Py_ssize_t num_outcomes        # of the state information gain, but for sparse modalities
-    Py_ssize_t outcome_stride      # num_outcomes + 2, rounded up to 8
+    Py_ssize_t num_outcomes        # columns that are outcomes (not those of sparse modalities)
+    Py_ssize_t outcome_stride      # num_outcomes + 1, rounded up to 8
     const double* outcomes         # (num_joint, outcome_stride): A; sum_o A log(A + exp(-16)) over
-                                   # all modalities; the utility, if it has one step
+                                   # all modalities
+    Py_ssize_t num_rests           # distributions without a column of their last outcome, which
+    const int32_t* rest_start      # has what those of their columns leave; (num_rests + 1,)
+    const int32_t* learned_rest_start  # the same with all modalities dense; NULL if no sums are 1
+    const double* outcome_utility  # (outcome_stride,): log C of the columns, less that of the rest
+    double rest_utility            # the sum of log C of the rests
     const double* contraction      # `outcomes` with rows in the order of the contraction
     const int32_t* contraction_order  # (num_factors,): positions in `factors`
     const int32_t* contraction_row    # (num_joint,): the row of a joint state
@@ -142,6 +147,7 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* novelties              # (num_controls_total,)
     double* action_weights         # (tree.num_actions,)
     double* beliefs                # (tree.beliefs_size,)
+    double* total                  # (tree.num_factor_nodes,): the sum of a belief,
     double* lowest                 # (tree.num_factor_nodes,): the least weight ...
     double* least                  # (tree.num_factor_nodes,): ... and the least above zero
     double* rows                   # (ROWS_AT_ONCE, largest stride): expected outcomes

@@ -50,7 +50,9 @@ cdef const unsigned char* _flags(list keep, object array, Py_ssize_t size, str n
 
 
 cdef const double* _optional(list keep, object array, Py_ssize_t size, str name) except? NULL:
-    return NULL if array is None else _doubles(keep, array, size, name)
+    if array is None:
+        return NULL
+    return _doubles(keep, array, size, name)
 
 
 cdef const int32_t* _indices(list keep, object array, Py_ssize_t size, Py_ssize_t low,
@@ -264,9 +266,21 @@ cdef class PackedModel:
             group.utility = _doubles(self._keep, spec["utility"],
                                      group.num_utility_steps * group.num_joint, "utility")
             group.num_outcomes = spec["num_outcomes"]
-            group.outcome_stride = padded(group.num_outcomes + 2)
+            group.outcome_stride = padded(group.num_outcomes + 1)
             size = group.num_joint * group.outcome_stride
             group.outcomes = _doubles(self._keep, spec["outcomes"], size, "outcomes")
+            group.outcome_utility = _doubles(self._keep, spec["outcome_utility"],
+                                             group.outcome_stride, "outcome_utility")
+            group.rest_utility = spec["rest_utility"]
+            if spec["rest_start"] is not None:
+                group.num_rests = len(spec["rest_start"]) - 1
+                group.rest_start = _indices(self._keep, spec["rest_start"], group.num_rests + 1, 0,
+                                            group.num_outcomes + 1, "rest_start")
+            if spec["learned_rest_start"] is not None:
+                size = 1 if group.joint_outcomes else group.num_modalities
+                group.learned_rest_start = _indices(self._keep, spec["learned_rest_start"],
+                                                    size + 1, 0, 2**31 - 1, "learned_rest_start")
+            size = group.num_joint * group.outcome_stride
             group.contraction = _doubles(self._keep, spec["contraction"], size, "contraction")
             group.contraction_order = _indices(self._keep, spec["contraction_order"],
                                                group.num_factors, 0, group.num_factors,
@@ -470,8 +484,8 @@ cdef Scratch _new_scratch(PackedModel packed):
     cdef Py_ssize_t controls = padded(model.num_controls_total)
     # a graph keeps its beliefs itself
     cdef bint tree_beliefs = not packed.merges
-    cdef double** doubles[31]
-    cdef Py_ssize_t[31] sizes
+    cdef double** doubles[32]
+    cdef Py_ssize_t[32] sizes
     cdef int32_t** ints[6]
     cdef Py_ssize_t[6] lengths
     doubles[0], sizes[0] = &work.prior, model.qs_size
@@ -506,13 +520,14 @@ cdef Scratch _new_scratch(PackedModel packed):
         model.num_modalities + model.num_factors)
     doubles[29], sizes[29] = &work.p_first, controls
     doubles[30], sizes[30] = &work.lowest, nodes if tree_beliefs else 0
+    doubles[31], sizes[31] = &work.total, nodes if tree_beliefs else 0
     ints[0], lengths[0] = &work.index, joint
     ints[1], lengths[1] = &work.support_state, stride
     ints[2], lengths[2] = &work.touched, sparse
     ints[3], lengths[3] = &work.node_belief, nodes if packed.merges else 0
     ints[4], lengths[4] = &work.successors, controls
     ints[5], lengths[5] = &work.inductive_row, padded(model.num_factors)
-    for i in range(31):
+    for i in range(32):
         num_doubles += sizes[i]
     for i in range(6):
         num_ints += lengths[i]
@@ -523,7 +538,7 @@ cdef Scratch _new_scratch(PackedModel packed):
     memset(scratch._block, 0, num_bytes)
     packed.scratch_bytes = num_bytes
     cdef double* here = <double*>((<uintptr_t>scratch._block + 63) // 64 * 64)
-    for i in range(31):
+    for i in range(32):
         doubles[i][0] = here
         here += sizes[i]
     for i in range(6):

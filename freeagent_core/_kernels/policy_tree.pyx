@@ -44,6 +44,7 @@ cdef struct Rows:                  # of a product that is being gathered
     Py_ssize_t agent[ROWS_AT_ONCE]
     Py_ssize_t node[ROWS_AT_ONCE]
     double least[ROWS_AT_ONCE]     # a bound on the weights of the belief that is valued
+    double total[ROWS_AT_ONCE]     # their sum
 
 
 # policy_evaluation.evaluate_policies.
@@ -142,6 +143,7 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
             memcpy(work.beliefs + tree.node_offset[i], qs[agent] + f.offset,
                    f.num_states * sizeof(double))
             work.lowest[i] = P.min(qs[agent] + f.offset, f.num_states)
+            work.total[i] = P.sum(qs[agent] + f.offset, f.num_states)
     i = model.num_factors
     while i < first_leaf:
         f = &model.factors[tree.node_factor[i]]
@@ -186,6 +188,7 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
     if f.num_dependencies > 1 or f.is_sparse[action]:
         predict(model, factor, action, previous, work, belief)
     if parameters.use_states_info_gain:
+        work.total[node] = P.sum(belief, f.num_states)
         work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
         if work.lowest[node] <= 0.0:
             work.least[node] = P.least_above_zero(belief, f.num_states)
@@ -239,8 +242,7 @@ cdef void _value_groups(const Model* model, const EFEParameters* parameters,
         for agent in range(num_agents):
             work = works[agent]
             if columns and group.num_factors > 1:
-                _contract(model, parameters, group, 0, group.contraction,
-                          group.num_joint * group.outcome_stride, i, stop, work.partial, work)
+                _contract_all(model, parameters, group, i, stop, work)
             for node in range(i, stop):
                 if not columns:
                     work.group_value[node] = _one_by_one(model, parameters, group, node, work)
@@ -256,46 +258,70 @@ cdef double _one_by_one(const Model* model, const EFEParameters* parameters, con
     return group_value(model, parameters, group, model.tree.group_step[node], parts, work)
 
 
-# The beliefs of a group node; returns the product of their least weights above zero.
-cdef double _parts_of(const Model* model, Py_ssize_t node, const double** parts,
-                      Workspace* work) noexcept nogil:
+# The beliefs of a group node.
+cdef void _parts_of(const Model* model, Py_ssize_t node, const double** parts,
+                    Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef const int32_t* nodes = tree.group_factor_nodes + tree.group_start[node]
     cdef Py_ssize_t k
-    cdef double least = 1.0
     for k in range(tree.group_start[node + 1] - tree.group_start[node]):
         parts[k] = work.beliefs + tree.node_offset[nodes[k]]
-        least *= work.least[nodes[k]]
-    return least
 
 
-# Utility and information gain from expected `outcomes` (num_outcomes, then ambiguity and
-# utility) and their neg_entropy, after what masked states have added is taken off.
-cdef double _value_of(const Model* model, const EFEParameters* parameters, const Group* group,
-                      double* outcomes, double neg_entropy, const double** parts, bint masked,
-                      Workspace* work) noexcept nogil:
-    cdef double value = 0.0
+# work.group_value from expected outcomes: their utility and information gain.
+# Cost: a logarithm per outcome.
+cdef void _value_outcomes(const Model* model, const EFEParameters* parameters, const Group* group,
+                          Rows* rows, Workspace** works) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef const double* utility = NULL
+    cdef double rest_utility = 0.0
+    cdef double values[ROWS_AT_ONCE]
+    cdef Workspace* work
+    cdef Py_ssize_t k
+    if parameters.use_utility:
+        utility, rest_utility = group.outcome_utility, group.rest_utility
+    P.outcome_values(works[0].rows, rows.count, group.outcome_stride, group.num_outcomes, utility,
+                     rows.total, group.rest_start, group.num_rests, values)
+    for k in range(rows.count):
+        work = works[rows.agent[k]]
+        values[k] += rows.results[k][group.num_outcomes] + rest_utility * rows.total[k]
+        if rows.least[k] <= FC_MASK:
+            _parts_of(model, rows.node[k], parts, work)
+            values[k] = _masked_value(model, parameters, group, rows.results[k], rows.total[k],
+                                      parts, work)
+        work.group_value[rows.node[k]] = values[k]
+    rows.count = 0
+
+
+# The same for a belief with masked states: what they have added to `outcomes` and to `total`
+# is taken off for the information gain.
+cdef double _masked_value(const Model* model, const EFEParameters* parameters, const Group* group,
+                          double* outcomes, double total, const double** parts,
+                          Workspace* work) noexcept nogil:
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef const double* q
     cdef Py_ssize_t k, count, num_masked = 0
+    cdef double value = 0.0, gain
     if parameters.use_utility:
-        value = outcomes[group.num_outcomes + 1]
-    if masked:
-        for k in range(group.num_factors):
-            sizes[k] = model.factors[group.factors[k]].num_states
-        q = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
-        count = P.above(q, group.num_joint, 0.0, work.index, work.weights)
-        for k in range(count):
-            if work.weights[k] <= FC_MASK:
-                work.weights[num_masked], work.index[num_masked] = work.weights[k], work.index[k]
-                num_masked += 1
-        P.weighted_rows(work.weights, group.outcomes, work.index, num_masked,
-                        group.outcome_stride, work.row)
-        P.axpy(-1.0, work.row, outcomes, group.outcome_stride)
-        for k in range(group.num_outcomes):  # what rounding leaves of an outcome
-            outcomes[k] = max(outcomes[k], 0.0)
-        neg_entropy = P.neg_entropy(outcomes, group.num_outcomes)
-    return value + outcomes[group.num_outcomes] - neg_entropy
+        value = (P.dot(group.outcome_utility, outcomes, group.outcome_stride)
+                 + group.rest_utility * total)
+    for k in range(group.num_factors):
+        sizes[k] = model.factors[group.factors[k]].num_states
+    q = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
+    count = P.above(q, group.num_joint, 0.0, work.index, work.weights)
+    for k in range(count):
+        if work.weights[k] <= FC_MASK:
+            total -= work.weights[k]
+            work.weights[num_masked], work.index[num_masked] = work.weights[k], work.index[k]
+            num_masked += 1
+    P.weighted_rows(work.weights, group.outcomes, work.index, num_masked, group.outcome_stride,
+                    work.row)
+    P.axpy(-1.0, work.row, outcomes, group.outcome_stride)
+    for k in range(group.num_outcomes):  # what rounding leaves of an outcome
+        outcomes[k] = max(outcomes[k], 0.0)
+    P.outcome_values(outcomes, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
+                     group.rest_start, group.num_rests, &gain)
+    return value + outcomes[group.num_outcomes] + gain
 
 
 # A group of one factor: beliefs (nodes, states) times outcomes (states, columns). Beliefs of
@@ -321,6 +347,7 @@ cdef void _multiply(const Model* model, const EFEParameters* parameters, const G
             rows.sources[rows.count] = work.beliefs + tree.node_offset[source]
             rows.results[rows.count] = works[0].rows + rows.count * group.outcome_stride
             rows.agent[rows.count], rows.node[rows.count] = agent, node
+            rows.total[rows.count] = work.total[source]
             if ahead:
                 rows.least[rows.count] = work.lowest[source] * group.ahead_least[action]
             else:
@@ -338,52 +365,55 @@ cdef void _value_rows(const Model* model, const EFEParameters* parameters, const
     cdef Py_ssize_t factor = group.factors[0], k, stride = group.outcome_stride
     cdef Py_ssize_t num_states = model.factors[factor].num_states
     cdef const double* matrix = group.outcomes
-    cdef const double* belief
-    cdef double neg_entropies[ROWS_AT_ONCE]
-    cdef Workspace* work
-    cdef double least
+    cdef double* belief
     if rows.count == 0:
         return
     if action >= 0:
         matrix = group.ahead + action * num_states * stride
     P.rows_product(rows.sources, rows.count, num_states, matrix, stride, rows.results)
-    P.neg_entropies(works[0].rows, rows.count, stride, group.num_outcomes, neg_entropies)
     for k in range(rows.count):
-        work, belief, least = works[rows.agent[k]], rows.sources[k], rows.least[k]
-        if action >= 0 and least <= FC_MASK:  # the bound does not do: look at the belief
-            belief = work.beliefs + tree.node_offset[
+        if action >= 0 and rows.least[k] <= FC_MASK:  # the bound does not do: look at the belief
+            belief = works[rows.agent[k]].beliefs + tree.node_offset[
                 tree.group_factor_nodes[tree.group_start[rows.node[k]]]]
-            predict(model, factor, action, &rows.sources[k], work, <double*>belief)
-            least = P.least_above_zero(belief, num_states)
-        work.group_value[rows.node[k]] = _value_of(
-            model, parameters, group, rows.results[k], neg_entropies[k], &belief,
-            least <= FC_MASK, work)
-    rows.count = 0
+            predict(model, factor, action, &rows.sources[k], works[rows.agent[k]], belief)
+            rows.least[k] = P.least_above_zero(belief, num_states)
+    _value_outcomes(model, parameters, group, rows, works)
 
 
 # A group of several factors: with T_0 the outcomes (s_1, ..., s_F, columns) in the order of
 # the contraction,  T_k = sum_{s_k} q_k(s_k) T_{k-1}[s_k]  and T_F the expected outcomes.
 # Nodes are sorted by their factor nodes in that order, so those that share the first ones
 # share T_k; several beliefs of a factor share the reading of T_{k-1}.
-# From `tensor` = T_level, of `size` doubles, for the nodes [start, stop), which share it.
 # Cost: sum_k (distinct combinations of the first k beliefs) * (size of T_{k-1}).
+cdef void _contract_all(const Model* model, const EFEParameters* parameters, const Group* group,
+                        Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
+    cdef Rows rows
+    rows.count = 0
+    _contract(model, parameters, group, 0, group.contraction,
+              group.num_joint * group.outcome_stride, start, stop, work.partial, &rows, work)
+    if rows.count:
+        _value_outcomes(model, parameters, group, &rows, &work)
+
+
+# From `tensor` = T_level, of `size` doubles, for the nodes [start, stop), which share it. The
+# expected outcomes are gathered in `rows` and valued when it is full.
 cdef void _contract(const Model* model, const EFEParameters* parameters, const Group* group,
                     Py_ssize_t level, const double* tensor, Py_ssize_t size, Py_ssize_t start,
-                    Py_ssize_t stop, double* partial, Workspace* work) noexcept nogil:
+                    Py_ssize_t stop, double* partial, Rows* rows, Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
-    cdef const double* parts[MAX_FACTORS]
     cdef const double* sources[ROWS_AT_ONCE]
     cdef double* results[ROWS_AT_ONCE]
-    cdef double neg_entropies[ROWS_AT_ONCE]
     cdef Py_ssize_t first[ROWS_AT_ONCE + 1]  # node of each belief
     cdef Py_ssize_t position = group.contraction_order[level]
     cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
     cdef bint last = level == group.num_factors - 1
-    cdef Py_ssize_t most = ROWS_AT_ONCE if last else FIRSTS_AT_ONCE
-    cdef Py_ssize_t node = start, belief, before, count, k
-    cdef double least
+    cdef Py_ssize_t node = start, belief, before, count, k, most = FIRSTS_AT_ONCE
     size //= num_states
     while node < stop:
+        if last:
+            if rows.count == ROWS_AT_ONCE:
+                _value_outcomes(model, parameters, group, rows, &work)
+            most = ROWS_AT_ONCE - rows.count
         count, before = 0, -1
         while node < stop:
             belief = tree.group_factor_nodes[tree.group_start[node] + position]
@@ -391,21 +421,32 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
                 if count == most:
                     break
                 sources[count] = work.beliefs + tree.node_offset[belief]
-                results[count] = (work.rows if last else partial) + count * size
+                results[count] = (work.rows + (rows.count + count) * size if last
+                                  else partial + count * size)
                 first[count] = node
                 count += 1
                 before = belief
             node += 1
         first[count] = node
         P.rows_product(sources, count, num_states, tensor, size, results)
-        if last:
-            P.neg_entropies(work.rows, count, size, group.num_outcomes, neg_entropies)
         for k in range(count):
             if last:
-                least = _parts_of(model, first[k], parts, work)
-                work.group_value[first[k]] = _value_of(model, parameters, group, results[k],
-                                                       neg_entropies[k], parts,
-                                                       least <= FC_MASK, work)
+                _gather(model, first[k], results[k], rows, work)
             else:
                 _contract(model, parameters, group, level + 1, results[k], size, first[k],
-                          first[k + 1], partial + FIRSTS_AT_ONCE * size, work)
+                          first[k + 1], partial + FIRSTS_AT_ONCE * size, rows, work)
+
+
+# One more row of expected outcomes.
+cdef void _gather(const Model* model, Py_ssize_t node, double* outcomes, Rows* rows,
+                  Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Py_ssize_t k, belief
+    cdef double least = 1.0, total = 1.0
+    for k in range(tree.group_start[node], tree.group_start[node + 1]):
+        belief = tree.group_factor_nodes[k]
+        least *= work.least[belief]
+        total *= work.total[belief]
+    rows.results[rows.count], rows.node[rows.count], rows.agent[rows.count] = outcomes, node, 0
+    rows.least[rows.count], rows.total[rows.count] = least, total
+    rows.count += 1

@@ -11,8 +11,10 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*exp)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         void (*log_eps)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*neg_entropy)(const double* x, Py_ssize_t n) noexcept nogil
-        void (*neg_entropies)(const double* rows, Py_ssize_t count, Py_ssize_t stride,
-                              Py_ssize_t n, double* out) noexcept nogil
+        void (*outcome_values)(const double* rows, Py_ssize_t count, Py_ssize_t stride,
+                               Py_ssize_t n, const double* weights, const double* totals,
+                               const int32_t* part_start, Py_ssize_t num_parts,
+                               double* out) noexcept nogil
         void (*softmax)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*sum)(const double* x, Py_ssize_t n) noexcept nogil
         double (*max)(const double* x, Py_ssize_t n) noexcept nogil

@@ -221,13 +221,34 @@ def weighted_rows(x, M, double threshold=0.0):
     return result
 
 
-def neg_entropies(rows):
-    """Return `neg_entropy` of each row of a matrix."""
+def outcome_values(rows, Py_ssize_t n, totals, part_start, weights=None):
+    """Return what rows of `n` expected outcomes are worth: their ``weights @ row`` less
+    ``sum(x * log(x + 1e-16))`` over the outcomes and, for each part of them, what is left of
+    `totals`. A row has a multiple of 8 entries."""
     cdef const double[:, ::1] matrix = _matrix(rows, "rows")
+    cdef const double[::1] sums = _filled(totals, "totals")
+    cdef const int32_t[::1] start = np.ascontiguousarray(part_start, dtype=np.int32)
+    cdef const double[::1] linear
+    cdef const double* w = NULL
+    cdef Py_ssize_t k, num_parts = start.shape[0] - 1
+    if matrix.shape[1] % 8 or not 0 <= n <= matrix.shape[1]:
+        raise ValueError(f"rows must have a multiple of 8 entries and at least n ({n}), "
+                         f"got {matrix.shape[1]}")
+    if sums.shape[0] != matrix.shape[0]:
+        raise ValueError(f"totals must have {matrix.shape[0]} entries, got {sums.shape[0]}")
+    for k in range(num_parts):
+        if not 0 <= start[k] <= start[k + 1] <= n:
+            raise ValueError(f"part_start must ascend from 0 to n ({n})")
+    if weights is not None:
+        linear = _filled(weights, "weights")
+        if linear.shape[0] != matrix.shape[1]:
+            raise ValueError(f"weights must have {matrix.shape[1]} entries, got {linear.shape[0]}")
+        w = &linear[0]
     result = np.empty(matrix.shape[0])
     cdef double[::1] out = result
     with nogil:
-        P.neg_entropies(&matrix[0, 0], matrix.shape[0], matrix.shape[1], matrix.shape[1], &out[0])
+        P.outcome_values(&matrix[0, 0], matrix.shape[0], matrix.shape[1], n, w, &sums[0],
+                         &start[0] if num_parts > 0 else NULL, max(num_parts, 0), &out[0])
     return result
 
 

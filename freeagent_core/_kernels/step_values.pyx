@@ -62,13 +62,16 @@ cdef double _information_gain(const Group* group, const int32_t* index, const do
     cdef double* row = work.row
     cdef double* sums = work.outcome_sums  # zero between calls
     cdef int32_t* touched = work.touched
-    cdef double value
+    cdef double value = 0.0, total = 0.0
     cdef Py_ssize_t k, e, o, num_touched = 0
-    if group.num_outcomes:
+    if group.num_outcomes or group.num_rests:
         P.weighted_rows(weights, group.outcomes, index, count, group.outcome_stride, row)
-        value = row[group.num_outcomes] - P.neg_entropy(row, group.num_outcomes)
+        for k in range(count):
+            total += weights[k]
+        P.outcome_values(row, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
+                         group.rest_start, group.num_rests, &value)
+        value += row[group.num_outcomes]
     else:  # all modalities are sparse
-        value = 0.0
         for k in range(count):
             value += weights[k] * group.outcomes[index[k] * group.outcome_stride]
     if group.sparse_start == NULL:
