@@ -37,8 +37,9 @@ typedef struct {
     /* What expected outcomes are worth. Each of `count` rows has n probabilities, of num_parts
      * distributions whose last outcome is left out: part k has those in part_start[k:k+1], and
      * what is left out is rest = max(totals[r] - sum(part), 0).
-     * out[r] = dot(weights, row) - sum(x * log(x + FC_EPS)) over the n probabilities and rests.
-     * Rows and weights have stride entries, a multiple of 8; weights may be NULL: zeros. */
+     * out[r] = dot(weights, x) - sum(x * log(x + FC_EPS)) of the n probabilities x, less
+     * sum(rest * log(rest + FC_EPS)). A row and weights have stride entries, a multiple of 8, that
+     * are finite; weights may be NULL: zeros. */
     void (*outcome_values)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
                            const double *weights, const double *totals, const int32_t *part_start,
                            ptrdiff_t num_parts, double *out);
@@ -82,10 +83,12 @@ typedef struct {
                              double *out);
     /* out = a * x. out may be x. */
     void (*scale)(double a, const double *x, ptrdiff_t n, double *out);
-    /* e = exp(x + y - max(x + y)), out = e / sum(e); *top = max(x + y), *norm = sum(e);
-     * returns sum(out * x). x, y finite, n >= 1. */
-    double (*softmax_of_sum)(const double *x, const double *y, ptrdiff_t n, double *out,
-                             double *top, double *norm);
+    /* For each of `count` (1 to 4) pairs x, y of size[k] >= 1 finite entries:
+     * e = exp(x + y - max(x + y)), out = e / sum(e). *norm = the product of the sum(e); returns
+     * the sum of sum(out * x) - max(x + y). */
+    double (*softmaxes_of_sums)(const double *const *x, const double *const *y,
+                                const ptrdiff_t *size, ptrdiff_t count, double *const *out,
+                                double *norm);
 
     /* To measure what the processor can do (benchmarks/roofline.py), not for inference: */
     ptrdiff_t multiply_adds_at_once;

@@ -8,6 +8,8 @@
  */
 #include "vectors.h"
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* log of positive normal numbers; exponent_offset is added to the binary exponent. */
 static inline v8 log_normal(v8 x, v8 exponent_offset)
 {
@@ -76,6 +78,20 @@ static inline v8 exp_v8(v8 x)
     return (y * scale_1) * scale_2;
 }
 
+/* Up to eight entries, of which `left` are there. */
+static inline v8 load_some(const double *p, ptrdiff_t left, double fill)
+{
+    return left >= LANES ? load(p) : load_tail(p, left, fill);
+}
+
+static inline void store_some(double *p, v8 v, ptrdiff_t left)
+{
+    if (left >= LANES)
+        store(p, v);
+    else
+        store_tail(p, v, left);
+}
+
 #define MAP(name, function, fill)                                                              \
     static void name(const double *x, ptrdiff_t n, double *out)                                \
     {                                                                                          \
@@ -126,46 +142,69 @@ static double sum(const double *x, ptrdiff_t n)
     return sum(x, half) + sum(x + half, n - half);
 }
 
-/* out[row[k]] -= x log(x + eps) of the rest x[k] */
-static void take_off_rests(double *x, const ptrdiff_t *row, ptrdiff_t count, double *out)
+/* What eight rows have in the columns [start, stop). */
+static inline v8 part_sums(const double *const *row, ptrdiff_t start, ptrdiff_t stop)
 {
-    for (ptrdiff_t i = 0; i < count; i += LANES) {
-        const v8 p = load(x + i);
-        store(x + i, p * log_eps_v8(p));
-    }
-    for (ptrdiff_t k = 0; k < count; k++)
-        out[row[k]] -= x[k];
+    v8 part[LANES];
+#if defined(FC_LEVEL_AVX512)
+    for (int r = 0; r < LANES; r++)
+        part[r] = SPLAT(0.0);
+    for (ptrdiff_t i = start; i < stop; i += LANES)
+        for (int r = 0; r < LANES; r++)
+            part[r] += load_some(row[r] + i, stop - i, 0.0);
+    return sums_of_lanes(part);
+#else
+    for (int r = 0; r < LANES; r++)
+        part[0][r] = sum(row[r] + start, stop - start);
+    return part[0];
+#endif
 }
 
+static const double ONES[2 * LANES] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+
+/* Eight rows at a time: sums across lanes are then eight in one, and the rests are vectors. */
 static void outcome_values(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
                            const double *weights, const double *totals, const int32_t *part_start,
                            ptrdiff_t num_parts, double *out)
 {
-    enum { MOST = 64 }; /* rests of several rows at a time: their logarithms fill vectors */
-    double rest[MOST] = {0};
-    ptrdiff_t row_of[MOST], num_rests = 0;
-    for (ptrdiff_t r = 0; r < count; r++) {
-        const double *row = rows + r * stride;
-        v8 value = SPLAT(0.0);
-        if (weights != NULL)
-            for (ptrdiff_t i = 0; i < stride; i += LANES)
-                value = fma_v8(load(weights + i), load(row + i), value);
-        for (ptrdiff_t i = 0; i < n; i += LANES) {
-            const v8 p = i + LANES <= n ? load(row + i) : load_tail(row + i, n - i, 0.0);
-            value = fma_v8(-p, log_eps_v8(p), value);
-        }
-        out[r] = sum_lanes(value);
-        for (ptrdiff_t k = 0; k < num_parts; k++) {
-            const double left = totals[r] - sum(row + part_start[k], part_start[k + 1] - part_start[k]);
-            row_of[num_rests] = r;
-            rest[num_rests++] = left > 0.0 ? left : 0.0;
-            if (num_rests == MOST) {
-                take_off_rests(rest, row_of, num_rests, out);
-                num_rests = 0;
+    const v8 scale = SPLAT(weights == NULL ? 0.0 : 1.0);
+    if (weights == NULL)
+        weights = rows; /* any numbers */
+    for (ptrdiff_t first = 0; first < count; first += LANES) {
+        const ptrdiff_t left = count - first < LANES ? count - first : LANES;
+        const double *row[LANES]; /* the last one again in the place of those that are not there */
+        v8 value[LANES];
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            row[r] = rows + (first + (r < left ? r : left - 1)) * stride;
+        for (ptrdiff_t r = 0; r < left; r += 2) { /* two at a time: a logarithm is a long chain */
+            v8 a = SPLAT(0.0), b = a;
+            ptrdiff_t i = 0;
+            for (; i + LANES <= n; i += LANES) {
+                const v8 weight = scale * load(weights + i);
+                const v8 p = load(row[r] + i), q = load(row[r + 1] + i);
+                a = fma_v8(p, weight - log_eps_v8(p), a);
+                b = fma_v8(q, weight - log_eps_v8(q), b);
             }
+            if (i < n) {
+                const v8 there = load(ONES + LANES - (n - i)), weight = scale * load(weights + i);
+                const v8 p = there * load(row[r] + i), q = there * load(row[r + 1] + i);
+                a = fma_v8(p, weight - log_eps_v8(p), a);
+                b = fma_v8(q, weight - log_eps_v8(q), b);
+            }
+            value[r] = a;
+            value[r + 1] = b;
         }
+        for (ptrdiff_t r = left + left % 2; r < LANES; r++)
+            value[r] = value[0];
+        v8 result = sums_of_lanes(value);
+        const v8 total = load_some(totals + first, left, 0.0);
+        for (ptrdiff_t k = 0; k < num_parts; k++) {
+            const v8 rest =
+                max_v8(SPLAT(0.0), total - part_sums(row, part_start[k], part_start[k + 1]));
+            result = fma_v8(-rest, log_eps_v8(rest), result);
+        }
+        store_some(out + first, result, left);
     }
-    take_off_rests(rest, row_of, num_rests, out);
 }
 
 static double max(const double *x, ptrdiff_t n)
@@ -319,32 +358,53 @@ static void scale(double a, const double *x, ptrdiff_t n, double *out)
         store_tail(out + i, SPLAT(a) * load_tail(x + i, n - i, 0.0), n - i);
 }
 
-static double softmax_of_sum(const double *x, const double *y, ptrdiff_t n, double *out,
-                             double *top, double *norm)
+/* softmaxes_of_sums of `count` pairs, a constant: their sums across lanes are taken together. */
+ALWAYS_INLINE double softmax_group(const double *const *x, const double *const *y,
+                                   const ptrdiff_t *size, double *const *out, double *norm,
+                                   int count)
 {
-    v8 best = SPLAT(-INFINITY), total = SPLAT(0.0), mean = SPLAT(0.0);
-    ptrdiff_t i;
-    for (i = 0; i < n; i += LANES) {
-        best = max_v8(best, i + LANES <= n ? load(x + i) + load(y + i)
-                                           : load_tail(x + i, n - i, -INFINITY) +
-                                                 load_tail(y + i, n - i, 0.0));
+    v8 best[LANES], total[LANES]; /* of exponentials, and from 4 on of their products with x */
+    for (int k = 0; k < LANES; k++)
+        total[k] = best[k] = SPLAT(0.0);
+    for (int k = 0; k < count; k++) {
+        best[k] = SPLAT(-INFINITY);
+        for (ptrdiff_t i = 0; i < size[k]; i += LANES)
+            best[k] = max_v8(best[k], load_some(x[k] + i, size[k] - i, -INFINITY) +
+                                          load_some(y[k] + i, size[k] - i, 0.0));
     }
-    *top = max_lanes(best);
-    for (i = 0; i < n; i += LANES) {
-        const ptrdiff_t left = n - i < LANES ? n - i : LANES;
-        const v8 xi = left == LANES ? load(x + i) : load_tail(x + i, left, 0.0);
-        const v8 yi = left == LANES ? load(y + i) : load_tail(y + i, left, -INFINITY);
-        const v8 e = exp_v8((xi + yi) - SPLAT(*top));
-        total += e;
-        mean += e * xi;
-        if (left == LANES)
-            store(out + i, e);
-        else
-            store_tail(out + i, e, left);
+    const v8 top = maxima_of_lanes(best);
+    for (int k = 0; k < count; k++)
+        for (ptrdiff_t i = 0; i < size[k]; i += LANES) {
+            const v8 xi = load_some(x[k] + i, size[k] - i, 0.0);
+            const v8 e = exp_v8(xi + load_some(y[k] + i, size[k] - i, -INFINITY) - SPLAT(top[k]));
+            total[k] += e;
+            total[4 + k] = fma_v8(e, xi, total[4 + k]);
+            store_some(out[k] + i, e, size[k] - i);
+        }
+    const v8 sums = sums_of_lanes(total);
+    double value = 0.0;
+    *norm = 1.0;
+    for (int k = 0; k < count; k++) {
+        const double inverse = 1.0 / sums[k];
+        value += sums[4 + k] * inverse - top[k];
+        *norm *= sums[k];
+        for (ptrdiff_t i = 0; i < size[k]; i += LANES)
+            store_some(out[k] + i, SPLAT(inverse) * load_some(out[k] + i, size[k] - i, 0.0),
+                       size[k] - i);
     }
-    *norm = sum_lanes(total);
-    scale(1.0 / *norm, out, n, out);
-    return sum_lanes(mean) / *norm;
+    return value;
+}
+
+static double softmaxes_of_sums(const double *const *x, const double *const *y,
+                                const ptrdiff_t *size, ptrdiff_t count, double *const *out,
+                                double *norm)
+{
+    switch (count) {
+    case 1: return softmax_group(x, y, size, out, norm, 1);
+    case 2: return softmax_group(x, y, size, out, norm, 2);
+    case 3: return softmax_group(x, y, size, out, norm, 3);
+    default: return softmax_group(x, y, size, out, norm, 4);
+    }
 }
 
 static double multiply_adds(ptrdiff_t n, double start)
@@ -396,7 +456,7 @@ const fc_primitives FC_TABLE = {
     least_above_zero,
     raised_product,
     scale,
-    softmax_of_sum,
+    softmaxes_of_sums,
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
     multiply_adds,
     read_all,

@@ -177,6 +177,42 @@ static inline double sum_lanes(v8 v)
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+/* The sums and the maxima of the lanes of eight vectors, each in the same order. */
+#if defined(FC_LEVEL_AVX512)
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (v8i){__VA_ARGS__})
+#define ACROSS_LANES(name, combine)                                                            \
+    static inline v8 name(const v8 *x)                                                         \
+    {                                                                                          \
+        v8 a[4], b[2];                                                                         \
+        for (int e = 0; e < 4; e++) /* pairs of lanes, of two vectors in turn */               \
+            a[e] = combine(PICK(x[2 * e], x[2 * e + 1], 0, 8, 2, 10, 4, 12, 6, 14),            \
+                           PICK(x[2 * e], x[2 * e + 1], 1, 9, 3, 11, 5, 13, 7, 15));           \
+        for (int e = 0; e < 2; e++) /* halves, of four */                                      \
+            b[e] = combine(PICK(a[2 * e], a[2 * e + 1], 0, 1, 8, 9, 4, 5, 12, 13),             \
+                           PICK(a[2 * e], a[2 * e + 1], 2, 3, 10, 11, 6, 7, 14, 15));          \
+        return combine(PICK(b[0], b[1], 0, 1, 2, 3, 8, 9, 10, 11),                             \
+                       PICK(b[0], b[1], 4, 5, 6, 7, 12, 13, 14, 15));                          \
+    }
+#else
+#define ACROSS_LANES(name, combine)                                                            \
+    static inline v8 name(const v8 *x)                                                         \
+    {                                                                                          \
+        v8 all;                                                                                \
+        for (int e = 0; e < LANES; e++)                                                        \
+            all[e] = combine(combine(combine(x[e][0], x[e][1]), combine(x[e][2], x[e][3])),    \
+                             combine(combine(x[e][4], x[e][5]), combine(x[e][6], x[e][7])));   \
+        return all;                                                                            \
+    }
+#endif
+#define PLUS(a, b) ((a) + (b))
+#if defined(FC_LEVEL_AVX512)
+#define GREATER(a, b) max_v8(a, b)
+#else
+#define GREATER(a, b) ((a) > (b) ? (a) : (b))
+#endif
+ACROSS_LANES(sums_of_lanes, PLUS)
+ACROSS_LANES(maxima_of_lanes, GREATER)
+
 static inline double max_lanes(v8 v)
 {
     double m = v[0];

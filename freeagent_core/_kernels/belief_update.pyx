@@ -14,6 +14,9 @@ from freeagent_core._kernels.packed_model cimport (
 from freeagent_core._kernels.primitives cimport FC_EPS, P
 
 
+cdef enum:
+    TOGETHER = 4                   # factors whose softmax is taken together
+
 cdef double LEAST_WEIGHT = 1.232595164407831e-32  # 2^-106
 
 
@@ -272,14 +275,22 @@ cdef int _update_beliefs(const Model* model, const FPIParameters* parameters,
 
 # q_f = softmax(message_f + log prior_f); returns sum_f (q_f . message_f - log norm_f).
 cdef double _posterior(const Model* model, Workspace* work) noexcept nogil:
+    cdef const double* message[TOGETHER]
+    cdef const double* prior[TOGETHER]
+    cdef double* qs[TOGETHER]
+    cdef Py_ssize_t size[TOGETHER]
     cdef const Factor* f
-    cdef Py_ssize_t i
-    cdef double top, norm, norms = 1.0, value = 0.0
-    for i in range(model.num_factors):
-        f = &model.factors[i]
-        value += P.softmax_of_sum(work.message + f.offset, work.prior + f.offset, f.num_states,
-                                  work.qs_new + f.offset, &top, &norm)
-        value -= top
+    cdef Py_ssize_t i = 0, count
+    cdef double norm, norms = 1.0, value = 0.0
+    while i < model.num_factors:
+        count = 0
+        while i < model.num_factors and count < TOGETHER:
+            f = &model.factors[i]
+            message[count], prior[count] = work.message + f.offset, work.prior + f.offset
+            qs[count], size[count] = work.qs_new + f.offset, f.num_states
+            count += 1
+            i += 1
+        value += P.softmaxes_of_sums(message, prior, size, count, qs, &norm)
         norms *= norm
         if norms > 1e200:
             value -= log(norms)

@@ -47,6 +47,14 @@ cdef struct Rows:                  # of a product that is being gathered
     double total[ROWS_AT_ONCE]     # their sum
 
 
+cdef struct Tensor:                # partial sums T_k of a contraction
+    const double* data
+    Py_ssize_t size
+    Py_ssize_t start, stop         # the group nodes that share it
+    double least                   # the product of the least weights of the beliefs in it ...
+    double total                   # ... and that of their sums
+
+
 # policy_evaluation.evaluate_policies.
 cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
                        Workspace* work) noexcept nogil:
@@ -388,34 +396,40 @@ cdef void _value_rows(const Model* model, const EFEParameters* parameters, const
 cdef void _contract_all(const Model* model, const EFEParameters* parameters, const Group* group,
                         Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
     cdef Rows rows
+    cdef Tensor outcomes
+    outcomes.data, outcomes.size = group.contraction, group.num_joint * group.outcome_stride
+    outcomes.least = outcomes.total = 1.0
+    outcomes.start, outcomes.stop = start, stop
     rows.count = 0
-    _contract(model, parameters, group, 0, group.contraction,
-              group.num_joint * group.outcome_stride, start, stop, work.partial, &rows, work)
+    _contract(model, parameters, group, 0, &outcomes, work.partial, &rows, work)
     if rows.count:
         _value_outcomes(model, parameters, group, &rows, &work)
 
 
-# From `tensor` = T_level, of `size` doubles, for the nodes [start, stop), which share it. The
-# expected outcomes are gathered in `rows` and valued when it is full.
+# From T_level for the nodes that share it. The expected outcomes are gathered in `rows` and
+# valued when it is full.
 cdef void _contract(const Model* model, const EFEParameters* parameters, const Group* group,
-                    Py_ssize_t level, const double* tensor, Py_ssize_t size, Py_ssize_t start,
-                    Py_ssize_t stop, double* partial, Rows* rows, Workspace* work) noexcept nogil:
+                    Py_ssize_t level, const Tensor* tensor, double* partial, Rows* rows,
+                    Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef const double* sources[ROWS_AT_ONCE]
     cdef double* results[ROWS_AT_ONCE]
+    cdef int32_t beliefs[ROWS_AT_ONCE]
     cdef Py_ssize_t first[ROWS_AT_ONCE + 1]  # node of each belief
+    cdef Tensor sum_
     cdef Py_ssize_t position = group.contraction_order[level]
     cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
     cdef bint last = level == group.num_factors - 1
-    cdef Py_ssize_t node = start, belief, before, count, k, most = FIRSTS_AT_ONCE
-    size //= num_states
-    while node < stop:
+    cdef Py_ssize_t node = tensor.start, count, k, most = FIRSTS_AT_ONCE
+    cdef Py_ssize_t size = tensor.size // num_states
+    cdef int32_t belief, before
+    while node < tensor.stop:
         if last:
             if rows.count == ROWS_AT_ONCE:
                 _value_outcomes(model, parameters, group, rows, &work)
             most = ROWS_AT_ONCE - rows.count
         count, before = 0, -1
-        while node < stop:
+        while node < tensor.stop:
             belief = tree.group_factor_nodes[tree.group_start[node] + position]
             if belief != before:
                 if count == most:
@@ -423,30 +437,21 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
                 sources[count] = work.beliefs + tree.node_offset[belief]
                 results[count] = (work.rows + (rows.count + count) * size if last
                                   else partial + count * size)
-                first[count] = node
+                first[count], beliefs[count] = node, belief
                 count += 1
                 before = belief
             node += 1
         first[count] = node
-        P.rows_product(sources, count, num_states, tensor, size, results)
+        P.rows_product(sources, count, num_states, tensor.data, size, results)
         for k in range(count):
+            sum_.least = tensor.least * work.least[beliefs[k]]
+            sum_.total = tensor.total * work.total[beliefs[k]]
             if last:
-                _gather(model, first[k], results[k], rows, work)
-            else:
-                _contract(model, parameters, group, level + 1, results[k], size, first[k],
-                          first[k + 1], partial + FIRSTS_AT_ONCE * size, rows, work)
-
-
-# One more row of expected outcomes.
-cdef void _gather(const Model* model, Py_ssize_t node, double* outcomes, Rows* rows,
-                  Workspace* work) noexcept nogil:
-    cdef const PolicyTree* tree = &model.tree
-    cdef Py_ssize_t k, belief
-    cdef double least = 1.0, total = 1.0
-    for k in range(tree.group_start[node], tree.group_start[node + 1]):
-        belief = tree.group_factor_nodes[k]
-        least *= work.least[belief]
-        total *= work.total[belief]
-    rows.results[rows.count], rows.node[rows.count], rows.agent[rows.count] = outcomes, node, 0
-    rows.least[rows.count], rows.total[rows.count] = least, total
-    rows.count += 1
+                rows.results[rows.count], rows.node[rows.count] = results[k], first[k]
+                rows.least[rows.count], rows.total[rows.count] = sum_.least, sum_.total
+                rows.agent[rows.count] = 0
+                rows.count += 1
+                continue
+            sum_.data, sum_.size, sum_.start, sum_.stop = results[k], size, first[k], first[k + 1]
+            _contract(model, parameters, group, level + 1, &sum_, partial + FIRSTS_AT_ONCE * size,
+                      rows, work)

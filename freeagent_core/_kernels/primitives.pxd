@@ -39,8 +39,8 @@ cdef extern from "freeagent_primitives.h" nogil:
         double (*raised_product)(const double* x, const double* y, double y_eps, Py_ssize_t n,
                                  double* out) noexcept nogil
         void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
-        double (*softmax_of_sum)(const double* x, const double* y, Py_ssize_t n, double* out,
-                                 double* top, double* norm) noexcept nogil
+        double (*softmaxes_of_sums)(const double** x, const double** y, const Py_ssize_t* size,
+                                    Py_ssize_t count, double** out, double* norm) noexcept nogil
         Py_ssize_t multiply_adds_at_once
         double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
         double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil

@@ -222,9 +222,9 @@ def weighted_rows(x, M, double threshold=0.0):
 
 
 def outcome_values(rows, Py_ssize_t n, totals, part_start, weights=None):
-    """Return what rows of `n` expected outcomes are worth: their ``weights @ row`` less
-    ``sum(x * log(x + 1e-16))`` over the outcomes and, for each part of them, what is left of
-    `totals`. A row has a multiple of 8 entries."""
+    """Return what rows are worth whose first `n` entries x are expected outcomes:
+    ``weights @ x`` less ``sum(x * log(x + 1e-16))`` over these and, for each part of them, what
+    is left of `totals`. Rows and `weights` have a multiple of 8 entries."""
     cdef const double[:, ::1] matrix = _matrix(rows, "rows")
     cdef const double[::1] sums = _filled(totals, "totals")
     cdef const int32_t[::1] start = np.ascontiguousarray(part_start, dtype=np.int32)
@@ -258,17 +258,29 @@ def least_above_zero(x):
     return P.least_above_zero(&v[0], v.shape[0])
 
 
-def softmax_of_sum(x, y):
-    """Return ``softmax(x + y)``, the maximum of ``x + y`` and the norm that was divided by."""
-    cdef const double[::1] v = _filled(x, "x")
-    cdef const double[::1] w = _filled(y, "y")
-    cdef double top, norm
-    if v.shape[0] != w.shape[0]:
-        raise ValueError(f"x and y must have the same length, got {v.shape[0]} and {w.shape[0]}")
-    result = np.empty(v.shape[0])
-    cdef double[::1] out = result
-    P.softmax_of_sum(&v[0], &w[0], v.shape[0], &out[0], &top, &norm)
-    return result, top, norm
+def softmaxes_of_sums(x, y):
+    """Return ``softmax(a + b)`` for up to four pairs of vectors a, b in lists `x` and `y`, the
+    sum of ``softmax(a + b) @ a - max(a + b)``, and the product of the norms divided by."""
+    cdef const double* sources[4]
+    cdef const double* others[4]
+    cdef double* results[4]
+    cdef Py_ssize_t size[4]
+    cdef const double[::1] v, w
+    cdef double[::1] out
+    cdef double norm, value
+    cdef Py_ssize_t k, count = len(x)
+    if not 1 <= count <= 4 or len(y) != count:
+        raise ValueError(f"x and y must be 1 to 4 vectors, got {count} and {len(y)}")
+    arrays = [(_filled(a, "x"), _filled(b, "y"), np.empty(len(a)))
+              for a, b in zip(x, y, strict=True)]
+    for k in range(count):
+        v, w, out = arrays[k]
+        if v.shape[0] != w.shape[0]:
+            raise ValueError(f"x[{k}] and y[{k}] must have the same length, "
+                             f"got {v.shape[0]} and {w.shape[0]}")
+        sources[k], others[k], results[k], size[k] = &v[0], &w[0], &out[0], v.shape[0]
+    value = P.softmaxes_of_sums(sources, others, size, count, results, &norm)
+    return [each[2] for each in arrays], value, norm
 
 
 def multiply_adds(Py_ssize_t n):
