@@ -174,6 +174,11 @@ cdef class Scratch:
     cdef void* _block
 
 
+cdef class ScratchPool:
+    cdef Scratch spare
+    cdef list others
+
+
 cdef class PackedModel:
     cdef Model model
     cdef readonly bint merges      # equal predicted beliefs
@@ -182,7 +187,7 @@ cdef class PackedModel:
     cdef Factor* _factors
     cdef Modality* _modalities
     cdef Group* _groups
-    cdef list _pool
+    cdef ScratchPool _pool
     cdef readonly Py_ssize_t largest_joint, largest_stride, scratch_bytes
     cdef Py_ssize_t _largest_sparse, _largest_partial
     cdef int _pack_factors(self, list factors) except -1
