@@ -49,9 +49,7 @@ def test_draws_beside_other_threads():
         np.random.random_sample()
     expected = np.random.get_state()
     np.random.seed(5)
-    other = threading.Thread(
-        target=lambda: [np.random.random_sample(many) for _ in range(times)]
-    )
+    other = threading.Thread(target=lambda: [np.random.random_sample(many) for _ in range(times)])
     other.start()
     for _ in range(4 * many):
         choice(2**30)

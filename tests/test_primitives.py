@@ -182,10 +182,7 @@ def test_outcome_values(rows, parts, seed):
     x[:, n:] = rng.normal(size=(rows, x.shape[1] - n))  # no probabilities
     totals = rng.uniform(0.5, 1.5, rows)
     weights = rng.normal(size=x.shape[1])
-    rests = [
-        np.maximum(totals - x[:, a:b].sum(axis=1), 0.0)
-        for a, b in itertools.pairwise(start)
-    ]  # fmt: skip
+    rests = [np.maximum(totals - x[:, a:b].sum(axis=1), 0.0) for a, b in itertools.pairwise(start)]
     every = np.column_stack([x[:, :n], *rests])
     expected = -(every * np.log(every + 1e-16)).sum(axis=1)
     for name in LEVELS:
@@ -193,7 +190,8 @@ def test_outcome_values(rows, parts, seed):
         found = primitives.outcome_values(x, n, totals, start)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
         weighted = primitives.outcome_values(x, n, totals, start, weights)
-        np.testing.assert_allclose(weighted, expected + x[:, :n] @ weights[:n], rtol=1e-12, atol=1e-12)
+        linear = x[:, :n] @ weights[:n]
+        np.testing.assert_allclose(weighted, expected + linear, rtol=1e-12, atol=1e-12)
         for r in range(0, rows, 7):
             alone = primitives.outcome_values(x[r : r + 1], n, totals[r : r + 1], start, weights)
             assert alone[0] == weighted[r]
