@@ -215,8 +215,14 @@ ACROSS_LANES(maxima_of_lanes, GREATER)
 
 static inline double max_lanes(v8 v)
 {
+#if defined(FC_LEVEL_AVX512)
+    v = max_v8(v, PICK(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+    v = max_v8(v, PICK(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+    return max_v8(v, PICK(v, v, 1, 0, 3, 2, 5, 4, 7, 6))[0];
+#else
     double m = v[0];
     for (int i = 1; i < LANES; i++)
         m = v[i] > m ? v[i] : m;
     return m;
+#endif
 }

@@ -50,8 +50,10 @@ os.register_at_fork(after_in_child=_forget)
 
 def chunk_size(num_items: int, num_threads: int, item_ns: float) -> int:
     """Return how many items of a measured cost a thread should take at once."""
-    largest = max(1, num_items // (4 * num_threads))
-    return max(1, min(largest, int(CHUNK_NS / max(item_ns, 1.0))))
+    chunk = num_items // (4 * num_threads)
+    if item_ns * chunk > CHUNK_NS:
+        chunk = int(CHUNK_NS / item_ns)
+    return chunk if chunk > 1 else 1
 
 
 def finish(

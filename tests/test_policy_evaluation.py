@@ -124,6 +124,23 @@ def test_parity(model, seed, fused):
     assert_same_episode(agent, reference, observations(model, seed, 3), seed, fused)
 
 
+@slow
+@given(model=larger_models(), seed=st.integers(0, 2**32 - 1), which=st.sampled_from(["A", "B"]))
+def test_sums_that_are_not_quite_one(model, seed, which):
+    """A or B of float32 numbers, say: no outcome is taken to be what the others leave."""
+    rng = np.random.default_rng(seed)
+    arrays = model[which]
+    model[which] = object_array(x * (1.0 + 1e-7 * rng.random(x.shape[1:])) for x in arrays)
+    agent, reference = Agent(**model), Reference(**model)
+    assert_same_episode(agent, reference, observations(model, seed, 3), seed, True)
+    values = evaluated(packed(model, TREE), model, seed)
+    for (q_pi, G_), (other_q_pi, other_G) in zip(
+        values, evaluated(packed(model, GRAPH), model, seed), strict=True
+    ):
+        np.testing.assert_allclose(other_G, G_, rtol=1e-12, atol=G / 10)
+        np.testing.assert_allclose(other_q_pi, q_pi, rtol=0, atol=1e-10)
+
+
 def evaluated(model, arguments, seed, steps=3):
     """Return q_pi and G of an agent of `model`, step by step with actions that are given."""
     agent = Agent.from_model(model)

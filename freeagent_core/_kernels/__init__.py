@@ -9,8 +9,9 @@ Layers, from below (data flows down, results flow up):
   `sophisticated`: pure ``noexcept nogil`` functions on these structs. They return a status
   code where they can fail and never touch a Python object. Below `policy_evaluation` stand
   `step_values` (what one step of a policy is worth), `policy_tree` (dense models: matrix
-  products) and `merged_policies` (equal predicted beliefs are one) over `belief_graph`, whose
-  memory is `graph_memory`'s.
+  products), `sure_states` (no belief at all where states and outcomes of actions are sure) and
+  `merged_policies` (equal predicted beliefs are one) over `belief_graph`, whose memory is
+  `graph_memory`'s.
 - `agent_step`: one agent's step from these. `learned_model`: an agent's own arrays of what it
   learns, which the kernels of `dirichlet_updates` write to.
 - `agent_core` and `mmp_core`: the state of one agent and its step. They take their input

@@ -4,7 +4,7 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t
 from libc.string cimport memset
 
-from freeagent_core._kernels.packed_model cimport Factor, PolicyTree, first_action
+from freeagent_core._kernels.packed_model cimport Factor, PolicyTree
 from freeagent_core._kernels.primitives cimport P
 
 
@@ -14,16 +14,15 @@ from freeagent_core._kernels.primitives cimport P
 cdef void action_marginals(const Model* model, const double* q_pi,
                            Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
-    cdef const int32_t* action
+    cdef const int32_t* action = tree.first_action
     cdef const Factor* f
     cdef double* p
     cdef double total
     cdef Py_ssize_t i, u, policy = 0, together = 1
     if tree.num_steps:  # policies with one first action stand together
-        together = tree.num_following
+        action, together = tree.actions, tree.num_following
     memset(work.p_actions, 0, model.num_controls_total * sizeof(double))
     while policy < tree.num_policies:
-        action = first_action(model, policy)
         for i in range(model.num_factors):
             p = work.p_actions + model.factors[i].control_offset + action[i]
             total = p[0]
@@ -31,6 +30,7 @@ cdef void action_marginals(const Model* model, const double* q_pi,
                 total += q_pi[u]
             p[0] = total
         policy += together
+        action += model.num_factors
     for i in range(model.num_factors):
         f = &model.factors[i]
         p = work.p_actions + f.control_offset

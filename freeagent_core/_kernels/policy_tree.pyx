@@ -125,7 +125,7 @@ cdef int policy_posterior(const Model* model, double gamma, const double* G,
         for p in range(num_policies):
             q_pi[p] += model.log_E[p]
     P.softmax(q_pi, num_policies, q_pi)
-    return 0 if isfinite(P.sum(q_pi, num_policies)) else NOT_FINITE
+    return 0 if isfinite(q_pi[0]) else NOT_FINITE  # none is finite if their norm is not
 
 
 # --- beliefs -----------------------------------------------------------------------------------

@@ -29,8 +29,10 @@ cdef bint follow_states(const Model* model, const EFEParameters* parameters, con
     cdef const PolicyTree* tree = &model.tree
     cdef const Factor* f = &model.factors[0]
     cdef const Group* group = &model.groups[0]
-    cdef const double* utility = group.utility
+    cdef const double* utility = group.utility if parameters.use_utility else NULL
+    cdef const double* gain = group.certain_gain if parameters.use_states_info_gain else NULL
     cdef const double* inductive = NULL
+    cdef const int32_t* next_state
     cdef Py_ssize_t num_states = f.num_states, num_actions = tree.num_actions
     cdef Py_ssize_t step, p, u, count = 1
     cdef double least = least_weight(model, parameters), value, before
@@ -47,24 +49,25 @@ cdef bint follow_states(const Model* model, const EFEParameters* parameters, con
     if f.inductive_cost != NULL and work.inductive_row[0] >= 0:
         inductive = f.inductive_cost + work.inductive_row[0] * num_states
     at = <int32_t*>work.graph.listed.data
+    next_state = f.certain_state
     at[0], G[0] = work.support_state[0], 0.0
     for step in range(tree.num_steps):
         for p in range(count - 1, -1, -1):  # from the end: in place
             previous, before = at[p], G[p]
             for u in range(num_actions):
-                state = f.certain_state[tree.actions[u] * num_states + previous]
+                state = next_state[tree.actions[u] * num_states + previous]
                 if state < 0:
                     return False
                 value = 0.0
-                if parameters.use_utility:
+                if utility != NULL:
                     value += utility[state]
-                if parameters.use_states_info_gain:
-                    value += group.certain_gain[state]
+                if gain != NULL:
+                    value += gain[state]
                 if inductive != NULL:
                     value += inductive[state]
                 at[p * num_actions + u] = state
                 G[p * num_actions + u] = before + value
         count *= num_actions
-        if group.num_utility_steps > 1:
+        if utility != NULL and group.num_utility_steps > 1:
             utility += group.num_joint
     return True
