@@ -61,13 +61,14 @@ def belief_update(model):
 
 def dense_evaluation(model):
     """Return operations and bytes of `policy_tree` for all sequences of actions."""
-    columns = sum(model.num_obs) + 2
+    # all outcomes but the last of each modality, which is what they leave; and the ambiguity
+    columns = sum(n - 1 for n in model.num_obs) + 1
     controls, sizes = model.num_controls, model.num_states
     operations = bytes_read = 0
     last = model.policy_len
     for step in range(1, last + 1):
         nodes = math.prod(controls) ** step
-        operations += nodes * sum(model.num_obs) * FUNCTION
+        operations += nodes * sum(model.num_obs) * (FUNCTION + 2)  # entropy and utility
         if model.num_factors == 1:
             if step < last:
                 operations += 2 * nodes * sizes[0] * (sizes[0] + columns)

@@ -179,7 +179,11 @@ static inline double sum_lanes(v8 v)
 
 /* The sums and the maxima of the lanes of eight vectors, each in the same order. */
 #if defined(FC_LEVEL_AVX512)
+#if defined(__clang__)
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
 #define PICK(a, b, ...) __builtin_shuffle(a, b, (v8i){__VA_ARGS__})
+#endif
 #define ACROSS_LANES(name, combine)                                                            \
     static inline v8 name(const v8 *x)                                                         \
     {                                                                                          \
