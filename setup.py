@@ -16,8 +16,9 @@ from setuptools import Extension, setup
 PRIMITIVES = ["plain", "avx2", "avx512"]
 KERNELS = [
     "primitives",
-    "packed_model",
     "graph_memory",
+    "workspace",
+    "packed_model",
     "belief_update",
     "step_values",
     "belief_graph",
@@ -32,6 +33,7 @@ KERNELS = [
     "dirichlet_updates",
     "learned_model",
     "agent_step",
+    "agent_parameters",
     "agent_core",
     "step_batch",
     "parallel_work",

@@ -1,4 +1,5 @@
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef void action_marginals(const Model* model, const double* q_pi, Workspace* work) noexcept nogil

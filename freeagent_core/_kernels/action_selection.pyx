@@ -4,7 +4,7 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t
 from libc.string cimport memset
 
-from freeagent_core._kernels.packed_model cimport Factor, PolicyTree
+from freeagent_core._kernels.model_structs cimport Factor, PolicyTree
 from freeagent_core._kernels.primitives cimport P
 
 

@@ -1,12 +1,12 @@
 cimport cython
 
-from freeagent_core._kernels.agent_step cimport AgentState
+from freeagent_core._kernels.agent_parameters cimport AgentParameters
 from freeagent_core._kernels.learned_model cimport LearnedModel
-from freeagent_core._kernels.packed_model cimport PackedModel, Scratch
+from freeagent_core._kernels.packed_model cimport PackedModel
+from freeagent_core._kernels.workspace cimport Scratch
 
 
-cdef class AgentCore:
-    cdef AgentState state
+cdef class AgentCore(AgentParameters):
     cdef readonly PackedModel packed
     cdef readonly LearnedModel learned  # the same, or None before the agent learns
     cdef cython.pymutex _lock

@@ -3,20 +3,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._kernels.agent_parameters import AgentParameters
 from freeagent_core._kernels.learned_model import LearnedModel
 from freeagent_core._kernels.packed_model import PackedModel
 
 FloatArray = npt.NDArray[np.float64]
 
-class AgentCore:
+class AgentCore(AgentParameters):
     packed: PackedModel
-    gamma: float
-    alpha: float
-    use_utility: bool
-    use_states_info_gain: bool
-    use_param_info_gain: bool
-    action_selection: str
-    sampling_mode: str
     qs: npt.NDArray[Any]
     q_pi: FloatArray
     G: FloatArray
@@ -27,9 +21,6 @@ class AgentCore:
         joint_likelihood: bool,
         tie_tolerance: float,
         first_of_ties: bool,
-    ) -> None: ...
-    def set_inference_params(
-        self, num_iter: int, dF: float, dF_tol: float, compute_vfe: bool
     ) -> None: ...
     @property
     def learned(self) -> LearnedModel | None: ...

@@ -8,44 +8,32 @@ Random numbers come from NumPy's global generator, by the same calls in the same
 as pymdp's, so that one ``np.random.seed`` gives the same actions.
 """
 
-from libc.math cimport isfinite
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.action_selection cimport count_best, nth_best
+from freeagent_core._kernels.agent_parameters cimport AgentParameters, finite_number
 from freeagent_core._kernels.agent_step cimport (
     action_probabilities, are_listed, infer_policies, infer_states, keep_beliefs, keep_policies,
     list_evaluated, whole_step,
 )
-from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D
-from freeagent_core._kernels.learned_model cimport LearnedModel
+from freeagent_core._kernels.global_random cimport draw_below
 from freeagent_core._kernels.graph_memory cimport reserve
-from freeagent_core._kernels.packed_model cimport (
-    MAX_FACTORS, Factor, Model, Workspace, first_action,
-)
-from freeagent_core._kernels.sophisticated cimport search_size
+from freeagent_core._kernels.learned_model cimport LearnedModel
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Factor, Model, first_action
 from freeagent_core._kernels.python_input cimport (
     new_array, read_action, read_beliefs, read_observation, read_probabilities,
 )
+from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.step_values cimport NO_MEMORY
+from freeagent_core._kernels.workspace cimport Workspace
 
 import numpy as np
 
 cdef object _empty = np.empty
 # More policies than this are not listed unasked (`_planning.MAX_POLICIES`).
 cdef Py_ssize_t MOST_LISTED = 1 << 24
-
-
-cdef double _finite(object value, str name) except? -1.0:
-    cdef double number
-    try:
-        number = value
-    except TypeError:
-        raise TypeError(f"{name} must be a number, got {value!r:.80}") from None
-    if not isfinite(number):
-        raise ValueError(f"{name} must be finite, got {number}")
-    return number
 
 
 cdef int raise_status(int status, str what) except -1:
@@ -64,7 +52,7 @@ cdef int _check_length(Py_ssize_t length, Py_ssize_t expected) except -1:
     return 0
 
 
-cdef class AgentCore:
+cdef class AgentCore(AgentParameters):
     """Beliefs, policy posterior, last action and parameters of one agent.
 
     Parameters
@@ -113,76 +101,6 @@ cdef class AgentCore:
     def __dealloc__(self):
         free(self.state.qs)
         free(self.state.search_memory)
-
-    # --- parameters, each checked where it is set ----------------------------------------
-
-    @property
-    def gamma(self):
-        return self.state.efe.gamma
-
-    @gamma.setter
-    def gamma(self, value):
-        self.state.efe.gamma = _finite(value, "gamma")
-
-    @property
-    def alpha(self):
-        return self.state.alpha
-
-    @alpha.setter
-    def alpha(self, value):
-        self.state.alpha = _finite(value, "alpha")
-
-    @property
-    def use_utility(self):
-        return bool(self.state.efe.use_utility)
-
-    @use_utility.setter
-    def use_utility(self, value):
-        self.state.efe.use_utility = bool(value)
-
-    @property
-    def use_states_info_gain(self):
-        return bool(self.state.efe.use_states_info_gain)
-
-    @use_states_info_gain.setter
-    def use_states_info_gain(self, value):
-        self.state.efe.use_states_info_gain = bool(value)
-
-    @property
-    def use_param_info_gain(self):
-        return bool(self.state.efe.use_param_info_gain)
-
-    @use_param_info_gain.setter
-    def use_param_info_gain(self, value):
-        self.state.efe.use_param_info_gain = bool(value)
-
-    @property
-    def action_selection(self):
-        return "stochastic" if self.state.stochastic else "deterministic"
-
-    @action_selection.setter
-    def action_selection(self, value):
-        if value not in ("deterministic", "stochastic"):
-            raise ValueError(
-                f"action_selection must be 'deterministic' or 'stochastic', got {value!r}")
-        self.state.stochastic = value == "stochastic"
-
-    @property
-    def sampling_mode(self):
-        return "full" if self.state.full else "marginal"
-
-    @sampling_mode.setter
-    def sampling_mode(self, value):
-        if value not in ("marginal", "full"):
-            raise ValueError(f"sampling_mode must be 'marginal' or 'full', got {value!r}")
-        self.state.full = value == "full"
-
-    def set_inference_params(self, int num_iter, double dF, double dF_tol, bint compute_vfe):
-        """Set the stopping rule of the fixed-point iteration."""
-        self.state.fpi.num_iter = num_iter
-        self.state.fpi.dF = dF
-        self.state.fpi.dF_tol = dF_tol
-        self.state.fpi.compute_vfe = compute_vfe
 
     def set_search(self, Py_ssize_t horizon, double policy_prune_threshold,
                    double state_prune_threshold, double prune_penalty, double gamma=1.0):
@@ -369,7 +287,7 @@ cdef class AgentCore:
         """
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
-        cdef double rate = _finite(lr, "lr_pA")
+        cdef double rate = finite_number(lr, "lr_pA")
         cdef const unsigned char* wanted = to_learn
         cdef const double* qs
         cdef bint vectors
@@ -388,7 +306,7 @@ cdef class AgentCore:
         """Learn from the beliefs before and after the last action. Return pB."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
-        cdef double rate = _finite(lr, "lr_pB")
+        cdef double rate = finite_number(lr, "lr_pB")
         cdef const unsigned char* wanted = to_learn
         cdef const double* qs
         _check_length(len(to_learn), learned.model.num_factors)
@@ -410,7 +328,7 @@ cdef class AgentCore:
         """Learn from the beliefs at the first step. Return pD."""
         cdef LearnedModel learned = self._learner()
         cdef Scratch scratch = learned.take_scratch()
-        cdef double rate = _finite(lr, "lr_pD")
+        cdef double rate = finite_number(lr, "lr_pD")
         cdef const unsigned char* wanted = to_learn
         _check_length(len(to_learn), learned.model.num_factors)
         try:

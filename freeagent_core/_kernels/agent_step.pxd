@@ -1,8 +1,9 @@
 from freeagent_core._kernels.belief_update cimport FPIParameters
 from freeagent_core._kernels.dirichlet_updates cimport Learned
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
 from freeagent_core._kernels.sophisticated cimport SIParameters
 from freeagent_core._kernels.step_values cimport EFEParameters
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef struct AgentState:            # one agent, as the kernels see it

@@ -2,8 +2,9 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t, uint64_t
 
 from freeagent_core._kernels.graph_memory cimport Graph
-from freeagent_core._kernels.packed_model cimport Factor, Model, Workspace
+from freeagent_core._kernels.model_structs cimport Factor, Model
 from freeagent_core._kernels.step_values cimport EFEParameters
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 # What is below it is left out of a belief.

@@ -22,7 +22,7 @@ from libc.string cimport memcmp, memcpy, memset
 from freeagent_core._kernels.graph_memory cimport (
     Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
 )
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Group
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Factor, Group
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.step_values cimport support_value, transition_novelty
 

@@ -1,4 +1,5 @@
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef struct FPIParameters:        # pymdp's inference_params of the VANILLA algorithm

@@ -8,14 +8,13 @@ from libc.math cimport fabs, isfinite, log
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.packed_model cimport (
-    MAX_FACTORS, Factor, Group, Modality, joint_belief,
-)
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Factor, Group, Modality
+from freeagent_core._kernels.packed_model cimport joint_belief
 from freeagent_core._kernels.primitives cimport FC_EPS, P
 
 
 cdef enum:
-    TOGETHER = 4                   # factors whose softmax is taken together
+    SOFTMAXES_AT_ONCE = 4          # of factors
 
 cdef double LEAST_WEIGHT = 1.232595164407831e-32  # 2^-106
 
@@ -275,16 +274,16 @@ cdef int _update_beliefs(const Model* model, const FPIParameters* parameters,
 
 # q_f = softmax(message_f + log prior_f); returns sum_f (q_f . message_f - log norm_f).
 cdef double _posterior(const Model* model, Workspace* work) noexcept nogil:
-    cdef const double* message[TOGETHER]
-    cdef const double* prior[TOGETHER]
-    cdef double* qs[TOGETHER]
-    cdef Py_ssize_t size[TOGETHER]
+    cdef const double* message[SOFTMAXES_AT_ONCE]
+    cdef const double* prior[SOFTMAXES_AT_ONCE]
+    cdef double* qs[SOFTMAXES_AT_ONCE]
+    cdef Py_ssize_t size[SOFTMAXES_AT_ONCE]
     cdef const Factor* f
     cdef Py_ssize_t i = 0, count
     cdef double norm, norms = 1.0, value = 0.0
     while i < model.num_factors:
         count = 0
-        while i < model.num_factors and count < TOGETHER:
+        while i < model.num_factors and count < SOFTMAXES_AT_ONCE:
             f = &model.factors[i]
             message[count], prior[count] = work.message + f.offset, work.prior + f.offset
             qs[count], size[count] = work.qs_new + f.offset, f.num_states

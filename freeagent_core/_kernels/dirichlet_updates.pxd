@@ -1,4 +1,5 @@
-from freeagent_core._kernels.packed_model cimport Factor, Group, Modality, Workspace
+from freeagent_core._kernels.model_structs cimport Factor, Group, Modality
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef struct Learned:               # one agent's own arrays, as the kernels write them

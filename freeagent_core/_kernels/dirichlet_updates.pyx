@@ -7,7 +7,8 @@ what depends on these alone: means, logarithms, utility, ambiguity, novelty.
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, joint_belief, padded
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, padded
+from freeagent_core._kernels.packed_model cimport joint_belief
 from freeagent_core._kernels.primitives cimport FC_EPS, FC_MASK, P
 
 

@@ -1,5 +1,6 @@
 from freeagent_core._kernels.dirichlet_updates cimport Learned
-from freeagent_core._kernels.packed_model cimport Group, PackedModel
+from freeagent_core._kernels.model_structs cimport Group
+from freeagent_core._kernels.packed_model cimport PackedModel
 
 
 cdef class DirichletParameters:

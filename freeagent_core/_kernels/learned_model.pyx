@@ -16,8 +16,9 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.dirichlet_updates cimport learn_D, refresh
-from freeagent_core._kernels.packed_model cimport Factor, Group, Modality, Model, Scratch, padded
+from freeagent_core._kernels.model_structs cimport Factor, Group, Modality, Model, padded
 from freeagent_core._kernels.python_input cimport new_array
+from freeagent_core._kernels.workspace cimport Scratch
 
 import numpy as np
 
@@ -126,10 +127,7 @@ cdef class LearnedModel(PackedModel):
         self._pool = shared._pool
         self.merges = shared.merges
         self.brief = shared.brief
-        self.largest_joint = shared.largest_joint
-        self.largest_stride = shared.largest_stride
-        self._largest_sparse = shared._largest_sparse
-        self._largest_partial = shared._largest_partial
+        self.largest = shared.largest
         self._given = [pA, pB, pD]
         # freed by PackedModel
         self._factors = <Factor*>_copied(shared._factors, num_factors * sizeof(Factor))

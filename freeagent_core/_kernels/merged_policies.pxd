@@ -1,5 +1,6 @@
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
 from freeagent_core._kernels.step_values cimport EFEParameters
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, const double* qs,

@@ -26,7 +26,7 @@ from freeagent_core._kernels.belief_graph cimport (
 from freeagent_core._kernels.graph_memory cimport (
     Graph, Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
 )
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Group, PolicyTree
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Factor, Group, PolicyTree
 from freeagent_core._kernels.policy_tree cimport policy_posterior, tree_posterior
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.step_values cimport NO_MEMORY, NOT_FINITE, find_inductive_rows

@@ -1,6 +1,7 @@
 from libc.stdint cimport int32_t
 
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef struct MMPParameters:         # pymdp's inference_params of the MMP algorithm

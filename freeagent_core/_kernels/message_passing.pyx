@@ -13,7 +13,7 @@ from libc.math cimport isfinite
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.belief_update cimport predict
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Factor, Group
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Factor, Group
 from freeagent_core._kernels.primitives cimport FC_EPS, P
 
 
@@ -74,7 +74,7 @@ cdef void _backward_message(const Model* model, Py_ssize_t factor, Py_ssize_t i,
     cdef double* weight = work.joint       # over the next states of factor i
     cdef double* columns = work.trailing   # sum_p b[p, n]
     cdef Py_ssize_t stride = (source.num_previous + 7) // 8 * 8
-    cdef Py_ssize_t p, n, count, here
+    cdef Py_ssize_t p, n, count, here = 0
     cdef double others, total
     if source.num_dependencies == 1:
         count = P.above(next_qs, source.num_states, 0.0, work.index, work.weights)

@@ -1,6 +1,6 @@
 from freeagent_core._kernels.agent_core cimport AgentCore
 from freeagent_core._kernels.message_passing cimport MMPParameters, MMPWindow
-from freeagent_core._kernels.packed_model cimport Scratch
+from freeagent_core._kernels.workspace cimport Scratch
 
 
 cdef class MMPCore(AgentCore):

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.agent_step cimport refresh_learned
 from freeagent_core._kernels.message_passing cimport pass_messages
-from freeagent_core._kernels.packed_model cimport Factor, Group, Modality, Model, PolicyTree
+from freeagent_core._kernels.model_structs cimport Factor, Group, Modality, Model, PolicyTree
 from freeagent_core._kernels.policy_evaluation cimport evaluate_sequences
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.python_input cimport (
@@ -174,7 +174,7 @@ cdef class MMPCore(AgentCore):
                     window.likelihood[t * window.num_terms + m] = (
                         modality.A + scratch.work.observation[m] * group.num_joint)
                 continue
-            rows = np.ones((window.num_terms, self.packed.largest_joint))
+            rows = np.ones((window.num_terms, self.packed.largest.joint))
             computed = rows
             keep.append(rows)
             for m in range(model.num_modalities):
@@ -204,7 +204,7 @@ cdef class MMPCore(AgentCore):
         cdef const double[::1] row
         cdef Py_ssize_t t, m, k
         shape = tuple([model.factors[k].num_states for k in range(model.num_factors)])
-        if np.prod(shape, dtype=object) > self.packed.largest_joint:
+        if np.prod(shape, dtype=object) > self.packed.largest.joint:
             raise ValueError(
                 f"grad_descent=False needs the joint states of all factors, and {shape} are too many")
         pointers = np.zeros(max(window.past_len, 1), dtype=np.uintp)

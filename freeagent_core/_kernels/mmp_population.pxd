@@ -1,8 +1,9 @@
 from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.message_passing cimport MMPParameters, MMPWindow
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
 from freeagent_core._kernels.population_core cimport PopulationCore
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef class MMPPopulationCore(PopulationCore):

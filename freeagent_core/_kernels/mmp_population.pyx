@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memmove, memset
 
 from freeagent_core._kernels.agent_step cimport AgentState
 from freeagent_core._kernels.message_passing cimport pass_messages
-from freeagent_core._kernels.packed_model cimport Group, Modality, PolicyTree
+from freeagent_core._kernels.model_structs cimport Group, Modality, PolicyTree
 from freeagent_core._kernels.policy_evaluation cimport evaluate_sequences
 from freeagent_core._kernels.population_core cimport INFER_POLICIES, INFER_STATES
 from freeagent_core._kernels.primitives cimport P
@@ -120,7 +120,7 @@ cdef class MMPPopulationCore(PopulationCore):
     cdef Py_ssize_t _extra_size(self):
         cdef Model* model = &self.packed.model
         return (self._sequence_size + model.tree.num_policies
-                + self._horizon * (model.num_modalities + self.packed.largest_joint))
+                + self._horizon * (model.num_modalities + self.packed.largest.joint))
 
     # Steps observed once the observation at hand is counted.
     cdef Py_ssize_t _present_len(self, Py_ssize_t i) noexcept nogil:
@@ -168,7 +168,7 @@ cdef class MMPPopulationCore(PopulationCore):
                         product[s] *= row[s]
             if not window.factorized:
                 window.likelihood[t] = product
-                product += self.packed.largest_joint
+                product += self.packed.largest.joint
 
     # Fills extra with the sequences and F.
     cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,

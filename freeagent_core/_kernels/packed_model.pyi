@@ -3,13 +3,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-class Scratch: ...
-
 class PackedModel:
-    largest_joint: int
-    largest_stride: int
-    scratch_bytes: int
     merges: bool
+    brief: bool
     def __init__(
         self,
         factors: list[dict[str, Any]],

@@ -1,15 +1,17 @@
-"""The packed form of a generative model, and the scratch memory to run kernels on it.
+"""The packed form of a generative model.
 
 `PackedModel` owns no arithmetic: `freeagent_core._packing` computes every array, this
 module checks their sizes against each other, keeps them alive and points into them.
 """
 
-from libc.stdint cimport int32_t, uintptr_t
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.stdint cimport int32_t
+from libc.stdlib cimport calloc, free
 
-from freeagent_core._kernels.graph_memory cimport free_graph, new_graph
+from freeagent_core._kernels.model_structs cimport (
+    FIRSTS_AT_ONCE, MAX_FACTORS, Factor, Group, Modality, PolicyTree, padded,
+)
 from freeagent_core._kernels.primitives cimport P
+from freeagent_core._kernels.workspace cimport Scratch, ScratchPool, new_scratch
 
 import numpy as np
 
@@ -80,30 +82,6 @@ cdef const Py_ssize_t* _positions(list keep, object array, Py_ssize_t high) exce
     return &view[0]
 
 
-cdef class Scratch:
-    """The memory of one step of one thread; no kernel allocates."""
-
-    def __cinit__(self):
-        self._block = NULL
-        self.work.graph = NULL
-
-    def __dealloc__(self):
-        free(self._block)
-        free_graph(self.work.graph)
-
-
-cdef class ScratchPool:
-    """Scratch memory that no thread uses now. Most programs have one thread: what it gave back
-    last has a place of its own, which costs less than a list."""
-
-    def __cinit__(self):
-        self.others = []
-
-
-cdef Py_ssize_t padded(Py_ssize_t size) noexcept nogil:
-    return (size + 7) // 8 * 8
-
-
 cdef class PackedModel:
     """A generative model as the kernels read it; immutable, shared by any number of agents.
 
@@ -152,8 +130,8 @@ cdef class PackedModel:
         self.model.modalities = self._modalities
         self.model.groups = self._groups
         self.merges = merges
-        self.largest_joint = 0
-        self.largest_stride = 0
+        self.largest.joint = 0
+        self.largest.stride = 0
         self._pack_factors(factors)
         self._pack_groups(groups, modalities)
         if tree["num_steps"]:
@@ -231,10 +209,10 @@ cdef class PackedModel:
                 factor.inductive_row = _indices(self._keep, spec["inductive_row"],
                                                 factor.num_states, -1, size, f"I[{f}]")
                 self.model.has_inductive = True
-            self.largest_joint = max(self.largest_joint, factor.num_previous, factor.stride)
-            self.largest_stride = max(self.largest_stride, factor.stride)
+            self.largest.joint = max(self.largest.joint, factor.num_previous, factor.stride)
+            self.largest.stride = max(self.largest.stride, factor.stride)
             if factor.backward != NULL:
-                self.largest_stride = max(self.largest_stride, padded(factor.num_previous))
+                self.largest.stride = max(self.largest.stride, padded(factor.num_previous))
         return 0
 
     cdef int _pack_groups(self, list groups, list modalities) except -1:
@@ -318,10 +296,10 @@ cdef class PackedModel:
             group.novelty_wA = _optional(self._keep, spec["novelty_wA"],
                                          group.num_joint * group.novelty_stride, "pA")
             self.model.has_wA |= group.novelty_wA != NULL
-            self.largest_joint = max(self.largest_joint, group.num_joint)
-            self.largest_stride = max(self.largest_stride, group.outcome_stride,
+            self.largest.joint = max(self.largest.joint, group.num_joint)
+            self.largest.stride = max(self.largest.stride, group.outcome_stride,
                                       group.novelty_stride, spec["learned_stride"])
-            self._largest_sparse = max(self._largest_sparse, group.num_sparse_outcomes)
+            self.largest.sparse = max(self.largest.sparse, group.num_sparse_outcomes)
             # of all outcomes, as a learned model has them
             size = group.num_joint * max(group.outcome_stride,
                                          <Py_ssize_t>spec["learned_stride"])
@@ -330,7 +308,7 @@ cdef class PackedModel:
                 size //= self._factors[group.factors[group.contraction_order[f]]].num_states
                 partial += size * FIRSTS_AT_ONCE
             if group.num_factors > 1 and not self.merges:
-                self._largest_partial = max(self._largest_partial, partial)
+                self.largest.partial = max(self.largest.partial, partial)
         return 0
 
     cdef int _pack_sequences(self, dict spec) except -1:
@@ -418,7 +396,7 @@ cdef class PackedModel:
         for i in range(num_factors):
             joint = min(joint * self._factors[i].num_states, LARGEST_FREE_ENERGY_JOINT + 1)
         if joint <= LARGEST_FREE_ENERGY_JOINT:
-            self.largest_joint = max(self.largest_joint, joint)
+            self.largest.joint = max(self.largest.joint, joint)
         tree.policy_actions = _indices(keep, spec["policy_actions"],
                                        tree.num_policies * tree.policy_len * num_factors, 0,
                                        2**31 - 1, "policy_actions")
@@ -475,97 +453,10 @@ cdef class PackedModel:
             return scratch
         if pool.others:
             return pool.others.pop()
-        return _new_scratch(self)
+        return new_scratch(&self.model, &self.largest, self.merges)
 
     cdef void give_scratch(self, Scratch scratch):
         if self._pool.spare is None:
             self._pool.spare = scratch
         else:
             self._pool.others.append(scratch)
-
-
-cdef Scratch _new_scratch(PackedModel packed):
-    cdef Model* model = &packed.model
-    cdef PolicyTree* tree = &model.tree
-    cdef Scratch scratch = Scratch()
-    cdef Workspace* work = &scratch.work
-    cdef Py_ssize_t likelihoods = 0, g, i, num_doubles = 0, num_ints = 0
-    for g in range(model.num_groups):
-        likelihoods += padded(model.groups[g].num_joint)
-    cdef Py_ssize_t joint = padded(packed.largest_joint), stride = packed.largest_stride
-    cdef Py_ssize_t policies = padded(tree.num_listed), sparse = padded(packed._largest_sparse)
-    cdef Py_ssize_t nodes = padded(tree.num_factor_nodes)
-    cdef Py_ssize_t controls = padded(model.num_controls_total)
-    # a graph keeps its beliefs itself
-    cdef bint tree_beliefs = not packed.merges
-    cdef double** doubles[32]
-    cdef Py_ssize_t[32] sizes
-    cdef int32_t** ints[6]
-    cdef Py_ssize_t[6] lengths
-    doubles[0], sizes[0] = &work.prior, model.qs_size
-    doubles[1], sizes[1] = &work.qs_new, model.qs_size
-    doubles[2], sizes[2] = &work.message, model.qs_size
-    doubles[3], sizes[3] = &work.log_likelihood, likelihoods
-    doubles[4], sizes[4] = &work.contraction, 2 * joint
-    doubles[5], sizes[5] = &work.trailing, 2 * joint
-    doubles[6], sizes[6] = &work.joint, 2 * joint
-    doubles[7], sizes[7] = &work.row, 2 * stride
-    doubles[8], sizes[8] = &work.weights, joint
-    doubles[9], sizes[9] = &work.support_weight, stride
-    doubles[10], sizes[10] = &work.outcome_sums, sparse
-    doubles[11], sizes[11] = &work.novelties, controls
-    doubles[12], sizes[12] = &work.action_weights, padded(tree.num_actions)
-    doubles[13], sizes[13] = &work.beliefs, padded(tree.beliefs_size) if tree_beliefs else 0
-    doubles[14], sizes[14] = &work.least, nodes if tree_beliefs else 0
-    doubles[15], sizes[15] = &work.rows, ROWS_AT_ONCE * stride if tree_beliefs else 0
-    doubles[16], sizes[16] = &work.partial, padded(packed._largest_partial)
-    doubles[17], sizes[17] = &work.factor_value, nodes
-    doubles[18], sizes[18] = &work.group_value, padded(tree.num_group_nodes)
-    doubles[19], sizes[19] = &work.prefix_value, padded(tree.num_prefixes)
-    doubles[20], sizes[20] = &work.q_pi_new, policies
-    doubles[21], sizes[21] = &work.G_new, policies
-    doubles[22], sizes[22] = &work.p_policies, policies
-    doubles[23], sizes[23] = &work.p_actions, controls
-    doubles[24], sizes[24] = &work.log_prior, model.qs_size
-    doubles[25], sizes[25] = &work.error, model.qs_size
-    doubles[26], sizes[26] = &work.outcome_probabilities, padded(model.num_obs_total)
-    doubles[27], sizes[27] = <double**>&work.distributions, padded(model.num_modalities)
-    doubles[28], sizes[28] = <double**>&work.observation, padded(
-        model.num_modalities + model.num_factors)
-    doubles[29], sizes[29] = &work.p_first, controls
-    doubles[30], sizes[30] = &work.lowest, nodes if tree_beliefs else 0
-    doubles[31], sizes[31] = &work.total, nodes if tree_beliefs else 0
-    ints[0], lengths[0] = &work.index, joint
-    ints[1], lengths[1] = &work.support_state, stride
-    ints[2], lengths[2] = &work.touched, sparse
-    ints[3], lengths[3] = &work.node_belief, nodes if packed.merges else 0
-    ints[4], lengths[4] = &work.successors, controls
-    ints[5], lengths[5] = &work.inductive_row, padded(model.num_factors)
-    for i in range(32):
-        num_doubles += sizes[i]
-    for i in range(6):
-        num_ints += lengths[i]
-    cdef Py_ssize_t num_bytes = num_doubles * sizeof(double) + num_ints * sizeof(int32_t) + 64
-    scratch._block = malloc(num_bytes)
-    if scratch._block == NULL:
-        raise MemoryError(f"no memory for {num_bytes} bytes of scratch")
-    memset(scratch._block, 0, num_bytes)
-    packed.scratch_bytes = num_bytes
-    cdef double* here = <double*>((<uintptr_t>scratch._block + 63) // 64 * 64)
-    for i in range(32):
-        doubles[i][0] = here
-        here += sizes[i]
-    for i in range(6):
-        ints[i][0] = <int32_t*>here
-        here = <double*>(ints[i][0] + lengths[i])
-    work.action = work.observation + model.num_modalities
-    work.largest_joint = joint
-    here = work.outcome_probabilities
-    for i in range(model.num_modalities):
-        work.distributions[i] = here
-        here += model.modalities[i].num_obs
-    if packed.merges:
-        work.graph = new_graph()
-        if work.graph == NULL:
-            raise MemoryError("no memory for a belief graph")
-    return scratch

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-from freeagent_core._kernels.packed_model cimport Workspace
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef class ThreadMemory:

@@ -16,7 +16,8 @@ times. A native pool in csrc/ would have the same wake-up and the same remedy.
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from freeagent_core._kernels.packed_model cimport PackedModel, Scratch
+from freeagent_core._kernels.packed_model cimport PackedModel
+from freeagent_core._kernels.workspace cimport Scratch
 
 
 cdef extern from *:

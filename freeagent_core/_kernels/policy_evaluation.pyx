@@ -11,7 +11,7 @@ Three ways, chosen when the model is packed (`freeagent_core._packing`):
 from libc.math cimport isfinite
 
 from freeagent_core._kernels.merged_policies cimport evaluate_merged
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, Group
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Group
 from freeagent_core._kernels.policy_tree cimport evaluate_tree
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.step_values cimport (

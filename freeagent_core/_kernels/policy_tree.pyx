@@ -28,9 +28,10 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.belief_update cimport predict
-from freeagent_core._kernels.packed_model cimport (
-    FIRSTS_AT_ONCE, MAX_FACTORS, ROWS_AT_ONCE, Factor, Group, PolicyTree, joint_belief,
+from freeagent_core._kernels.model_structs cimport (
+    FIRSTS_AT_ONCE, MAX_FACTORS, ROWS_AT_ONCE, Factor, Group, PolicyTree,
 )
+from freeagent_core._kernels.packed_model cimport joint_belief
 from freeagent_core._kernels.primitives cimport FC_MASK, P
 from freeagent_core._kernels.step_values cimport (
     NOT_FINITE, find_inductive_rows, group_value, transition_novelty,

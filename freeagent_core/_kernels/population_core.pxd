@@ -2,8 +2,10 @@ from libc.stdint cimport uint64_t
 
 from freeagent_core._kernels.agent_step cimport AgentState
 from freeagent_core._kernels.dirichlet_updates cimport Learned
-from freeagent_core._kernels.packed_model cimport Model, PackedModel, Workspace
+from freeagent_core._kernels.model_structs cimport Model
+from freeagent_core._kernels.packed_model cimport PackedModel
 from freeagent_core._kernels.parallel_work cimport ParallelWork
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef enum Operation:

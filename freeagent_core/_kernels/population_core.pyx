@@ -17,11 +17,12 @@ from freeagent_core._kernels.agent_step cimport (
 )
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learned_model cimport LearnedModel
-from freeagent_core._kernels.packed_model cimport TOGETHER, Factor, Scratch, first_action
+from freeagent_core._kernels.model_structs cimport TOGETHER, Factor, first_action
 from freeagent_core._kernels.policy_tree cimport evaluate_trees
 from freeagent_core._kernels.python_input cimport new_array
 from freeagent_core._kernels.sophisticated cimport search_size
 from freeagent_core._kernels.step_values cimport NO_MEMORY
+from freeagent_core._kernels.workspace cimport Scratch
 
 import numpy as np
 

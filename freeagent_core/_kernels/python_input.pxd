@@ -1,4 +1,5 @@
-from freeagent_core._kernels.packed_model cimport PackedModel, Scratch
+from freeagent_core._kernels.packed_model cimport PackedModel
+from freeagent_core._kernels.workspace cimport Scratch
 
 
 cdef object new_array(const double* values, Py_ssize_t n)

@@ -13,7 +13,7 @@ from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.packed_model cimport Factor, Model
+from freeagent_core._kernels.model_structs cimport Factor, Model
 from freeagent_core._kernels.primitives cimport P
 
 from operator import index as _as_index

@@ -1,6 +1,7 @@
 from freeagent_core._kernels.belief_update cimport FPIParameters
-from freeagent_core._kernels.packed_model cimport Model, Workspace
+from freeagent_core._kernels.model_structs cimport Model
 from freeagent_core._kernels.step_values cimport EFEParameters
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef struct SIParameters:          # pymdp's si_* arguments

@@ -8,9 +8,8 @@ from libc.math cimport isfinite
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.belief_update cimport infer_posterior, predict_all
-from freeagent_core._kernels.packed_model cimport (
-    MAX_FACTORS, Factor, Group, first_action, joint_belief,
-)
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS, Factor, Group, first_action
+from freeagent_core._kernels.packed_model cimport joint_belief
 from freeagent_core._kernels.primitives cimport P
 from freeagent_core._kernels.step_values cimport inductive_value, step_value
 

@@ -12,8 +12,10 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.agent_core cimport AgentCore, raise_status
 from freeagent_core._kernels.agent_step cimport keep_beliefs, keep_policies, whole_step
-from freeagent_core._kernels.packed_model cimport Model, PackedModel, Scratch, Workspace
+from freeagent_core._kernels.model_structs cimport Model
+from freeagent_core._kernels.packed_model cimport PackedModel
 from freeagent_core._kernels.parallel_work cimport monotonic_ns
+from freeagent_core._kernels.workspace cimport Scratch, Workspace
 
 
 cdef extern from "<time.h>" nogil:

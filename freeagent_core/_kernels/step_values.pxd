@@ -1,6 +1,7 @@
 from libc.stdint cimport int32_t
 
-from freeagent_core._kernels.packed_model cimport Factor, Group, Model, Workspace
+from freeagent_core._kernels.model_structs cimport Factor, Group, Model
+from freeagent_core._kernels.workspace cimport Workspace
 
 
 cdef enum Status:                  # of kernels that can fail

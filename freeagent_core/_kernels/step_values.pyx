@@ -9,7 +9,8 @@ packed (``certain_gain``).
 
 from libc.stdint cimport int32_t
 
-from freeagent_core._kernels.packed_model cimport MAX_FACTORS, joint_belief
+from freeagent_core._kernels.model_structs cimport MAX_FACTORS
+from freeagent_core._kernels.packed_model cimport joint_belief
 from freeagent_core._kernels.primitives cimport FC_MASK, P
 
 

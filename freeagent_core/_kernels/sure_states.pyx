@@ -17,7 +17,7 @@ from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.belief_graph cimport is_sure, least_weight
 from freeagent_core._kernels.graph_memory cimport reserve
-from freeagent_core._kernels.packed_model cimport Factor, Group, PolicyTree
+from freeagent_core._kernels.model_structs cimport Factor, Group, PolicyTree
 from freeagent_core._kernels.primitives cimport P
 
 
