@@ -9,8 +9,8 @@ G of a policy is  sum_t v(s_t),  s_t = next(u_t, s_{t-1}).  No belief is predict
 valued; these are the numbers of `merged_policies`, to the bit, which takes over where some
 reached transition is uncertain.
 
-Measured (benchmarks/peers.py, grid 10x10, policy_len 2): 0.45 us of a step with a graph of
-beliefs, 0.1 us without.
+Measured (`infer_policies` of a population on one thread, grid 10x10, policy_len 2): 0.53 us an
+agent with a graph of beliefs, 0.21 us without.
 """
 
 from libc.stdint cimport int32_t
