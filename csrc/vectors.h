@@ -184,6 +184,7 @@ static inline double sum_lanes(v8 v)
 #else
 #define PICK(a, b, ...) __builtin_shuffle(a, b, (v8i){__VA_ARGS__})
 #endif
+#define GREATER(a, b) max_v8(a, b)
 #define ACROSS_LANES(name, combine)                                                            \
     static inline v8 name(const v8 *x)                                                         \
     {                                                                                          \
@@ -198,6 +199,7 @@ static inline double sum_lanes(v8 v)
                        PICK(b[0], b[1], 4, 5, 6, 7, 12, 13, 14, 15));                          \
     }
 #else
+#define GREATER(a, b) ((a) > (b) ? (a) : (b))
 #define ACROSS_LANES(name, combine)                                                            \
     static inline v8 name(const v8 *x)                                                         \
     {                                                                                          \
@@ -209,11 +211,6 @@ static inline double sum_lanes(v8 v)
     }
 #endif
 #define PLUS(a, b) ((a) + (b))
-#if defined(FC_LEVEL_AVX512)
-#define GREATER(a, b) max_v8(a, b)
-#else
-#define GREATER(a, b) ((a) > (b) ? (a) : (b))
-#endif
 ACROSS_LANES(sums_of_lanes, PLUS)
 ACROSS_LANES(maxima_of_lanes, GREATER)
 

@@ -194,42 +194,42 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
     return joint
 
 
-def _leave_rests(
-    distributions: Sequence[tuple[FloatArray, FloatArray]], num_joint: int
-) -> tuple[FloatArray, FloatArray, float, npt.NDArray[np.int32] | None]:
-    """Leave out the last outcome of each distribution, which has what the others leave.
+def _rest_start(
+    distributions: Sequence[tuple[FloatArray, FloatArray]],
+) -> npt.NDArray[np.int32] | None:
+    """Return where the columns of each distribution begin, and end, without its last outcome,
+    which has what the others leave; None where some do not sum to 1."""
+    if any(np.abs(A.sum(axis=0) - 1.0).max() > NORMALISED for A, _ in distributions):
+        return None
+    return np.append(0, np.cumsum([len(A) - 1 for A, _ in distributions])).astype(np.int32)
+
+
+def _outcome_columns(
+    distributions: Sequence[tuple[FloatArray, FloatArray]], rests: bool, num_joint: int
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return the outcomes that are columns, and what their expected utility comes from.
 
     Parameters
     ----------
     distributions : sequence of (A, log_C)
         Of shapes (outcomes, num_joint) and (outcomes,).
+    rests : bool
+        Leave out the last outcome of each.
+    num_joint : int
 
     Returns
     -------
     columns : ndarray, shape (outcomes, num_joint)
-        All that are left.
     column_utility : ndarray, shape (outcomes,)
-        What their utility is beyond that of the rest: expected utility is
-        ``expected @ column_utility + rest_utility``.
     rest_utility : float
-    rest_start : ndarray of int32, shape (distributions + 1,), or None
-        The columns of each distribution; None where some do not sum to 1, so that all outcomes
-        are columns.
+        Expected utility is ``expected @ column_utility + rest_utility``.
     """
-    columns, utility = [np.empty((0, num_joint))], [np.empty(0)]
-    if any(np.abs(A.sum(axis=0) - 1.0).max() > NORMALISED for A, _ in distributions):
-        columns.extend(A for A, _ in distributions)
-        utility.extend(log_C for _, log_C in distributions)
-        return np.concatenate(columns), np.concatenate(utility), 0.0, None
-    columns.extend(A[:-1] for A, _ in distributions)
-    utility.extend(log_C[:-1] - log_C[-1] for _, log_C in distributions)
-    start = np.append(0, np.cumsum([len(A) - 1 for A, _ in distributions]))
-    return (
-        np.concatenate(columns),
-        np.concatenate(utility),
-        float(sum(log_C[-1] for _, log_C in distributions)),
-        start.astype(np.int32),
-    )
+    columns, utility, rest_utility = [np.empty((0, num_joint))], [np.empty(0)], 0.0
+    for A, log_C in distributions:
+        columns.append(A[:-1] if rests else A)
+        utility.append(log_C[:-1] - log_C[-1] if rests else log_C)
+        rest_utility += float(log_C[-1]) if rests else 0.0
+    return np.concatenate(columns), np.concatenate(utility), rest_utility
 
 
 def _look_ahead(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
@@ -299,9 +299,12 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         sparse = []
         joint_log_C = functools.reduce(np.add.outer, [rows[0] for rows in log_C]).ravel()
         distributions = [(outcomes, joint_log_C)]
-    learned_rest_start = _leave_rests(distributions, num_joint)[3]
     dense = [pair for pair in distributions if all(pair[0] is not other for other in sparse)]
-    columns, column_utility, rest_utility, rest_start = _leave_rests(dense, num_joint)
+    learned_rest_start = _rest_start(distributions)
+    rest_start = _rest_start(dense) if sparse else learned_rest_start
+    columns, column_utility, rest_utility = _outcome_columns(
+        dense, rest_start is not None, num_joint
+    )
     stride = _padded(len(columns) + 1)
     by_state = _rows_by_state(np.concatenate([columns, neg_ambiguity[np.newaxis]]), stride)
     order = _contraction_order(model, factors, stride)

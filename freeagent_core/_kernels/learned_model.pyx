@@ -193,11 +193,9 @@ cdef class LearnedModel(PackedModel):
             group.rest_start = group.learned_rest_start
             group.num_rests = 1 if group.joint_outcomes else group.num_modalities
             group.num_outcomes = group.rest_start[group.num_rests]
-        elif group.num_rests:  # of the dense modalities alone
+        else:  # the dense modalities alone may have rests
             group.num_outcomes += group.num_rests + group.num_sparse_outcomes
             group.num_rests = 0
-        else:
-            group.num_outcomes += group.num_sparse_outcomes
         group.outcome_stride = padded(group.num_outcomes + 1)
         group.num_sparse_outcomes = 0
         group.sparse_start = NULL

@@ -41,8 +41,8 @@ cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, co
     cdef Graph* graph = work.graph
     if model.has_inductive:
         find_inductive_rows(model, qs, work)
-    graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
     if follow_states(model, parameters, qs, work):
+        graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
         return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
     graph.has_edges = parameters.use_param_info_gain and model.has_wB
     if begin_graph(model, parameters, qs, work) != 0:

@@ -130,8 +130,6 @@ cdef class PackedModel:
         self.model.modalities = self._modalities
         self.model.groups = self._groups
         self.merges = merges
-        self.largest.joint = 0
-        self.largest.stride = 0
         self._pack_factors(factors)
         self._pack_groups(groups, modalities)
         if tree["num_steps"]:

@@ -19,7 +19,7 @@ Beliefs of the last step are needed for nothing but their expected outcomes. For
 factor these come from the beliefs before by one product with ``ahead`` (B times the outcomes,
 made when the model was packed) in the place of two.
 
-Measured (benchmarks/peers.py), us a step: 3 factors of 8, 52 before, 7 with shared partial sums;
+Measured (benchmarks/peers.py), us a step: 3 factors of 8, 52 before, 6 with shared partial sums;
 dense, 128 states, 190 before, 39 with matrix products, 28 where agents share them.
 """
 

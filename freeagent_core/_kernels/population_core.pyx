@@ -13,7 +13,6 @@ from freeagent_core._kernels.agent_core cimport raise_status
 from freeagent_core._kernels.agent_random cimport below, categorical
 from freeagent_core._kernels.agent_step cimport (
     action_probabilities, are_listed, infer_policies, infer_states, keep_policies, list_evaluated,
-    refresh_learned,
 )
 from freeagent_core._kernels.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learned_model cimport LearnedModel
@@ -285,7 +284,6 @@ cdef class PopulationCore(ParallelWork):
         cdef AgentState agent = self._agent(i, extra)
         cdef const double* qs = agent.qs
         cdef int status
-        refresh_learned(&agent, work)
         if self._operations & INFER_STATES:
             status = self._infer_states(i, &agent, work, extra)
             if status != 0:
