@@ -133,12 +133,9 @@ def test_sums_that_are_not_quite_one(model, seed, which):
     model[which] = object_array(x * (1.0 + 1e-7 * rng.random(x.shape[1:])) for x in arrays)
     agent, reference = Agent(**model), Reference(**model)
     assert_same_episode(agent, reference, observations(model, seed, 3), seed, True)
-    values = evaluated(packed(model, TREE), model, seed)
-    for (q_pi, G_), (other_q_pi, other_G) in zip(
-        values, evaluated(packed(model, GRAPH), model, seed), strict=True
-    ):
-        np.testing.assert_allclose(other_G, G_, rtol=1e-12, atol=G / 10)
-        np.testing.assert_allclose(other_q_pi, q_pi, rtol=0, atol=1e-10)
+    assert_same_values(
+        evaluated(packed(model, GRAPH), model, seed), evaluated(packed(model, TREE), model, seed)
+    )
 
 
 def evaluated(model, arguments, seed, steps=3):
@@ -153,15 +150,20 @@ def evaluated(model, arguments, seed, steps=3):
     return results
 
 
+def assert_same_values(found, expected):
+    """Compare two results of `evaluated`."""
+    for (q_pi, values), (other_q_pi, other_values) in zip(found, expected, strict=True):
+        np.testing.assert_allclose(values, other_values, rtol=1e-12, atol=G / 10)
+        np.testing.assert_allclose(q_pi, other_q_pi, rtol=0, atol=1e-10)
+
+
 @slow
 @given(model=st.one_of(larger_models(), models()), seed=st.integers(0, 2**32 - 1))
 def test_all_ways_agree(model, seed):
     expected = evaluated(packed(model, TREE, DENSE), model, seed)
     for way in ((GRAPH, SPARSE), (GRAPH, DENSE), (TREE, SPARSE), (GRAPH, SPARSE, UNLISTED)):
         found = evaluated(packed(model, *way), model, seed)
-        for (q_pi, values), (other_q_pi, other_values) in zip(expected, found, strict=True):
-            np.testing.assert_allclose(other_values, values, rtol=1e-12, atol=G / 10)
-            np.testing.assert_allclose(other_q_pi, q_pi, rtol=0, atol=1e-10)
+        assert_same_values(found, expected)
 
 
 @slow
