@@ -8,42 +8,13 @@ Environment variables:
 """
 
 import os
+from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 PRIMITIVES = ["plain", "avx2", "avx512"]
-KERNELS = [
-    "primitives",
-    "graph_memory",
-    "workspace",
-    "packed_model",
-    "belief_update",
-    "step_values",
-    "belief_graph",
-    "policy_tree",
-    "sure_states",
-    "merged_policies",
-    "policy_evaluation",
-    "action_selection",
-    "global_random",
-    "learning",
-    "python_input",
-    "dirichlet_updates",
-    "learned_model",
-    "agent_step",
-    "agent_parameters",
-    "agent_core",
-    "step_batch",
-    "parallel_work",
-    "agent_random",
-    "population_core",
-    "message_passing",
-    "mmp_core",
-    "mmp_population",
-    "sophisticated",
-]
 
 debug = os.environ.get("FREEAGENT_CORE_DEBUG") == "1"
 sanitize = os.environ.get("FREEAGENT_CORE_SANITIZE", "")
@@ -64,25 +35,16 @@ headers = [
 
 extensions = [
     Extension(
-        f"freeagent_core._kernels.{name}",
+        str(source.with_suffix("")).replace(os.sep, "."),
         # One module owns the primitives and their dispatch; the others reach them through it.
-        [f"freeagent_core/_kernels/{name}.pyx"] + (csrc if name == "primitives" else []),
+        [str(source)] + (csrc if source.stem == "primitives" else []),
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=headers,
         extra_compile_args=compile_args,
         extra_link_args=link_args,
     )
-    for name in KERNELS
-] + [
-    Extension(
-        name,
-        [name.replace(".", "/") + ".pyx"],
-        include_dirs=["csrc"],
-        extra_compile_args=compile_args,
-        extra_link_args=link_args,
-    )
-    for name in ("freeagent_core._agent_calls", "freeagent_core.managers._records")
+    for source in sorted(Path("freeagent_core").rglob("*.pyx"))
 ]
 
 setup(

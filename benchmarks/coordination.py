@@ -28,7 +28,7 @@ import numpy as np
 from test_step import step_reference
 
 from freeagent_core import Agent, GenerativeModel, Population
-from freeagent_core._threads import num_cpus
+from freeagent_core._agent.threads import num_cpus
 from freeagent_core.managers import (
     AsyncManager,
     ProcessPoolManager,

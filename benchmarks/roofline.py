@@ -24,8 +24,8 @@ import numpy as np
 from peers import EPISODE, Many, OneAgent, recorded, replay
 
 from freeagent_core import Agent, GenerativeModel
-from freeagent_core._kernels import primitives
-from freeagent_core._threads import num_cpus
+from freeagent_core._agent.threads import num_cpus
+from freeagent_core._kernels.base import primitives
 
 FUNCTION = 30  # operations of a logarithm or an exponential
 

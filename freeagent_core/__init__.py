@@ -6,7 +6,7 @@
 from freeagent_core._version import __version__
 
 try:
-    from freeagent_core._kernels import primitives as _primitives  # noqa: F401
+    from freeagent_core._kernels.base import primitives as _primitives  # noqa: F401
 except ImportError as error:
     raise ImportError(
         "freeagent_core is not compiled here. From the project's root Python finds the sources "

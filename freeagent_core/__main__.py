@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeagent_core._kernels import primitives
+from freeagent_core._kernels.base import primitives
 from freeagent_core._version import __version__
 
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core import _validation as check
-from freeagent_core._attributes import AgentAttributes
-from freeagent_core._inference_params import check_inference_params
-from freeagent_core._kernels.agent_core import AgentCore
-from freeagent_core._kernels.mmp_core import MMPCore
-from freeagent_core._learning import LearningAgent
-from freeagent_core._message_passing import split_traces
-from freeagent_core._planning import MAX_POLICIES
+from freeagent_core._agent.attributes import AgentAttributes
+from freeagent_core._agent.learning import LearningAgent
+from freeagent_core._agent.message_passing import split_traces
+from freeagent_core._kernels.agents.agent_core import AgentCore
+from freeagent_core._kernels.agents.mmp_core import MMPCore
+from freeagent_core._model import validation as check
+from freeagent_core._model.inference_params import check_inference_params
+from freeagent_core._model.policies import MAX_POLICIES
 from freeagent_core.model import GenerativeModel, normalised
 from freeagent_core.utils import obj_array_uniform
 

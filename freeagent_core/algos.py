@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import utils
-from freeagent_core._functional import packed_model
-from freeagent_core._kernels.agent_core import AgentCore
-from freeagent_core._kernels.mmp_core import MMPCore
-from freeagent_core._message_passing import split_traces
+from freeagent_core._agent.message_passing import split_traces
+from freeagent_core._functions.functional import packed_model
+from freeagent_core._kernels.agents.agent_core import AgentCore
+from freeagent_core._kernels.agents.mmp_core import MMPCore
 
 ObjectArray = npt.NDArray[Any]
 

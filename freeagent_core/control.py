@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core import _planning, utils
-from freeagent_core._action_functions import (
+from freeagent_core import utils
+from freeagent_core._functions.action_functions import (
     TIE_TOLERANCE,
     construct_policies,
     get_num_controls_from_policies,
@@ -21,19 +21,20 @@ from freeagent_core._action_functions import (
     sample_policy,
     select_highest,
 )
-from freeagent_core._action_functions import (
+from freeagent_core._functions.action_functions import (
     _sample_action_test as _sample_action_test,
 )
-from freeagent_core._action_functions import (
+from freeagent_core._functions.action_functions import (
     _sample_policy_test as _sample_policy_test,
 )
-from freeagent_core._action_functions import (
+from freeagent_core._functions.action_functions import (
     _select_highest_test as _select_highest_test,
 )
-from freeagent_core._functional import packed_model
-from freeagent_core._inference_params import check_inference_params
-from freeagent_core._kernels.agent_core import AgentCore
-from freeagent_core._kernels.mmp_core import MMPCore
+from freeagent_core._functions.functional import packed_model
+from freeagent_core._kernels.agents.agent_core import AgentCore
+from freeagent_core._kernels.agents.mmp_core import MMPCore
+from freeagent_core._model import policies as planning
+from freeagent_core._model.inference_params import check_inference_params
 from freeagent_core.maths import (
     entropy,
     softmax_obj_arr,
@@ -490,5 +491,5 @@ def backwards_induction(
     I : object array of ndarray, shape (depth, num_states)
     """
     return utils.obj_array_from_list(
-        _planning.backwards_induction(list(H), list(B), B_factor_list, threshold, depth)
+        planning.backwards_induction(list(H), list(B), B_factor_list, threshold, depth)
     )

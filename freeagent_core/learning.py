@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import utils
-from freeagent_core._kernels import learning as kernels
+from freeagent_core._kernels.learning import array_updates as kernels
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]

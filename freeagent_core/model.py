@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core import _validation as check
-from freeagent_core._inference_params import check_inference_params
-from freeagent_core._kernels.packed_model import PackedModel
-from freeagent_core._packing import MOST_LISTED, pack
-from freeagent_core._planning import MAX_POLICIES, AllSequences, backwards_induction
+from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model import validation as check
+from freeagent_core._model.inference_params import check_inference_params
+from freeagent_core._model.packing import MOST_LISTED, pack
+from freeagent_core._model.policies import MAX_POLICIES, AllSequences, backwards_induction
 from freeagent_core.utils import norm_dist
 
 FloatArray = npt.NDArray[np.float64]

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core import _threads
-from freeagent_core import _validation as check
-from freeagent_core._kernels.mmp_population import MMPPopulationCore
-from freeagent_core._kernels.population_core import PopulationCore
-from freeagent_core._population_file import read_population, write_population
+from freeagent_core._agent import threads
+from freeagent_core._agent.population_file import read_population, write_population
+from freeagent_core._kernels.agents.mmp_population import MMPPopulationCore
+from freeagent_core._kernels.agents.population_core import PopulationCore
+from freeagent_core._model import validation as check
 from freeagent_core.agent import ARGMAX_TOLERANCE, TIE_TOLERANCE
 from freeagent_core.model import GenerativeModel
 
@@ -124,7 +124,7 @@ class Population:
     @num_threads.setter
     def num_threads(self, value: int | None) -> None:
         self._num_threads = (
-            _threads.num_cpus() if value is None else check.integer(value, 1, None, "num_threads")
+            threads.num_cpus() if value is None else check.integer(value, 1, None, "num_threads")
         )
 
     @property
@@ -407,17 +407,17 @@ class Population:
         if to_learn is not None:
             self._core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
         cost = self._cost_ns.get(operations, 0.0)
-        threads = self._num_threads
-        chunk = _threads.chunk_size(self._size, threads, cost)
+        num_threads = self._num_threads
+        chunk = threads.chunk_size(self._size, num_threads, cost)
         if self._core.together > 1:  # as many as share products, if each thread has two chunks
-            chunk = max(chunk, min(self._core.together, self._size // (2 * threads)))
-        self._core.prepare(operations, chunk, threads, outcomes, present, beliefs, to_learn, lr)
+            chunk = max(chunk, min(self._core.together, self._size // (2 * num_threads)))
+        self._core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
         start = time.perf_counter_ns()
         # unknown cost: with all threads
-        _threads.finish(self._core, threads, cost * self._size if cost else np.inf)
+        threads.finish(self._core, num_threads, cost * self._size if cost else np.inf)
         elapsed = (time.perf_counter_ns() - start) / self._size
-        if cost * self._size > _threads.LEAST_NS:
-            elapsed *= threads
+        if cost * self._size > threads.LEAST_NS:
+            elapsed *= num_threads
         # the least of recent ones: a noisy machine makes it longer, never shorter
         self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed
         if self._core.any_failed():

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core._plots import plot_beliefs as plot_beliefs
-from freeagent_core._plots import plot_likelihood as plot_likelihood
+from freeagent_core._functions.plots import plot_beliefs as plot_beliefs
+from freeagent_core._functions.plots import plot_likelihood as plot_likelihood
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]

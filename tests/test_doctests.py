@@ -4,7 +4,7 @@ import doctest
 
 import pytest
 
-from freeagent_core._kernels import primitives
+from freeagent_core._kernels.base import primitives
 
 
 @pytest.mark.parametrize("module", [primitives])

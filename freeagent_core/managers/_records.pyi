@@ -3,7 +3,7 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Any
 
-from freeagent_core._kernels.agent_core import AgentCore
+from freeagent_core._kernels.agents.agent_core import AgentCore
 
 KEPT_DURATIONS: int
 

@@ -7,8 +7,8 @@ from collections import deque
 
 import numpy as np
 
-from freeagent_core._agent_calls cimport AgentCalls
-from freeagent_core._kernels.agent_core cimport AgentCore
+from freeagent_core._agent.calls cimport AgentCalls
+from freeagent_core._kernels.agents.agent_core cimport AgentCore
 
 from freeagent_core.agent import Agent
 

@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
-from freeagent_core import _validation as check
+from freeagent_core._model import validation as check
 from freeagent_core.managers.task_result import TaskResult
 from freeagent_core.managers.thread_pool import ThreadPoolManager
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from freeagent_core import _threads
-from freeagent_core import _validation as check
+from freeagent_core._agent import threads
+from freeagent_core._model import validation as check
 from freeagent_core.managers import _operations
 from freeagent_core.managers._records import Record
 from freeagent_core.managers._shared_rows import DONE, LATE, NONE
@@ -55,7 +55,7 @@ class ProcessPoolManager(Manager):
     ) -> None:
         super().__init__()
         if num_workers is None:
-            num_workers = _threads.num_cpus()
+            num_workers = threads.num_cpus()
         count = check.integer(num_workers, 1, None, "num_workers")
         methods = multiprocessing.get_all_start_methods()
         if start_method not in methods:

@@ -19,9 +19,9 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any
 
-from freeagent_core import _threads
-from freeagent_core import _validation as check
-from freeagent_core._kernels.step_batch import StepBatch
+from freeagent_core._agent import threads
+from freeagent_core._kernels.agents.step_batch import StepBatch
+from freeagent_core._model import validation as check
 from freeagent_core.managers import _operations
 from freeagent_core.managers._choice import Choice
 from freeagent_core.managers._records import (
@@ -98,7 +98,7 @@ class ThreadPoolManager(Manager):
         most = check.integer(max_workers, 1, None, "max_workers")
         least = check.integer(min_workers, 0, most + 1, "min_workers")
         if initial_workers is None:
-            initial_workers = min(max(_threads.num_cpus() - 1, least), most)
+            initial_workers = min(max(threads.num_cpus() - 1, least), most)
         initial = check.integer(initial_workers, least, most + 1, "initial_workers")
         threshold = check.number(scaling_threshold, "scaling_threshold")
         interval = check.number(monitoring_interval, "monitoring_interval")
@@ -214,20 +214,20 @@ class ThreadPoolManager(Manager):
         try:
             if cancelled.is_set() or not ready:
                 return
-            threads = min(_threads.num_cpus(), self._workers.most + 1)
+            num_threads = min(threads.num_cpus(), self._workers.most + 1)
             if considerate:  # a processor stays free for the one who must not wait
-                threads = max(threads - 1, 1)
+                num_threads = max(num_threads - 1, 1)
             total, most = expected_seconds(ready)  # infinite where one has not stepped yet
             item_ns = 1e9 * max(total / len(ready), most / 4)
             self._batch.load(
                 cores,
                 seen,
                 None if limit is None else max(limit - time.monotonic(), 0.0),
-                _threads.chunk_size(len(ready), threads, item_ns),
-                threads,
+                threads.chunk_size(len(ready), num_threads, item_ns),
+                num_threads,
                 considerate,
             )
-            _threads.finish(self._batch, threads, total * 1e9, self._help)
+            threads.finish(self._batch, num_threads, total * 1e9, self._help)
             actions, durations = self._batch.results(considerate)
             end_steps(ready, actions, durations, self._batch.errors, considerate, results)
         finally:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import utils
-from freeagent_core._action_functions import _action_marginals, _choose
+from freeagent_core._functions.action_functions import _action_marginals, _choose
 from freeagent_core.control import (
     calc_expected_utility,
     calc_pA_info_gain,

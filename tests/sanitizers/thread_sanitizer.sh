@@ -20,7 +20,7 @@ FREEAGENT_CORE_SANITIZE=thread pip install --quiet --no-build-isolation --no-dep
 LD_PRELOAD=$(gcc -print-file-name=libtsan.so) \
     TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1 log_path=$work/report" \
     python -m pytest -q -p no:cacheprovider \
-    tests/test_population.py tests/test_managers.py tests/test_thread_pool.py \
+    tests/population tests/managers/test_managers.py tests/managers/test_thread_pool.py \
     -k "not processes and not fork and not context_managers" || status=$?
 cat "$work"/report* 2>/dev/null || true
 exit "${status:-0}"

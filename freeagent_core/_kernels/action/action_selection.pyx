@@ -1,0 +1,83 @@
+"""Action selection: the probabilities to choose by. Random numbers are drawn elsewhere."""
+
+from libc.math cimport fabs
+from libc.stdint cimport int32_t
+from libc.string cimport memset
+
+from freeagent_core._kernels.model.structs cimport Factor, PolicyTree
+from freeagent_core._kernels.base.primitives cimport P
+
+
+# work.p_actions[f, u] = sum over policies that begin with u in factor f of q_pi, normalised
+# pymdp.legacy.control.sample_action; policy by policy, so that sums that tie there tie here.
+# Cost: num_policies * num_factors additions.
+cdef void action_marginals(const Model* model, const double* q_pi,
+                           Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const int32_t* action = tree.first_action
+    cdef const Factor* f
+    cdef double* p
+    cdef double total
+    cdef Py_ssize_t i, u, policy = 0, together = 1
+    if tree.num_steps:  # policies with one first action stand together
+        action, together = tree.actions, tree.num_following
+    memset(work.p_actions, 0, model.num_controls_total * sizeof(double))
+    while policy < tree.num_policies:
+        for i in range(model.num_factors):
+            p = work.p_actions + model.factors[i].control_offset + action[i]
+            total = p[0]
+            for u in range(policy, policy + together):
+                total += q_pi[u]
+            p[0] = total
+        policy += together
+        action += model.num_factors
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        p = work.p_actions + f.control_offset
+        total = P.sum(p, f.num_controls)
+        for u in range(f.num_controls):
+            p[u] /= total
+
+
+# Added and subtracted, this rounds a number below 2^17 to a multiple of 2^-34. Choices of
+# the same worth differ by rounding errors, here and in pymdp; rounding their logits (the
+# probabilities move by less than 3e-11) makes them tie to the bit, so that a draw does not
+# hang on errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
+cdef double ROUND_LOGIT = 393216.0  # 1.5 * 2^18
+
+
+# out = softmax(alpha * log(p + 1e-16)): pymdp's precision of stochastic selection
+cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noexcept nogil:
+    cdef Py_ssize_t i
+    P.log_eps(p, n, out)
+    for i in range(n):
+        out[i] *= alpha
+        if fabs(out[i]) < 131072.0:
+            out[i] = (out[i] + ROUND_LOGIT) - ROUND_LOGIT
+    P.softmax(out, n, out)
+
+
+# How many entries lie within `tolerance` of the largest, and the first of them
+# (pymdp.legacy.control.select_highest: 1e-8).
+cdef Py_ssize_t count_best(const double* p, Py_ssize_t n, double tolerance,
+                           Py_ssize_t* first) noexcept nogil:
+    cdef double best = P.max(p, n)
+    cdef Py_ssize_t i, count = 0
+    for i in range(n - 1, -1, -1):
+        if fabs(p[i] - best) <= tolerance:
+            count += 1
+            first[0] = i
+    return count
+
+
+# The index of the `rank`-th of these entries.
+cdef Py_ssize_t nth_best(const double* p, Py_ssize_t n, double tolerance,
+                         Py_ssize_t rank) noexcept nogil:
+    cdef double best = P.max(p, n)
+    cdef Py_ssize_t i
+    for i in range(n):
+        if fabs(p[i] - best) <= tolerance:
+            if rank == 0:
+                return i
+            rank -= 1
+    return -1

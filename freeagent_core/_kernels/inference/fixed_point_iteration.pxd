@@ -1,0 +1,18 @@
+from freeagent_core._kernels.model.structs cimport Model
+from freeagent_core._kernels.model.workspace cimport Workspace
+
+
+cdef struct FPIParameters:        # pymdp's inference_params of the VANILLA algorithm
+    int num_iter
+    double dF
+    double dF_tol
+    bint compute_vfe
+
+
+cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
+                  const double** previous, Workspace* work, double* out) noexcept nogil
+cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* action,
+                      Workspace* work, double* out) noexcept nogil
+cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
+                         const Py_ssize_t* observation, bint vectors, bint joint_likelihood,
+                         Workspace* work) noexcept nogil

@@ -1,0 +1,30 @@
+from libc.stdint cimport int32_t
+
+from freeagent_core._kernels.model.structs cimport Model
+from freeagent_core._kernels.model.workspace cimport Workspace
+
+
+cdef struct MMPParameters:         # pymdp's inference_params of the MMP algorithm
+    int num_iter
+    bint grad_descent
+    double tau
+
+
+cdef struct MMPWindow:             # what is inferred over: observed steps, then planned ones
+    Py_ssize_t past_len            # observed steps
+    Py_ssize_t infer_len           # all steps
+    Py_ssize_t future_cutoff       # from this step on nothing is heard from later ones
+    bint factorized                # run_mmp_factorized, else run_mmp on one joint likelihood
+    Py_ssize_t num_terms           # likelihoods a step has: modalities, or 1
+    const int32_t* term_group      # (num_terms,): the group whose factors each depends on
+    const double** likelihood      # (past_len, num_terms): p(o | s) over the group's joint states
+    const double** log_joint       # (past_len,): log of the sum of likelihoods over all factors'
+                                   # joint states; used without grad_descent only
+    Py_ssize_t num_actions         # actions before the policy's
+    const Py_ssize_t* actions      # (num_actions, num_factors)
+
+
+cdef int pass_messages(const Model* model, const MMPParameters* parameters,
+                       const MMPWindow* window, const Py_ssize_t* members,
+                       Py_ssize_t num_members, const double* prior, double* qs, double* F,
+                       double* xn, double* vn, Workspace* work) noexcept nogil

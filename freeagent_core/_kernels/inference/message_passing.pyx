@@ -1,0 +1,306 @@
+"""Marginal message passing (MMP): beliefs over past and planned steps, given each policy.
+
+Beliefs of a sequence lie one step after the other, ``qs[step, :qs_size]``. Steps and
+factors are updated one after the other in place, so a belief hears the new beliefs of
+earlier steps and the old ones of later steps.
+
+The last step hears only the step before it and nobody hears the last step; its action is
+the policy's last. Policies that agree in all other actions therefore share all other
+steps, to the bit: `pass_messages` takes such policies together.
+"""
+
+from libc.math cimport isfinite
+from libc.string cimport memcpy, memset
+
+from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
+from freeagent_core._kernels.base.primitives cimport FC_EPS, P
+
+
+# out[i] = E_{q(s_others)}[M | s_j = i], M over the joint states of a group's factors
+# pymdp's spm_dot(M, qs, [j]). Cost: the joint's size.
+cdef void _marginal(const Model* model, const Group* group, Py_ssize_t j, const double* M,
+                    const double* qs, Workspace* work, double* out) noexcept nogil:
+    cdef const Factor* f
+    cdef const double* partial = M
+    cdef double* store = work.contraction
+    cdef Py_ssize_t k, rest = group.num_joint
+    for k in range(group.num_factors - 1, j, -1):
+        f = &model.factors[group.factors[k]]
+        rest //= f.num_states
+        P.rows_dot(partial, qs + f.offset, rest, f.num_states, store)
+        partial = store
+        store = work.contraction + (work.largest_joint if store == work.contraction else 0)
+    for k in range(j):
+        f = &model.factors[group.factors[k]]
+        rest //= f.num_states
+        P.columns_dot(qs + f.offset, partial, f.num_states, rest, store)
+        partial = store
+        store = work.contraction + (work.largest_joint if store == work.contraction else 0)
+    memcpy(out, partial, model.factors[group.factors[j]].num_states * sizeof(double))
+
+
+# lnA[s] = sum_m log(E_{q(s_others)}[p(o_m | s)] + 1e-16), over the terms that depend on f
+cdef void _likelihood_message(const Model* model, const MMPWindow* window, Py_ssize_t step,
+                              Py_ssize_t factor, const double* qs, Workspace* work,
+                              double* lnA) noexcept nogil:
+    cdef Py_ssize_t n = model.factors[factor].num_states, k, j, s
+    cdef const Group* group
+    memset(lnA, 0, n * sizeof(double))
+    if step >= window.past_len:
+        return
+    for k in range(window.num_terms):
+        group = &model.groups[window.term_group[k]]
+        for j in range(group.num_factors):
+            if group.factors[j] != factor:
+                continue
+            _marginal(model, group, j, window.likelihood[step * window.num_terms + k], qs, work,
+                      work.row)
+            P.log_eps(work.row, n, work.row)
+            for s in range(n):
+                lnA[s] += work.row[s]
+
+
+# message[p] = sum_n qs'[n] b[p, n] / sum_p' b[p', n]: what `factor` hears from the next
+# belief of factor i, whose transitions depend on it; b[p, n] = E[B_i[n, p, others]] + 1e-16
+# over the next beliefs of the other dependencies (pymdp's factor_dot_flex and spm_norm).
+# Cost: num_states * num_states, or twice the size of B_i[..., action] with other dependencies.
+cdef void _backward_message(const Model* model, Py_ssize_t factor, Py_ssize_t i,
+                            Py_ssize_t action, const double* later, Workspace* work,
+                            double* message) noexcept nogil:
+    cdef const Factor* f = &model.factors[factor]
+    cdef const Factor* source = &model.factors[i]
+    cdef const double* next_qs = later + source.offset
+    cdef double* weight = work.joint       # over the next states of factor i
+    cdef double* columns = work.trailing   # sum_p b[p, n]
+    cdef Py_ssize_t stride = (source.num_previous + 7) // 8 * 8
+    cdef Py_ssize_t p, n, count, here = 0
+    cdef double others, total
+    if source.num_dependencies == 1:
+        count = P.above(next_qs, source.num_states, 0.0, work.index, work.weights)
+        P.weighted_rows(work.weights, source.backward + action * source.num_states * stride,
+                        work.index, count, stride, message)
+        return
+    for n in range(source.num_states):
+        columns[n] = f.num_states * FC_EPS
+    for p in range(source.num_previous):
+        others = _weight_of_others(model, source, factor, p, later, &here)
+        if others != 0.0:
+            _add_row(source, action, p, others, columns)
+    total = 0.0
+    for n in range(source.num_states):
+        weight[n] = next_qs[n] / columns[n]
+        total += weight[n]
+    for p in range(f.num_states):
+        message[p] = FC_EPS * total
+    for p in range(source.num_previous):
+        others = _weight_of_others(model, source, factor, p, later, &here)
+        if others != 0.0:
+            message[here] += others * _dot_row(source, action, p, weight)
+
+
+# The joint previous state p of `source` split: the state of `factor` in it (to `here`), and
+# the probability of the states of the others.
+cdef double _weight_of_others(const Model* model, const Factor* source, Py_ssize_t factor,
+                              Py_ssize_t p, const double* qs, Py_ssize_t* here) noexcept nogil:
+    cdef const Factor* dependency
+    cdef double weight = 1.0
+    cdef Py_ssize_t d, state
+    for d in range(source.num_dependencies - 1, -1, -1):
+        dependency = &model.factors[source.dependencies[d]]
+        state = p % dependency.num_states
+        p //= dependency.num_states
+        if source.dependencies[d] == factor:
+            here[0] = state
+        else:
+            weight *= qs[dependency.offset + state]
+    return weight
+
+
+# y += a * B[:, p, action], and x . B[:, p, action], dense or sparse
+cdef void _add_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
+                   double* y) noexcept nogil:
+    cdef Py_ssize_t row = action * f.num_previous + p, k
+    if not f.is_sparse[action]:
+        P.axpy(a, f.B + row * f.stride, y, f.num_states)
+        return
+    for k in range(f.sparse_start[row], f.sparse_start[row + 1]):
+        y[f.sparse_state[k]] += a * f.sparse_B[k]
+
+
+cdef double _dot_row(const Factor* f, Py_ssize_t action, Py_ssize_t p,
+                     const double* x) noexcept nogil:
+    cdef Py_ssize_t row = action * f.num_previous + p, k
+    cdef double total = 0.0
+    if not f.is_sparse[action]:
+        return P.dot(f.B + row * f.stride, x, f.num_states)
+    for k in range(f.sparse_start[row], f.sparse_start[row + 1]):
+        total += x[f.sparse_state[k]] * f.sparse_B[k]
+    return total
+
+
+# One belief, qs[step, factor], updated in place. `before` and `after` are the actions that
+# lead to this step and away from it (NULL at the ends), log_prior the message to step 0.
+#   err = c lnA + lnB_past + lnB_future - c log q, c = 2 before the cutoff, else 1
+#   q <- softmax(log q + tau (err - mean err))             with grad_descent
+#   q <- softmax(lnA + lnB_past + lnB_future)              without
+# Returns its part of F (with grad_descent). pymdp.legacy.algos.mmp.run_mmp_factorized,
+# where lnB_future is halved, and run_mmp.
+cdef double _update_belief(const Model* model, const MMPParameters* parameters,
+                           const MMPWindow* window, Py_ssize_t step, Py_ssize_t factor,
+                           const Py_ssize_t* before, const Py_ssize_t* after,
+                           const double* earlier, double* qs, const double* later,
+                           const double* log_prior, Workspace* work, double* error) noexcept nogil:
+    cdef const Factor* f = &model.factors[factor]
+    cdef double* q = qs + f.offset
+    cdef double* lnA = work.message
+    cdef double* past = work.prior
+    cdef double* future = work.qs_new
+    cdef double* log_q = work.joint
+    cdef const double* previous[MAX_FACTORS]
+    cdef Py_ssize_t i, d, s, n = f.num_states, num_factors = model.num_factors
+    cdef double c, mean, F = 0.0
+    cdef const Factor* source
+    _likelihood_message(model, window, step, factor, qs, work, lnA)
+    if step == 0:
+        memcpy(past, log_prior + f.offset, n * sizeof(double))
+    else:
+        for d in range(f.num_dependencies):
+            previous[d] = earlier + model.factors[f.dependencies[d]].offset
+        predict(model, factor, before[factor], previous, work, past)
+        P.log_eps(past, n, past)
+    memset(future, 0, n * sizeof(double))
+    if step < window.future_cutoff:
+        for i in range(num_factors):
+            source = &model.factors[i]
+            for d in range(source.num_dependencies):
+                if source.dependencies[d] != factor:
+                    continue
+                _backward_message(model, factor, i, after[i], later, work, work.row)
+                P.log_eps(work.row, n, work.row)
+                for s in range(n):
+                    future[s] += work.row[s] * (0.5 if window.factorized else 1.0)
+    if not parameters.grad_descent:
+        for s in range(n):
+            q[s] = lnA[s] + past[s] + future[s]
+        P.softmax(q, n, q)
+        return 0.0
+    P.log_eps(q, n, log_q)
+    c = 1.0 if step >= window.future_cutoff else 2.0
+    for s in range(n):
+        error[s] = c * lnA[s] + past[s] + future[s] - c * log_q[s]
+    mean = P.sum(error, n) / n
+    if step == 0 or step == window.infer_len - 1:
+        F = 0.5 * P.dot(q, error, n)
+    else:
+        F = 0.5 * (P.dot(q, error, n) - (num_factors - 1) * P.dot(q, lnA, n) / num_factors)
+    for s in range(n):
+        error[s] -= mean
+        q[s] = log_q[s] + parameters.tau * error[s]
+    P.softmax(q, n, q)
+    return F
+
+
+# F of one step without grad_descent: pymdp.legacy.maths.calc_free_energy, given the prior
+# itself in the place of its logarithm, as run_mmp gives it.
+cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t step,
+                         const double* qs, const double* prior, Workspace* work) noexcept nogil:
+    cdef double F = 0.0
+    cdef const Factor* f
+    cdef const double* partial
+    cdef double* store = work.contraction
+    cdef Py_ssize_t i, rest = 1
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        F += P.neg_entropy(qs + f.offset, f.num_states) - P.dot(qs + f.offset, prior + f.offset,
+                                                               f.num_states)
+        rest *= f.num_states
+    if step >= window.past_len:
+        return F
+    partial = window.log_joint[step]
+    for i in range(model.num_factors - 1, -1, -1):
+        f = &model.factors[i]
+        rest //= f.num_states
+        P.rows_dot(partial, qs + f.offset, rest, f.num_states, store)
+        partial = store
+        store = work.contraction + (work.largest_joint if store == work.contraction else 0)
+    return F - partial[0]
+
+
+# Beliefs `qs`, of shape (num_members, infer_len, qs_size), and F of policies that agree in
+# all but the last action (`members`). `prior` is that of each, (num_members, qs_size), of
+# which the first counts. xn and vn (both or none; one member) receive each iteration's
+# beliefs and errors, shape (num_iter, infer_len, qs_size).
+# Returns 0, or -1 if a belief or F is not finite.
+# Cost: num_iter * (infer_len - 1 + num_members) updates of every factor.
+cdef int pass_messages(const Model* model, const MMPParameters* parameters,
+                       const MMPWindow* window, const Py_ssize_t* members,
+                       Py_ssize_t num_members, const double* prior, double* qs, double* F,
+                       double* xn, double* vn, Workspace* work) noexcept nogil:
+    cdef Py_ssize_t size = model.qs_size, num_factors = model.num_factors
+    cdef Py_ssize_t num_steps = window.infer_len, step, member, f, s
+    cdef const Factor* factor
+    cdef double* error
+    cdef double* last
+    cdef double shared, part
+    cdef Py_ssize_t actions[2][MAX_FACTORS]
+    cdef int iteration
+    for step in range(num_members * num_steps):
+        for f in range(num_factors):
+            factor = &model.factors[f]
+            for s in range(factor.num_states):
+                qs[step * size + factor.offset + s] = 1.0 / factor.num_states
+    for f in range(num_factors):
+        factor = &model.factors[f]
+        P.log_eps(prior + factor.offset, factor.num_states, work.log_prior + factor.offset)
+    for iteration in range(parameters.num_iter):
+        shared = 0.0
+        for step in range(num_steps):
+            for member in range(num_members if step == num_steps - 1 else 1):
+                _actions_at(model, window, members[member], step - 1, actions[0])
+                _actions_at(model, window, members[member], step, actions[1])
+                last = qs + (member * num_steps + step) * size
+                if step == num_steps - 1:
+                    F[member] = shared
+                for f in range(num_factors):
+                    error = work.error
+                    if vn != NULL:
+                        error = vn + (iteration * num_steps + step) * size + model.factors[f].offset
+                    # the steps before the last are those of the first member
+                    part = _update_belief(
+                        model, parameters, window, step, f, actions[0], actions[1],
+                        qs + (step - 1) * size, last, qs + (step + 1) * size, work.log_prior, work,
+                        error)
+                    if step == num_steps - 1:
+                        F[member] += part
+                    else:
+                        shared += part
+                if not parameters.grad_descent:
+                    part = _free_energy(model, window, step, last, prior, work)
+                    if step == num_steps - 1:
+                        F[member] += part
+                    else:
+                        shared += part
+                if xn != NULL:
+                    memcpy(xn + (iteration * num_steps + step) * size, last, size * sizeof(double))
+    for member in range(1, num_members):
+        memcpy(qs + member * num_steps * size, qs, (num_steps - 1) * size * sizeof(double))
+    for member in range(num_members):
+        if not isfinite(F[member]) or not isfinite(
+                P.sum(qs + member * num_steps * size, num_steps * size)):
+            return -1
+    return 0
+
+
+# The actions at `index` of the sequence: those taken, then those of the policy.
+cdef void _actions_at(const Model* model, const MMPWindow* window, Py_ssize_t policy,
+                      Py_ssize_t index, Py_ssize_t* out) noexcept nogil:
+    cdef Py_ssize_t f, num_factors = model.num_factors
+    if index < 0 or index >= window.num_actions + model.tree.policy_len:
+        return
+    for f in range(num_factors):
+        if index < window.num_actions:
+            out[f] = window.actions[index * num_factors + f]
+        else:
+            out[f] = model.tree.policy_actions[
+                (policy * model.tree.policy_len + index - window.num_actions) * num_factors + f]

@@ -1,0 +1,110 @@
+"""Dirichlet updates: kernels with the GIL released, on arrays that the caller has checked.
+
+Each writes into an array that the caller gives. An agent's own parameters grow in place:
+`learned_model.pyx`.
+"""
+
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.base.primitives cimport P
+
+import numpy as np
+
+
+# pymdp.legacy.maths.spm_cross of beliefs, flat: ((x0 x1) x2) ... Cost: the joint's size.
+def joint_belief(list beliefs):
+    """Return the joint belief of independent factors, flat, the last factor fastest.
+
+    Parameters
+    ----------
+    beliefs : list of ndarray of float64, shape (num_states,)
+
+    Returns
+    -------
+    joint : ndarray of float64, shape (product of num_states,)
+    """
+    cdef const double[::1] joint = beliefs[0]
+    cdef const double[::1] belief
+    cdef double[::1] grown
+    out = beliefs[0]
+    for belief in beliefs[1:]:
+        out = np.empty(joint.shape[0] * belief.shape[0])
+        grown = out
+        P.outer(&joint[0], joint.shape[0], &belief[0], belief.shape[0], &grown[0])
+        joint = grown
+    return out
+
+
+# qA[o, s] = pA[o, s] + lr * observation[o] * q(s) where A[o, s] > 0, else pA[o, s]
+# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: num_obs * num_joint.
+def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A, const double[::1] observation,
+                      const double[::1] q, double lr, double[:, ::1] qA):
+    """Write the posterior Dirichlet parameters of one modality into `qA`.
+
+    Parameters
+    ----------
+    pA, A : ndarray of float64, shape (num_obs, num_joint), IN
+    observation : ndarray of float64, shape (num_obs,), IN
+    q : ndarray of float64, shape (num_joint,), IN
+        Joint belief over the factors that the modality depends on.
+    lr : float
+    qA : ndarray of float64, shape (num_obs, num_joint), OUT
+    """
+    cdef Py_ssize_t o, n = q.shape[0]
+    _same(pA.shape[0], A.shape[0], qA.shape[0], observation.shape[0])
+    _same(pA.shape[1], A.shape[1], qA.shape[1], q.shape[0])
+    with nogil:
+        for o in range(pA.shape[0]):
+            memcpy(&qA[o, 0], &pA[o, 0], n * sizeof(double))
+            P.add_counts(lr, observation[o], &q[0], &A[o, 0], &qA[o, 0], n)
+
+
+# qB[s, p, u] = pB[s, p, u] + lr * q(s) q(p) where B[s, p, u] > 0, for the action u taken
+# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: that of a copy.
+def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_ssize_t action,
+                      const double[::1] q, const double[::1] q_previous, double lr,
+                      double[:, :, ::1] qB):
+    """Write the posterior Dirichlet parameters of one factor's transitions into `qB`.
+
+    Parameters
+    ----------
+    pB, B : ndarray of float64, shape (num_states, num_previous, num_controls), IN
+    action : int
+    q : ndarray of float64, shape (num_states,), IN
+    q_previous : ndarray of float64, shape (num_previous,), IN
+        Joint belief, one step before, over the factors that the transitions depend on.
+    lr : float
+    qB : ndarray of float64, shape (num_states, num_previous, num_controls), OUT
+    """
+    cdef Py_ssize_t s, p
+    _same(pB.shape[0], B.shape[0], qB.shape[0], q.shape[0])
+    _same(pB.shape[1], B.shape[1], qB.shape[1], q_previous.shape[0])
+    if not (pB.shape[2] == B.shape[2] == qB.shape[2] and 0 <= action < pB.shape[2]):
+        raise ValueError("the controls of pB, B and qB, and the action, must agree")
+    with nogil:
+        qB[:] = pB
+        for s in range(pB.shape[0]):
+            for p in range(pB.shape[1]):
+                qB[s, p, action] += lr * (q[s] * q_previous[p] * (B[s, p, action] > 0.0))
+
+
+# qD[s] = pD[s] + lr * q(s) where pD[s] > 0. pymdp.legacy.learning.update_state_prior_dirichlet
+def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::1] qD):
+    """Write the posterior Dirichlet parameters of one factor's initial states into `qD`.
+
+    Parameters
+    ----------
+    pD, q : ndarray of float64, shape (num_states,), IN
+    lr : float
+    qD : ndarray of float64, shape (num_states,), OUT
+    """
+    _same(pD.shape[0], q.shape[0], qD.shape[0], qD.shape[0])
+    with nogil:
+        memcpy(&qD[0], &pD[0], pD.shape[0] * sizeof(double))
+        P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0])
+
+
+cdef int _same(Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d) except -1:
+    if not a == b == c == d:
+        raise ValueError(f"the arrays' shapes must agree, got sizes {a}, {b}, {c}, {d}")
+    return 0

@@ -1,0 +1,30 @@
+from freeagent_core._kernels.model.structs cimport Factor, Group, Modality
+from freeagent_core._kernels.model.workspace cimport Workspace
+
+
+cdef struct Learned:               # one agent's own arrays, as the kernels write them
+    Py_ssize_t num_factors
+    Py_ssize_t num_groups
+    Factor* factors
+    Modality* modalities
+    Group* groups
+    double* D                      # (qs_size,)
+    double** pA                    # (num_modalities,): (num_obs, num_joint); NULL before the first
+    double** pB                    # (num_factors,): (num_controls, num_previous, num_states)
+    double** pD                    # (num_factors,): (num_states,)
+    unsigned char** stale_columns      # (num_groups,): (num_joint,)
+    unsigned char** stale_transitions  # (num_factors,): (num_controls, num_previous)
+    bint first_A                   # A is still as it was given
+    bint first_B
+    bint stale_A                   # `refresh` has work to do
+    bint stale_B
+
+
+cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
+                  double lr, Workspace* work) noexcept nogil
+cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
+                  const double* qs_previous, const unsigned char* to_learn, double lr,
+                  Workspace* work) noexcept nogil
+cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
+                  double lr) noexcept nogil
+cdef void refresh(Learned* own, Workspace* work) noexcept nogil

@@ -1,0 +1,234 @@
+"""Dirichlet updates of one agent's own arrays, and what follows from them: kernels.
+
+An update adds to the parameters and notes the columns that it touched; `refresh` recomputes
+what depends on these alone: means, logarithms, utility, ambiguity, novelty.
+"""
+
+from libc.stdint cimport int32_t
+from libc.string cimport memcpy, memset
+
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, padded
+from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.primitives cimport FC_EPS, FC_MASK, P
+
+
+cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors,
+                          Py_ssize_t count, Workspace* work) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef Py_ssize_t sizes[MAX_FACTORS]
+    cdef Py_ssize_t i
+    for i in range(count):
+        parts[i] = qs + own.factors[factors[i]].offset
+        sizes[i] = own.factors[factors[i]].num_states
+    return joint_belief(parts, sizes, count, work.joint, work.largest_joint)
+
+
+# pA[o, s] += lr * observation[o] * q(s) where A[o, s] > 0, in each modality to learn
+# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: a row per outcome
+# of positive probability.
+cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
+                  double lr, Workspace* work) noexcept nogil:
+    cdef Group* group
+    cdef Modality* modality
+    cdef const double* q
+    cdef const double* mask
+    cdef double weight
+    cdef Py_ssize_t g, k, m, o, s, row
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        q = _joint(own, qs, group.factors, group.num_factors, work)
+        if own.first_A:  # A need not have been the mean of pA
+            memset(own.stale_columns[g], 1, group.num_joint)
+        else:
+            for s in range(group.num_joint):
+                own.stale_columns[g][s] |= q[s] != 0.0
+        for k in range(group.num_modalities):
+            m = group.modalities[k]
+            if not to_learn[m]:
+                continue
+            modality = &own.modalities[m]
+            # A > 0 where its parameters are, once it is their mean
+            mask = modality.A if own.first_A else own.pA[m]
+            for o in range(modality.num_obs):
+                weight = work.distributions[m][o] if vectors else 1.0 * (
+                    o == work.observation[m])
+                if weight != 0.0:
+                    row = o * group.num_joint
+                    P.add_counts(lr, weight, q, mask + row, own.pA[m] + row, group.num_joint)
+    own.first_A = False
+    own.stale_A = True
+
+
+# pB[s, p, u] += lr * q(s) q(p) where B[s, p, u] > 0, for the action u taken
+# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: a column per
+# previous state of positive probability.
+cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
+                  const double* qs_previous, const unsigned char* to_learn, double lr,
+                  Workspace* work) noexcept nogil:
+    cdef Factor* factor
+    cdef const double* q
+    cdef const double* mask
+    cdef Py_ssize_t f, p, row, mask_stride
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        if own.first_B:
+            memset(own.stale_transitions[f], 1, factor.num_controls * factor.num_previous)
+        if not to_learn[f]:
+            continue
+        q = _joint(own, qs_previous, factor.dependencies, factor.num_dependencies, work)
+        row = action[f] * factor.num_previous
+        mask = factor.B if own.first_B else own.pB[f]
+        mask_stride = factor.stride if own.first_B else factor.num_states
+        for p in range(factor.num_previous):
+            if q[p] != 0.0:
+                own.stale_transitions[f][row + p] = 1
+                P.add_counts(lr, q[p], qs + factor.offset, mask + (row + p) * mask_stride,
+                             own.pB[f] + (row + p) * factor.num_states, factor.num_states)
+    own.first_B = False
+    own.stale_B = True
+
+
+# pD[s] += lr * q(s) where pD[s] > 0; D = pD / sum(pD)
+# pymdp.legacy.learning.update_state_prior_dirichlet
+cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
+                  double lr) noexcept nogil:
+    cdef Factor* factor
+    cdef Py_ssize_t f
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        if to_learn[f]:
+            P.add_counts(lr, 1.0, qs + factor.offset, own.pD[f], own.pD[f], factor.num_states)
+        P.scale(1.0 / P.sum(own.pD[f], factor.num_states), own.pD[f], factor.num_states,
+                own.D + factor.offset)
+
+
+# Bring A, B and all that depends on them up to date.
+cdef void refresh(Learned* own, Workspace* work) noexcept nogil:
+    cdef Py_ssize_t g, f, s
+    if own.stale_A:
+        for g in range(own.num_groups):
+            for s in range(own.groups[g].num_joint):
+                if own.stale_columns[g][s]:
+                    _refresh_column(own, &own.groups[g], s, work)
+            memset(own.stale_columns[g], 0, own.groups[g].num_joint)
+        own.stale_A = False
+    if own.stale_B:
+        for f in range(own.num_factors):
+            _refresh_transitions(own, f)
+        own.stale_B = False
+
+
+# One joint state of a group: A = pA / sum(pA), and what `packing._pack_group` makes of
+# it. Cost: two logarithms an outcome.
+cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
+                          Workspace* work) noexcept nogil:
+    cdef Modality* modality
+    cdef double* column = work.row                  # room for two columns
+    cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
+    cdef double* novelty_A = <double*>group.novelty_A + s * group.novelty_stride
+    cdef double* novelty_wA = <double*>group.novelty_wA + s * group.novelty_stride
+    cdef double total, raised, neg_ambiguity = 0.0, gain = 0.0
+    cdef Py_ssize_t k, m, o, step, filled = 1, before = 0, kept = 0
+    for step in range(group.num_utility_steps):
+        (<double*>group.utility)[step * group.num_joint + s] = 0.0
+    outcomes[0] = 1.0
+    for k in range(group.num_modalities):
+        m = group.modalities[k]
+        modality = &own.modalities[m]
+        for o in range(modality.num_obs):
+            column[o] = own.pA[m][o * group.num_joint + s]
+        total = P.sum(column, modality.num_obs)
+        if group.novelty_wA != NULL:
+            raised = 0.0
+            for o in range(modality.num_obs):
+                raised += column[o] + FC_EPS
+            for o in range(modality.num_obs):
+                novelty_wA[before + o] = (
+                    1.0 / raised - 1.0 / (column[o] + FC_EPS)) * (column[o] > 0.0)
+        for o in range(modality.num_obs):
+            column[o] /= total
+            (<double*>modality.A)[o * group.num_joint + s] = column[o]
+        if group.novelty_A != NULL:
+            memcpy(novelty_A + before, column, modality.num_obs * sizeof(double))
+        for step in range(group.num_utility_steps):
+            (<double*>group.utility)[step * group.num_joint + s] += P.dot(
+                modality.log_C + (step if modality.num_C_steps > 1 else 0) * modality.num_obs,
+                column, modality.num_obs)
+        if group.joint_outcomes:  # outcomes = outer(outcomes, column), from its end
+            for step in range(filled - 1, -1, -1):
+                total = outcomes[step]
+                for o in range(modality.num_obs):
+                    outcomes[step * modality.num_obs + o] = total * column[o]
+            filled *= modality.num_obs
+        else:
+            o = modality.num_obs - (group.num_rests > 0)
+            memcpy(outcomes + kept, column, o * sizeof(double))
+            kept += o
+            gain += _certain_gain(column, modality.num_obs, work, &neg_ambiguity)
+        before += modality.num_obs
+        P.log_eps(column, modality.num_obs, column)
+        for o in range(modality.num_obs):
+            (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
+    if group.joint_outcomes:
+        gain = _certain_gain(outcomes, filled, work, &neg_ambiguity)
+    outcomes[group.num_outcomes] = neg_ambiguity  # with rests in the place of a last outcome
+    (<double*>group.certain_gain)[s] = gain
+    if group.contraction != group.outcomes:
+        memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
+               outcomes, group.outcome_stride * sizeof(double))
+
+
+# sum_o A (log(A + exp(-16)) - log(A + 1e-16)); the first term is added to neg_ambiguity as well.
+cdef double _certain_gain(const double* A, Py_ssize_t n, Workspace* work,
+                          double* neg_ambiguity) noexcept nogil:
+    cdef double* logs = work.row + n
+    cdef double ambiguity
+    cdef Py_ssize_t o
+    for o in range(n):
+        logs[o] = A[o] + FC_MASK
+    P.log(logs, n, logs)
+    ambiguity = P.dot(A, logs, n)
+    neg_ambiguity[0] += ambiguity
+    return ambiguity - P.neg_entropy(A, n)
+
+
+# B = pB / sum(pB) over the next state, and what `packing._pack_factor` makes of it.
+cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:
+    cdef Factor* factor = &own.factors[f]
+    cdef Py_ssize_t u, p, s, column, stride = padded(factor.num_previous)
+    cdef double total, raised
+    cdef const double* pB
+    cdef double* B
+    cdef double* wB
+    cdef double* backward
+    cdef bint changed
+    for u in range(factor.num_controls):
+        changed = False
+        for p in range(factor.num_previous):
+            column = u * factor.num_previous + p
+            if not own.stale_transitions[f][column]:
+                continue
+            changed = True
+            pB = own.pB[f] + column * factor.num_states
+            B = <double*>factor.B + column * factor.stride
+            total = P.sum(pB, factor.num_states)
+            for s in range(factor.num_states):
+                B[s] = pB[s] / total
+            if factor.wB != NULL:
+                wB = <double*>factor.wB + column * factor.stride
+                raised = 0.0
+                for s in range(factor.num_states):
+                    raised += pB[s] + FC_EPS
+                for s in range(factor.num_states):
+                    wB[s] = (1.0 / raised - 1.0 / (pB[s] + FC_EPS)) * (pB[s] > 0.0)
+        if changed and factor.backward != NULL:
+            B = <double*>factor.B + u * factor.num_previous * factor.stride
+            for s in range(factor.num_states):
+                backward = <double*>factor.backward + (u * factor.num_states + s) * stride
+                total = 0.0
+                for p in range(factor.num_previous):
+                    backward[p] = B[p * factor.stride + s] + FC_EPS
+                    total += backward[p]
+                for p in range(factor.num_previous):
+                    backward[p] /= total
+    memset(own.stale_transitions[f], 0, factor.num_controls * factor.num_previous)

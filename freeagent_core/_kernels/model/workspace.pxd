@@ -1,0 +1,67 @@
+from libc.stdint cimport int32_t
+
+from freeagent_core._kernels.model.graph_memory cimport Graph
+from freeagent_core._kernels.model.structs cimport Model
+
+
+cdef struct Workspace:             # what one thread needs to run kernels on one model
+    double* prior                  # (qs_size,)
+    double* qs_new                 # (qs_size,)
+    double* message                # (qs_size,)
+    double* log_likelihood         # (sum of the groups' num_joint,)
+    double* contraction            # (2 * largest joint,): partial sums of the messages
+    double* trailing               # (2 * largest joint,): joint beliefs of the last factors
+    double* joint                  # (2 * largest joint,)
+    double* row                    # (2 * largest stride,)
+    Py_ssize_t largest_joint
+    int32_t* index                 # (largest joint,): a joint support ...
+    double* weights                # (largest joint,): ... and its weights
+    int32_t* support_state         # (largest stride,): the support of a belief ...
+    double* support_weight         # (largest stride,): ... and its weights
+    double* outcome_sums           # (largest num_sparse_outcomes,), zero between calls
+    int32_t* touched               # (largest num_sparse_outcomes,)
+    Graph* graph                   # NULL without merging
+    int32_t* node_belief           # (tree.num_factor_nodes,)
+    int32_t* successors            # (num_controls_total,)
+    double* novelties              # (num_controls_total,)
+    double* action_weights         # (tree.num_actions,)
+    double* beliefs                # (tree.beliefs_size,)
+    double* total                  # (tree.num_factor_nodes,): the sum of a belief,
+    double* lowest                 # (tree.num_factor_nodes,): the least weight ...
+    double* least                  # (tree.num_factor_nodes,): ... and the least above zero
+    double* rows                   # (ROWS_AT_ONCE, largest stride): expected outcomes
+    double* partial                # partial sums of a contraction
+    double* factor_value           # (tree.num_factor_nodes,)
+    double* group_value            # (tree.num_group_nodes,)
+    double* prefix_value           # (tree.num_prefixes,)
+    double* q_pi_new               # (num_listed,)
+    double* G_new                  # (num_listed,)
+    double* p_policies             # (num_listed,)
+    double* p_actions              # (num_controls_total,)
+    double* p_first                # (num_controls_total,): of unlisted policies
+    double* log_prior              # (qs_size,)
+    double* error                  # (qs_size,)
+    int32_t* inductive_row         # (num_factors,)
+    double* outcome_probabilities  # (sum of num_obs,)
+    const double** distributions   # (num_modalities,) into outcome_probabilities
+    Py_ssize_t* observation        # (num_modalities,)
+    Py_ssize_t* action             # (num_factors,)
+
+
+cdef class Scratch:
+    cdef Workspace work
+    cdef void* _block
+
+
+cdef class ScratchPool:
+    cdef Scratch spare
+    cdef list others
+
+
+cdef struct Largest:               # what a model's arrays need room for
+    Py_ssize_t joint, stride       # states of a joint belief, entries of a padded row
+    Py_ssize_t sparse              # outcomes of sparse modalities
+    Py_ssize_t partial             # partial sums of a contraction
+
+
+cdef Scratch new_scratch(const Model* model, const Largest* largest, bint merges)

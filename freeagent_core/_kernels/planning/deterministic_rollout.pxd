@@ -1,0 +1,7 @@
+from freeagent_core._kernels.model.structs cimport Model
+from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
+from freeagent_core._kernels.model.workspace cimport Workspace
+
+
+cdef bint follow_states(const Model* model, const EFEParameters* parameters, const double* qs,
+                        Workspace* work) noexcept nogil

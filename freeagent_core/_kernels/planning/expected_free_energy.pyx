@@ -1,0 +1,171 @@
+"""One step of the (negative) expected free energy G: what predicted beliefs are worth.
+
+A belief comes as its *support*: the joint states it gives weight to, and their weights. The
+expected utility comes from ``utility``, a dot product over states, so that expected outcomes
+are needed only for the states that the mask of the information gain lets through. A belief
+that is sure of its state needs none: its information gain was computed when the model was
+packed (``certain_gain``).
+"""
+
+from libc.stdint cimport int32_t
+
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS
+from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.primitives cimport FC_MASK, P
+
+
+cdef double EQUAL_BELIEFS = 1e-12
+
+
+# One step of G that depends on the joint belief q(s) of one group's factors:
+#   utility        sum_s q(s) sum_m sum_o A_m[o, s] log C_m[o]          (calc_expected_utility)
+#   states         sum_s q(s) sum_o A[o, s] log(A[o, s] + exp(-16)) - sum_o q(o) log(q(o) + 1e-16),
+#                  q(o) = sum_s A[o, s] q(s), over the s with q(s) > exp(-16)   (spm_MDP_G)
+#   parameters     - sum_o q(o) sum_s wA[o, s] q(s)               (calc_pA_info_gain_factorized)
+# `index` and `weights`, of `count` joint states, are overwritten.
+# Cost: for each state above the mask the dense outcomes, and the nonzero entries of the
+# sparse modalities; a logarithm per outcome that any of them gives weight to.
+cdef double support_value(const Model* model, const EFEParameters* parameters, const Group* group,
+                          Py_ssize_t step, int32_t* index, double* weights, Py_ssize_t count,
+                          Workspace* work) noexcept nogil:
+    cdef const double* utility = group.utility
+    cdef Py_ssize_t k, above = 0
+    cdef double value = 0.0
+    cdef bint novelty = parameters.use_param_info_gain and group.novelty_wA != NULL
+    if group.num_utility_steps > 1:
+        utility += step * group.num_joint
+    if count == 1 and weights[0] == 1.0 and not novelty:
+        if parameters.use_utility:
+            value += utility[index[0]]
+        if parameters.use_states_info_gain:
+            value += group.certain_gain[index[0]]
+        return value
+    if parameters.use_utility:
+        for k in range(count):
+            value += weights[k] * utility[index[k]]
+    if novelty:
+        P.weighted_rows(weights, group.novelty_A, index, count, group.novelty_stride, work.row)
+        P.weighted_rows(weights, group.novelty_wA, index, count, group.novelty_stride,
+                        work.row + group.novelty_stride)
+        value -= P.dot(work.row, work.row + group.novelty_stride, group.novelty_stride)
+    if parameters.use_states_info_gain:
+        for k in range(count):
+            if weights[k] > FC_MASK:
+                weights[above], index[above] = weights[k], index[k]
+                above += 1
+        value += _information_gain(group, index, weights, above, work)
+    return value
+
+
+# The part `states` of support_value.
+cdef double _information_gain(const Group* group, const int32_t* index, const double* weights,
+                              Py_ssize_t count, Workspace* work) noexcept nogil:
+    cdef double* row = work.row
+    cdef double* sums = work.outcome_sums  # zero between calls
+    cdef int32_t* touched = work.touched
+    cdef double value = 0.0, total = 0.0
+    cdef Py_ssize_t k, e, o, num_touched = 0
+    if group.num_outcomes or group.num_rests:
+        P.weighted_rows(weights, group.outcomes, index, count, group.outcome_stride, row)
+        for k in range(count):
+            total += weights[k]
+        P.outcome_values(row, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
+                         group.rest_start, group.num_rests, &value)
+        value += row[group.num_outcomes]
+    else:  # all modalities are sparse
+        for k in range(count):
+            value += weights[k] * group.outcomes[index[k] * group.outcome_stride]
+    if group.sparse_start == NULL:
+        return value
+    for k in range(count):
+        for e in range(group.sparse_start[index[k]], group.sparse_start[index[k] + 1]):
+            o = group.sparse_outcome[e]
+            if sums[o] == 0.0:
+                touched[num_touched] = <int32_t>o
+                num_touched += 1
+            sums[o] += weights[k] * group.sparse_A[e]
+    for k in range(num_touched):
+        row[k] = sums[touched[k]]
+        sums[touched[k]] = 0.0
+    return value - P.neg_entropy(row, num_touched)
+
+
+# support_value of the beliefs `parts` of the group's factors.
+cdef double group_value(const Model* model, const EFEParameters* parameters, const Group* group,
+                        Py_ssize_t step, const double** parts, Workspace* work) noexcept nogil:
+    cdef Py_ssize_t sizes[MAX_FACTORS]
+    cdef Py_ssize_t k, count
+    for k in range(group.num_factors):
+        sizes[k] = model.factors[group.factors[k]].num_states
+    cdef const double* q = joint_belief(parts, sizes, group.num_factors, work.joint,
+                                        work.largest_joint)
+    count = P.above(q, group.num_joint, 0.0, work.index, work.weights)
+    return support_value(model, parameters, group, step, work.index, work.weights, count, work)
+
+
+# Utility and information gain about states of one group and the first step.
+cdef double step_value(const Model* model, const Group* group, const double** parts,
+                       Workspace* work) noexcept nogil:
+    cdef EFEParameters parameters
+    parameters.gamma = 1.0
+    parameters.use_utility = True
+    parameters.use_states_info_gain = True
+    parameters.use_param_info_gain = False
+    return group_value(model, &parameters, group, 0, parts, work)
+
+
+# sum_s q(s) sum_p wB[s, p, action] q(p): minus the information gain about pB, for one
+# factor and step. pymdp.legacy.control.calc_pB_info_gain_interactions. Both beliefs are
+# supports, the one before over the joint states of the factor's dependencies.
+cdef double transition_novelty(const Factor* f, Py_ssize_t action, const int32_t* index,
+                               const double* weights, Py_ssize_t count, const int32_t* state,
+                               const double* next_weights, Py_ssize_t next_count,
+                               Workspace* work) noexcept nogil:
+    cdef double value = 0.0
+    cdef Py_ssize_t k
+    P.weighted_rows(weights, f.wB + action * f.num_previous * f.stride, index, count, f.stride,
+                    work.row)
+    for k in range(next_count):
+        value += work.row[state[k]] * next_weights[k]
+    return value
+
+
+# The row of the inductive cost that holds now: the last before the goal comes in reach of
+# the likeliest state. pymdp.legacy.control.calc_inductive_cost, where np.argmax takes the
+# first of equals; beliefs that are equal but for rounding count as equal.
+cdef void find_inductive_rows(const Model* model, const double* qs,
+                              Workspace* work) noexcept nogil:
+    cdef const Factor* f
+    cdef Py_ssize_t i, s, best
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        work.inductive_row[i] = -1
+        if f.inductive_row == NULL:
+            continue
+        best = 0
+        for s in range(1, f.num_states):
+            if qs[f.offset + s] > qs[f.offset + best] + EQUAL_BELIEFS:
+                best = s
+        work.inductive_row[i] = f.inductive_row[best]
+
+
+# sum_f sum_s I_f[row, s] q_f(s) over beliefs of all factors, for the rows that hold now
+cdef double inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil:
+    cdef const Factor* f
+    cdef double value = 0.0
+    cdef Py_ssize_t i
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        if f.inductive_cost != NULL and work.inductive_row[i] >= 0:
+            value += P.dot(f.inductive_cost + work.inductive_row[i] * f.num_states, qs + f.offset,
+                           f.num_states)
+    return value
+
+
+# The inductive cost of beliefs `predicted` from the present ones, `qs`: calc_inductive_cost.
+cdef double inductive_value(const Model* model, const double* qs, const double* predicted,
+                            Workspace* work) noexcept nogil:
+    if not model.has_inductive:
+        return 0.0
+    find_inductive_rows(model, qs, work)
+    return inductive_cost(model, predicted, work)

@@ -1,0 +1,9 @@
+from freeagent_core._kernels.model.structs cimport Model
+from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
+from freeagent_core._kernels.model.workspace cimport Workspace
+
+
+cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, const double* qs,
+                         Workspace* work) noexcept nogil
+cdef int list_policies(const Model* model, const EFEParameters* parameters,
+                       Workspace* work) noexcept nogil

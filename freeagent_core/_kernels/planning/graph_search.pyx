@@ -1,0 +1,352 @@
+"""Policies over a belief graph: the cost follows the distinct predicted beliefs.
+
+Where the policies are all sequences of actions, no tree is laid out: the joint beliefs that
+actions lead to are nodes of a graph, each once (once a step, where the utility depends on the
+step), and a policy is a path through it. G of a policy is the sum of the values on its path:
+
+    G(u_1 ... u_T) = sum_t value(node_t),  node_t = child(node_{t-1}, u_t)
+
+Policies that are too many to list (`tree.num_listed` is 0) are summed over from the end,
+
+    future_0 = 0,  future_n(node) = log sum_u exp(gamma * value(child_u) + future_{n-1}(child_u)),
+
+so that q(u_1) = softmax_u(gamma * value(child_u) + future_{T-1}(child_u)) at the root: exactly
+what the sum of q(pi) over the policies that begin with u_1 is, for a constant prior E.
+
+Other policies keep their tree (`freeagent_core._model.policy_tree`), whose nodes point into the graph.
+"""
+
+from libc.math cimport isfinite, log
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memcmp, memset
+
+from freeagent_core._kernels.planning.belief_graph cimport (
+    begin_graph, group_value_of, known_successor, mixed, next_belief, support_value_of,
+)
+from freeagent_core._kernels.model.graph_memory cimport (
+    Graph, Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
+)
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, PolicyTree
+from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
+from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.planning.expected_free_energy cimport NO_MEMORY, NOT_FINITE, find_inductive_rows
+from freeagent_core._kernels.planning.deterministic_rollout cimport follow_states
+
+
+# policy_evaluation.evaluate_policies. Cost: one value per distinct combination of beliefs,
+# one look-up per distinct joint belief and action, one addition per listed policy.
+cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, const double* qs,
+                         Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Graph* graph = work.graph
+    if model.has_inductive:
+        find_inductive_rows(model, qs, work)
+    if follow_states(model, parameters, qs, work):
+        graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
+        return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
+    graph.has_edges = parameters.use_param_info_gain and model.has_wB
+    if begin_graph(model, parameters, qs, work) != 0:
+        return NO_MEMORY
+    if tree.num_steps == 0:
+        if _follow_tree(model, parameters, work) != 0:
+            return NO_MEMORY
+        return tree_posterior(model, parameters, work)
+    if _build_nodes(model, parameters, work) != 0:
+        return NO_MEMORY
+    if tree.num_listed == 0:
+        return _sum_over_policies(model, parameters, work)
+    return list_policies(model, parameters, work)
+
+
+# --- all sequences of actions ----------------------------------------------------------------
+
+
+cdef int _grow_nodes(const Model* model, Graph* graph) noexcept nogil:
+    cdef Py_ssize_t most = max(2 * graph.most_nodes, 64)
+    if (reserve(&graph.node_beliefs,
+                most * model.num_factors * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.node_step, most * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.node_value, most * <Py_ssize_t>sizeof(double)) != 0
+            or reserve(&graph.future, 2 * most * <Py_ssize_t>sizeof(double)) != 0):
+        return -1
+    graph.most_nodes = most
+    return 0
+
+
+# Room for the children of one more node. The nodes of the last step, most of all, have none.
+cdef int _grow_edges(const Model* model, Graph* graph) noexcept nogil:
+    cdef Py_ssize_t most = max(2 * graph.most_expanded, 4), actions = model.tree.num_actions
+    # novelty may be asked for later with the same memory
+    if (reserve(&graph.node_child, most * actions * <Py_ssize_t>sizeof(int32_t)) != 0
+            or (model.has_wB and reserve(
+                &graph.edge_value, most * actions * <Py_ssize_t>sizeof(double)) != 0)):
+        return -1
+    graph.most_expanded = most
+    return 0
+
+
+# The number of this joint belief, a new one or the one it has, or -1 without memory. `step`
+# counts actions before it, from 0, and is 0 where utilities do not depend on it. With one
+# factor and no steps, belief_node has been looked at.
+cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
+                      const int32_t* beliefs, Workspace* work) noexcept nogil:
+    cdef Graph* graph = work.graph
+    cdef Py_ssize_t f, num_factors = model.num_factors
+    cdef bint direct = num_factors == 1 and not model.time_dependent
+    cdef int32_t* node_beliefs = <int32_t*>graph.node_beliefs.data
+    cdef uint64_t hash = <uint64_t>step
+    cdef int32_t number
+    cdef Slot* slot = NULL
+    if not direct:
+        for f in range(num_factors):
+            hash = mixed(hash, <uint64_t>beliefs[f] + 1)
+        if reserve_slot(&graph.nodes) != 0:
+            return -1
+        slot = first_slot(&graph.nodes, hash)
+        while slot.stamp == graph.nodes.stamp:
+            if (slot.hash == hash and (<int32_t*>graph.node_step.data)[slot.number] == step
+                    and memcmp(node_beliefs + slot.number * num_factors, beliefs,
+                               num_factors * sizeof(int32_t)) == 0):
+                return slot.number
+            slot = next_slot(&graph.nodes, slot)
+    if graph.num_nodes == graph.most_nodes:
+        if _grow_nodes(model, graph) != 0:
+            return -1
+        node_beliefs = <int32_t*>graph.node_beliefs.data
+    number = <int32_t>graph.num_nodes
+    graph.num_nodes += 1
+    if direct:
+        (<int32_t*>graph.belief_node.data)[beliefs[0]] = number
+    else:
+        slot.stamp, slot.hash, slot.number = graph.nodes.stamp, hash, number
+        graph.nodes.used += 1
+    (<int32_t*>graph.node_step.data)[number] = <int32_t>step
+    for f in range(num_factors):
+        node_beliefs[number * num_factors + f] = beliefs[f]
+    (<double*>graph.node_value.data)[number] = _node_value(model, parameters, step, beliefs, work)
+    return number
+
+
+cdef double _node_value(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
+                        const int32_t* beliefs, Workspace* work) noexcept nogil:
+    cdef const Group* group
+    cdef int32_t members[MAX_FACTORS]
+    cdef Py_ssize_t f, g
+    cdef double value = 0.0
+    for g in range(model.num_groups):
+        group = &model.groups[g]
+        for f in range(group.num_factors):
+            members[f] = beliefs[group.factors[f]]
+        if group.num_factors == model.num_factors:  # each combination comes once
+            value += support_value_of(model, parameters, g, step, members, work)
+        else:
+            value += group_value_of(model, parameters, g, step, members, work)
+    if model.has_inductive:
+        for f in range(model.num_factors):
+            value += (<double*>work.graph.inductive.data)[beliefs[f]]
+    return value
+
+
+# All nodes that fewer actions than num_steps lead to, with their children, breadth first.
+cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
+                      Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Graph* graph = work.graph
+    cdef Py_ssize_t num_factors = model.num_factors, num_actions = tree.num_actions
+    cdef Py_ssize_t step, node = 0, u, f
+    cdef int32_t beliefs[MAX_FACTORS]
+    cdef int32_t child
+    cdef double novelty
+    cdef const int32_t* action
+    cdef Py_ssize_t* num_within
+    if reserve(&graph.num_within, (tree.num_steps + 1) * <Py_ssize_t>sizeof(Py_ssize_t)) != 0:
+        return -1
+    num_within = <Py_ssize_t*>graph.num_within.data
+    graph.num_nodes = 0
+    clear_table(&graph.nodes)
+    if graph.most_nodes == 0 and _grow_nodes(model, graph) != 0:
+        return -1
+    # the root has no value, and with a step of its own no policy comes back to it
+    graph.num_nodes = num_within[0] = 1
+    (<int32_t*>graph.node_step.data)[0] = -1
+    for f in range(num_factors):
+        (<int32_t*>graph.node_beliefs.data)[f] = <int32_t>f
+    for step in range(tree.num_steps):
+        while node < num_within[step]:
+            if node == graph.most_expanded and _grow_edges(model, graph) != 0:
+                return -1
+            if _successors(model, parameters, node, work) != 0:
+                return -1
+            action = tree.actions
+            for u in range(num_actions):
+                novelty = 0.0
+                for f in range(num_factors):
+                    beliefs[f] = work.successors[model.factors[f].control_offset + action[f]]
+                    novelty += work.novelties[model.factors[f].control_offset + action[f]]
+                action += num_factors
+                child = -1
+                if num_factors == 1 and not model.time_dependent:
+                    child = (<int32_t*>graph.belief_node.data)[beliefs[0]]
+                if child < 0:
+                    child = _node_of(model, parameters, step if model.time_dependent else 0,
+                                     beliefs, work)
+                if child < 0:
+                    return -1
+                (<int32_t*>graph.node_child.data)[node * num_actions + u] = child
+                if graph.has_edges:
+                    (<double*>graph.edge_value.data)[node * num_actions + u] = -novelty
+            node += 1
+        num_within[step + 1] = graph.num_nodes
+    return 0
+
+
+# work.successors[f, u] and work.novelties: what becomes of each factor under each control.
+cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssize_t node,
+                     Workspace* work) noexcept nogil:
+    cdef Graph* graph = work.graph
+    cdef const Factor* factor
+    # (no node is added before the last use of this pointer)
+    cdef const int32_t* beliefs = <int32_t*>graph.node_beliefs.data + node * model.num_factors
+    cdef int32_t parents[MAX_FACTORS]
+    cdef Py_ssize_t f, u, d
+    for f in range(model.num_factors):
+        factor = &model.factors[f]
+        for d in range(factor.num_dependencies):
+            parents[d] = beliefs[factor.dependencies[d]]
+        for u in range(factor.num_controls):
+            d = factor.control_offset + u
+            work.novelties[d] = 0.0
+            work.successors[d] = known_successor(graph, factor, beliefs[f], u)
+            if work.successors[d] >= 0:
+                continue
+            work.successors[d] = next_belief(model, parameters, f, u, parents,
+                                             work.novelties + d, work)
+            if work.successors[d] < 0:
+                return -1
+    return 0
+
+
+# work.G_new and work.q_pi_new, or, where the workspace has no room for so many policies, the
+# graph's own arrays. Cost: an addition per policy and step, an exponential per policy.
+cdef int list_policies(const Model* model, const EFEParameters* parameters,
+                       Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Graph* graph = work.graph
+    cdef Py_ssize_t num_policies = tree.num_policies, num_actions = tree.num_actions
+    cdef Py_ssize_t step, p, u, node, count = 1
+    cdef const int32_t* child
+    cdef const double* node_value = <double*>graph.node_value.data
+    cdef const double* edge
+    cdef double* G = work.G_new
+    cdef double* q_pi = work.q_pi_new
+    cdef int32_t* at
+    cdef double value
+    if reserve(&graph.listed, num_policies * <Py_ssize_t>sizeof(int32_t)) != 0:
+        return NO_MEMORY
+    if tree.num_listed == 0:
+        if (reserve(&graph.listed_G, num_policies * <Py_ssize_t>sizeof(double)) != 0
+                or reserve(&graph.listed_q_pi, num_policies * <Py_ssize_t>sizeof(double)) != 0):
+            return NO_MEMORY
+        G, q_pi = <double*>graph.listed_G.data, <double*>graph.listed_q_pi.data
+    at = <int32_t*>graph.listed.data
+    at[0], G[0] = 0, 0.0
+    for step in range(tree.num_steps):
+        for p in range(count - 1, -1, -1):  # from the end: in place
+            node, value = at[p], G[p]
+            child = <int32_t*>graph.node_child.data + node * num_actions
+            edge = <double*>graph.edge_value.data + node * num_actions
+            for u in range(num_actions):
+                at[p * num_actions + u] = child[u]
+                G[p * num_actions + u] = value + node_value[child[u]]
+                if graph.has_edges:
+                    G[p * num_actions + u] += edge[u]
+        count *= num_actions
+    return policy_posterior(model, parameters.gamma, G, q_pi)
+
+
+# work.p_first, without a list of policies.
+# Cost: an exponential per step, distinct joint belief and action.
+cdef int _sum_over_policies(const Model* model, const EFEParameters* parameters,
+                            Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Graph* graph = work.graph
+    cdef const Py_ssize_t* num_within = <Py_ssize_t*>graph.num_within.data
+    cdef double* future = <double*>graph.future.data
+    cdef double* later = future + graph.num_nodes
+    cdef double* weight = work.action_weights
+    cdef Py_ssize_t num_actions = tree.num_actions, step, node, u, f
+    cdef double top
+    cdef const int32_t* action
+    memset(later, 0, graph.num_nodes * sizeof(double))
+    for step in range(tree.num_steps - 1, 0, -1):
+        for node in range(num_within[step]):
+            _weights(graph, parameters.gamma, node, later, num_actions, weight)
+            top = P.max(weight, num_actions)
+            for u in range(num_actions):
+                weight[u] -= top
+            P.exp(weight, num_actions, weight)
+            future[node] = top + log(P.sum(weight, num_actions))
+        future, later = later, future
+    _weights(graph, parameters.gamma, 0, later, num_actions, weight)
+    P.softmax(weight, num_actions, weight)
+    memset(work.p_first, 0, model.num_controls_total * sizeof(double))
+    action = tree.actions
+    for u in range(num_actions):
+        for f in range(model.num_factors):
+            work.p_first[model.factors[f].control_offset + action[f]] += weight[u]
+        action += model.num_factors
+    return 0 if isfinite(P.sum(work.p_first, model.num_controls_total)) else NOT_FINITE
+
+
+# weight[u] = gamma * value(child_u) + later(child_u)
+cdef void _weights(const Graph* graph, double gamma, Py_ssize_t node, const double* later,
+                   Py_ssize_t num_actions, double* weight) noexcept nogil:
+    cdef const int32_t* child = <int32_t*>graph.node_child.data + node * num_actions
+    cdef const double* edge = <double*>graph.edge_value.data + node * num_actions
+    cdef const double* node_value = <double*>graph.node_value.data
+    cdef Py_ssize_t u
+    for u in range(num_actions):
+        weight[u] = node_value[child[u]]
+        if graph.has_edges:
+            weight[u] += edge[u]
+        weight[u] = weight[u] * gamma + later[child[u]]
+
+
+# --- other policies --------------------------------------------------------------------------
+
+
+# work.group_value and work.factor_value of the tree's nodes, through the graph.
+cdef int _follow_tree(const Model* model, const EFEParameters* parameters,
+                      Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Graph* graph = work.graph
+    cdef const Factor* f
+    cdef const Group* group
+    cdef const int32_t* nodes
+    cdef int32_t parents[MAX_FACTORS]
+    cdef Py_ssize_t i, k, first, factor
+    cdef double novelty
+    for i in range(tree.num_factor_nodes):
+        factor = tree.node_factor[i]
+        f = &model.factors[factor]
+        first = tree.node_parent_start[i]
+        if tree.node_parent_start[i + 1] == first:
+            work.node_belief[i] = <int32_t>factor
+            continue
+        for k in range(f.num_dependencies):
+            parents[k] = work.node_belief[tree.node_parents[first + k]]
+        work.node_belief[i] = next_belief(model, parameters, factor, tree.node_action[i], parents,
+                                          &novelty, work)
+        if work.node_belief[i] < 0:
+            return -1
+        work.factor_value[i] = -novelty
+        if model.has_inductive:
+            work.factor_value[i] += (<double*>graph.inductive.data)[work.node_belief[i]]
+    for i in range(tree.num_group_nodes):
+        group = &model.groups[tree.group_of[i]]
+        nodes = tree.group_factor_nodes + tree.group_start[i]
+        for k in range(group.num_factors):
+            parents[k] = work.node_belief[nodes[k]]
+        work.group_value[i] = group_value_of(model, parameters, tree.group_of[i],
+                                             tree.group_step[i], parents, work)
+    return 0

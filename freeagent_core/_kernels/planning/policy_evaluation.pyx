@@ -1,0 +1,64 @@
+"""Policy evaluation: the (negative) expected free energy G of every policy, and q(pi).
+
+Three ways, chosen when the model is packed (`freeagent_core._model.packing`):
+
+- where transitions are sparse, equal predicted beliefs are merged: `merged_policies`;
+- where they are dense, hardly any two beliefs are equal, and all beliefs of a step are
+  matrix products: `policy_tree`;
+- beliefs given step by step, policy by policy (MMP), are valued as they are, here.
+"""
+
+from libc.math cimport isfinite
+
+from freeagent_core._kernels.planning.graph_search cimport evaluate_merged
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Group
+from freeagent_core._kernels.planning.policy_tree cimport evaluate_tree
+from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.planning.expected_free_energy cimport (
+    NOT_FINITE, find_inductive_rows, group_value, inductive_cost,
+)
+
+
+# work.G_new[pi] = sum_t sum_g (utility + information gains) + sum_t sum_f (inductive cost
+# + novelty of pB); work.q_pi_new = softmax(G * gamma + log(E + 1e-16))
+# pymdp.legacy.control.update_posterior_policies_factorized.
+# With unlisted policies work.p_first instead: the probabilities of the first action.
+# Returns 0, NOT_FINITE or NO_MEMORY.
+cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, const double* qs,
+                           Workspace* work) noexcept nogil:
+    if work.graph != NULL:
+        return evaluate_merged(model, parameters, qs, work)
+    return evaluate_tree(model, parameters, qs, work)
+
+
+# G of policies whose beliefs are given step by step: pymdp.legacy.control's
+# update_posterior_policies_full_factorized. `qs` has num_steps beliefs for each policy,
+# `stride` doubles from one policy to the next; row r is policy order[r].
+#   work.q_pi_new = softmax(G * gamma - F + log(E + 1e-16))
+# The inductive cost takes the average of the first beliefs under softmax(E), `average`.
+# Returns 0 or NOT_FINITE. Cost: that of group_value per policy, step and group.
+cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
+                            const double* qs, Py_ssize_t stride, Py_ssize_t num_steps,
+                            const Py_ssize_t* order, const double* F, const double* average,
+                            Workspace* work) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef const double* belief
+    cdef const Group* group
+    cdef Py_ssize_t row, step, g, f, num_policies = model.tree.num_policies
+    cdef double value
+    if model.has_inductive:
+        find_inductive_rows(model, average, work)
+    for row in range(num_policies):
+        value = 0.0
+        for step in range(num_steps):
+            belief = qs + row * stride + step * model.qs_size
+            for g in range(model.num_groups):
+                group = &model.groups[g]
+                for f in range(group.num_factors):
+                    parts[f] = belief + model.factors[group.factors[f]].offset
+                value += group_value(model, parameters, group, step, parts, work)
+            value += inductive_cost(model, belief, work)
+        work.G_new[order[row]] = value
+        work.q_pi_new[order[row]] = value * parameters.gamma - F[row] + model.log_E[order[row]]
+    P.softmax(work.q_pi_new, num_policies, work.q_pi_new)
+    return 0 if isfinite(P.sum(work.q_pi_new, num_policies)) else NOT_FINITE

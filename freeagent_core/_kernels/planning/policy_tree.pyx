@@ -1,0 +1,458 @@
+"""Policies over a tree laid out when the model was packed, for dense transitions.
+
+`freeagent_core._model.policy_tree` numbers the nodes: a *factor node* is one belief of one factor
+after one distinct action sequence, a *group node* one distinct combination of factor nodes
+that a group of modalities depends on, a *prefix* one distinct beginning of policies. Each is
+computed once; G of a policy is the sum of the values along its prefixes.
+
+Nodes of one factor and action stand together, so that their beliefs are one matrix product,
+and so are the expected outcomes of a group of one factor; several agents of one model share
+these products (each row is summed as if it were alone, so that they get the same bits). A
+group of several factors sums them out one at a time, in the order that was cheapest when the
+model was packed, and nodes that share the first factors' beliefs share the partial sums.
+
+All of this counts states that the mask of the information gain leaves out. Where none of
+them can be (the product of the least weights of the factors is above the mask) that
+changes nothing; elsewhere what they added is taken off again.
+
+Beliefs of the last step are needed for nothing but their expected outcomes. For groups of one
+factor these come from the beliefs before by one product with ``ahead`` (B times the outcomes,
+made when the model was packed) in the place of two.
+
+Measured (benchmarks/peers.py), us a step: 3 factors of 8, 52 before, 6 with shared partial sums;
+dense, 128 states, 190 before, 39 with matrix products, 28 where agents share them.
+"""
+
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
+from freeagent_core._kernels.model.structs cimport (
+    FIRSTS_AT_ONCE, MAX_FACTORS, ROWS_AT_ONCE, Factor, Group, PolicyTree,
+)
+from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.primitives cimport FC_MASK, P
+from freeagent_core._kernels.planning.expected_free_energy cimport (
+    NOT_FINITE, find_inductive_rows, group_value, transition_novelty,
+)
+
+
+cdef struct Rows:                  # of a product that is being gathered
+    Py_ssize_t count
+    const double* sources[ROWS_AT_ONCE]
+    double* results[ROWS_AT_ONCE]
+    Py_ssize_t agent[ROWS_AT_ONCE]
+    Py_ssize_t node[ROWS_AT_ONCE]
+    double least[ROWS_AT_ONCE]     # a bound on the weights of the belief that is valued
+    double total[ROWS_AT_ONCE]     # their sum
+
+
+cdef struct Tensor:                # partial sums T_k of a contraction
+    const double* data
+    Py_ssize_t size
+    Py_ssize_t start, stop         # the group nodes that share it
+    double least                   # the product of the least weights of the beliefs in it ...
+    double total                   # ... and that of their sums
+
+
+# policy_evaluation.evaluate_policies.
+cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
+                       Workspace* work) noexcept nogil:
+    cdef int status
+    evaluate_trees(model, parameters, &qs, &work, 1, &status)
+    return status
+
+
+# The same for agents of one model, each with its own beliefs qs, workspace and status.
+cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, const double** qs,
+                         Workspace** works, Py_ssize_t num_agents, int* status) noexcept nogil:
+    cdef Py_ssize_t first_leaf = _first_leaf(model, parameters), agent
+    _predict_nodes(model, parameters, qs, first_leaf, works, num_agents)
+    _value_groups(model, parameters, first_leaf, works, num_agents)
+    for agent in range(num_agents):
+        status[agent] = tree_posterior(model, parameters, works[agent])
+
+
+# From which factor node on beliefs are not needed.
+cdef Py_ssize_t _first_leaf(const Model* model, const EFEParameters* parameters) noexcept nogil:
+    cdef const Group* group
+    cdef Py_ssize_t g
+    if (model.has_inductive or parameters.use_param_info_gain
+            or not parameters.use_states_info_gain):
+        return model.tree.num_factor_nodes
+    for g in range(model.num_groups):
+        group = &model.groups[g]
+        if group.ahead == NULL or (group.num_utility_steps > 1 and parameters.use_utility):
+            return model.tree.num_factor_nodes
+    return model.tree.first_leaf
+
+
+# work.G_new and work.q_pi_new from the values of the nodes.
+# Cost: num_groups (+ num_factors) additions per prefix, an exponential per policy.
+cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
+                        Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef bint factor_values = model.has_inductive or (parameters.use_param_info_gain
+                                                      and model.has_wB)
+    cdef const int32_t* nodes
+    cdef Py_ssize_t i, g, f
+    cdef double value
+    for i in range(tree.num_prefixes):
+        value = 0.0
+        nodes = tree.prefix_group_nodes + i * model.num_groups
+        for g in range(model.num_groups):
+            value += work.group_value[nodes[g]]
+        if factor_values:
+            nodes = tree.prefix_factor_nodes + i * model.num_factors
+            for f in range(model.num_factors):
+                value += work.factor_value[nodes[f]]
+        if tree.prefix_parent[i] >= 0:
+            value += work.prefix_value[tree.prefix_parent[i]]
+        work.prefix_value[i] = value
+    for i in range(tree.num_policies):
+        work.G_new[i] = work.prefix_value[tree.policy_prefix[i]]
+    return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
+
+
+# q_pi = softmax(G * gamma + log(E + 1e-16)); a constant E, as policies have that are not
+# listed, changes nothing.
+cdef int policy_posterior(const Model* model, double gamma, const double* G,
+                          double* q_pi) noexcept nogil:
+    cdef Py_ssize_t p, num_policies = model.tree.num_policies
+    for p in range(num_policies):
+        q_pi[p] = G[p] * gamma
+    if model.tree.num_listed:
+        for p in range(num_policies):
+            q_pi[p] += model.log_E[p]
+    P.softmax(q_pi, num_policies, q_pi)
+    return 0 if isfinite(q_pi[0]) else NOT_FINITE  # none is finite if their norm is not
+
+
+# --- beliefs -----------------------------------------------------------------------------------
+
+
+# Beliefs of the factor nodes before first_leaf (a parent stands before its children; the roots
+# are the current beliefs), and the part of G that depends on one factor only.
+# Cost: that of `predict` per node; a matrix product for nodes of one factor and action.
+cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, const double** qs,
+                         Py_ssize_t first_leaf, Workspace** works,
+                         Py_ssize_t num_agents) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Rows rows
+    cdef const Factor* f
+    cdef Workspace* work
+    cdef Py_ssize_t i, stop, node, agent, action
+    for agent in range(num_agents):
+        work = works[agent]
+        if model.has_inductive:
+            find_inductive_rows(model, qs[agent], work)
+        for i in range(model.num_factors):
+            f = &model.factors[i]
+            memcpy(work.beliefs + tree.node_offset[i], qs[agent] + f.offset,
+                   f.num_states * sizeof(double))
+            work.lowest[i] = P.min(qs[agent] + f.offset, f.num_states)
+            work.total[i] = P.sum(qs[agent] + f.offset, f.num_states)
+    i = model.num_factors
+    while i < first_leaf:
+        f = &model.factors[tree.node_factor[i]]
+        action = tree.node_action[i]
+        stop = i + 1
+        # of one step: no node before its parent
+        while (stop < first_leaf and tree.node_factor[stop] == tree.node_factor[i]
+               and tree.node_action[stop] == action
+               and tree.node_parents[tree.node_parent_start[stop]] < i):
+            stop += 1
+        if f.num_dependencies == 1 and not f.is_sparse[action]:
+            rows.count = 0
+            for node in range(i, stop):
+                for agent in range(num_agents):
+                    work = works[agent]
+                    rows.sources[rows.count] = work.beliefs + tree.node_offset[
+                        tree.node_parents[tree.node_parent_start[node]]]
+                    rows.results[rows.count] = work.beliefs + tree.node_offset[node]
+                    rows.count += 1
+                    if rows.count == ROWS_AT_ONCE or (node == stop - 1
+                                                      and agent == num_agents - 1):
+                        P.rows_product(rows.sources, rows.count, f.num_previous,
+                                       f.B + action * f.num_previous * f.stride, f.stride,
+                                       rows.results)
+                        rows.count = 0
+        for node in range(i, stop):
+            for agent in range(num_agents):
+                _complete_node(model, parameters, f, node, works[agent])
+        i = stop
+
+
+# What else a factor node has, and its belief if that is no row of a matrix product.
+cdef void _complete_node(const Model* model, const EFEParameters* parameters, const Factor* f,
+                         Py_ssize_t node, Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const double* previous[MAX_FACTORS]
+    cdef Py_ssize_t k, factor = tree.node_factor[node], action = tree.node_action[node]
+    cdef double* belief = work.beliefs + tree.node_offset[node]
+    for k in range(f.num_dependencies):
+        previous[k] = work.beliefs + tree.node_offset[
+            tree.node_parents[tree.node_parent_start[node] + k]]
+    if f.num_dependencies > 1 or f.is_sparse[action]:
+        predict(model, factor, action, previous, work, belief)
+    if parameters.use_states_info_gain:
+        work.total[node] = P.sum(belief, f.num_states)
+        work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
+        if work.lowest[node] <= 0.0:
+            work.least[node] = P.least_above_zero(belief, f.num_states)
+    work.factor_value[node] = 0.0
+    if parameters.use_param_info_gain and f.wB != NULL:
+        work.factor_value[node] -= _novelty(model, f, action, previous, belief, work)
+    if f.inductive_cost != NULL and work.inductive_row[factor] >= 0:
+        work.factor_value[node] += P.dot(
+            f.inductive_cost + work.inductive_row[factor] * f.num_states, belief, f.num_states)
+
+
+cdef double _novelty(const Model* model, const Factor* f, Py_ssize_t action,
+                     const double** previous, const double* belief, Workspace* work) noexcept nogil:
+    cdef Py_ssize_t[MAX_FACTORS] sizes
+    cdef Py_ssize_t d, count, next_count
+    for d in range(f.num_dependencies):
+        sizes[d] = model.factors[f.dependencies[d]].num_states
+    cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
+                                        work.largest_joint)
+    count = P.above(x, f.num_previous, 0.0, work.index, work.weights)
+    next_count = P.above(belief, f.num_states, 0.0, work.support_state, work.support_weight)
+    return transition_novelty(f, action, work.index, work.weights, count, work.support_state,
+                              work.support_weight, next_count, work)
+
+
+# --- values of groups --------------------------------------------------------------------------
+
+
+# work.group_value of all group nodes: step_values.group_value of each.
+cdef void _value_groups(const Model* model, const EFEParameters* parameters,
+                        Py_ssize_t first_leaf, Workspace** works,
+                        Py_ssize_t num_agents) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef EFEParameters novelty_only = parameters[0]
+    cdef const Group* group
+    cdef Workspace* work
+    cdef Py_ssize_t i = 0, node, stop, agent
+    cdef bint columns
+    novelty_only.use_utility = novelty_only.use_states_info_gain = False
+    while i < tree.num_group_nodes:
+        group = &model.groups[tree.group_of[i]]
+        stop = i + 1
+        while (stop < tree.num_group_nodes and tree.group_of[stop] == tree.group_of[i]
+               and tree.group_step[stop] == tree.group_step[i]):
+            stop += 1
+        # sparse modalities and utilities of several steps are no columns of `outcomes`
+        columns = (parameters.use_states_info_gain and group.sparse_start == NULL
+                   and (group.num_utility_steps == 1 or not parameters.use_utility))
+        if columns and group.num_factors == 1:
+            _multiply(model, parameters, group, i, stop, first_leaf, works, num_agents)
+        for agent in range(num_agents):
+            work = works[agent]
+            if columns and group.num_factors > 1:
+                _contract_all(model, parameters, group, i, stop, work)
+            for node in range(i, stop):
+                if not columns:
+                    work.group_value[node] = _one_by_one(model, parameters, group, node, work)
+                elif parameters.use_param_info_gain and group.novelty_wA != NULL:
+                    work.group_value[node] += _one_by_one(model, &novelty_only, group, node, work)
+        i = stop
+
+
+cdef double _one_by_one(const Model* model, const EFEParameters* parameters, const Group* group,
+                        Py_ssize_t node, Workspace* work) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    _parts_of(model, node, parts, work)
+    return group_value(model, parameters, group, model.tree.group_step[node], parts, work)
+
+
+# The beliefs of a group node.
+cdef void _parts_of(const Model* model, Py_ssize_t node, const double** parts,
+                    Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const int32_t* nodes = tree.group_factor_nodes + tree.group_start[node]
+    cdef Py_ssize_t k
+    for k in range(tree.group_start[node + 1] - tree.group_start[node]):
+        parts[k] = work.beliefs + tree.node_offset[nodes[k]]
+
+
+# work.group_value from expected outcomes: their utility and information gain.
+# Cost: a logarithm per outcome.
+cdef void _value_outcomes(const Model* model, const EFEParameters* parameters, const Group* group,
+                          Rows* rows, Workspace** works) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef const double* utility = NULL
+    cdef double rest_utility = 0.0
+    cdef double values[ROWS_AT_ONCE]
+    cdef Workspace* work
+    cdef Py_ssize_t k
+    if parameters.use_utility:
+        utility, rest_utility = group.outcome_utility, group.rest_utility
+    P.outcome_values(works[0].rows, rows.count, group.outcome_stride, group.num_outcomes, utility,
+                     rows.total, group.rest_start, group.num_rests, values)
+    for k in range(rows.count):
+        work = works[rows.agent[k]]
+        values[k] += rows.results[k][group.num_outcomes] + rest_utility * rows.total[k]
+        if rows.least[k] <= FC_MASK:
+            _parts_of(model, rows.node[k], parts, work)
+            values[k] = _masked_value(model, parameters, group, rows.results[k], rows.total[k],
+                                      parts, work)
+        work.group_value[rows.node[k]] = values[k]
+    rows.count = 0
+
+
+# The same for a belief with masked states: what they have added to `outcomes` and to `total`
+# is taken off for the information gain.
+cdef double _masked_value(const Model* model, const EFEParameters* parameters, const Group* group,
+                          double* outcomes, double total, const double** parts,
+                          Workspace* work) noexcept nogil:
+    cdef Py_ssize_t sizes[MAX_FACTORS]
+    cdef const double* q
+    cdef Py_ssize_t k, count, num_masked = 0
+    cdef double value = 0.0, gain
+    if parameters.use_utility:
+        value = (P.dot(group.outcome_utility, outcomes, group.outcome_stride)
+                 + group.rest_utility * total)
+    for k in range(group.num_factors):
+        sizes[k] = model.factors[group.factors[k]].num_states
+    q = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
+    count = P.above(q, group.num_joint, 0.0, work.index, work.weights)
+    for k in range(count):
+        if work.weights[k] <= FC_MASK:
+            total -= work.weights[k]
+            work.weights[num_masked], work.index[num_masked] = work.weights[k], work.index[k]
+            num_masked += 1
+    P.weighted_rows(work.weights, group.outcomes, work.index, num_masked, group.outcome_stride,
+                    work.row)
+    P.axpy(-1.0, work.row, outcomes, group.outcome_stride)
+    for k in range(group.num_outcomes):  # what rounding leaves of an outcome
+        outcomes[k] = max(outcomes[k], 0.0)
+    P.outcome_values(outcomes, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
+                     group.rest_start, group.num_rests, &gain)
+    return value + outcomes[group.num_outcomes] + gain
+
+
+# A group of one factor: beliefs (nodes, states) times outcomes (states, columns). Beliefs of
+# the last step come from those before: times B and the outcomes at once, `ahead`.
+cdef void _multiply(const Model* model, const EFEParameters* parameters, const Group* group,
+                    Py_ssize_t start, Py_ssize_t stop, Py_ssize_t first_leaf, Workspace** works,
+                    Py_ssize_t num_agents) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Rows rows
+    cdef Workspace* work
+    cdef Py_ssize_t node, agent, belief, source, action = -1
+    cdef bint ahead
+    rows.count = 0
+    for node in range(start, stop):
+        belief = tree.group_factor_nodes[tree.group_start[node]]
+        ahead = belief >= first_leaf
+        if ahead and tree.node_action[belief] != action:  # another matrix
+            _value_rows(model, parameters, group, action, &rows, works)
+            action = tree.node_action[belief]
+        source = tree.node_parents[tree.node_parent_start[belief]] if ahead else belief
+        for agent in range(num_agents):
+            work = works[agent]
+            rows.sources[rows.count] = work.beliefs + tree.node_offset[source]
+            rows.results[rows.count] = works[0].rows + rows.count * group.outcome_stride
+            rows.agent[rows.count], rows.node[rows.count] = agent, node
+            rows.total[rows.count] = work.total[source]
+            if ahead:
+                rows.least[rows.count] = work.lowest[source] * group.ahead_least[action]
+            else:
+                rows.least[rows.count] = work.least[source]
+            rows.count += 1
+            if rows.count == ROWS_AT_ONCE:
+                _value_rows(model, parameters, group, action, &rows, works)
+    _value_rows(model, parameters, group, action, &rows, works)
+
+
+# The values of gathered rows; `action` is -1, or that of a step ahead.
+cdef void _value_rows(const Model* model, const EFEParameters* parameters, const Group* group,
+                      Py_ssize_t action, Rows* rows, Workspace** works) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef Py_ssize_t factor = group.factors[0], k, stride = group.outcome_stride
+    cdef Py_ssize_t num_states = model.factors[factor].num_states
+    cdef const double* matrix = group.outcomes
+    cdef double* belief
+    if rows.count == 0:
+        return
+    if action >= 0:
+        matrix = group.ahead + action * num_states * stride
+    P.rows_product(rows.sources, rows.count, num_states, matrix, stride, rows.results)
+    for k in range(rows.count):
+        if action >= 0 and rows.least[k] <= FC_MASK:  # the bound does not do: look at the belief
+            belief = works[rows.agent[k]].beliefs + tree.node_offset[
+                tree.group_factor_nodes[tree.group_start[rows.node[k]]]]
+            predict(model, factor, action, &rows.sources[k], works[rows.agent[k]], belief)
+            rows.least[k] = P.least_above_zero(belief, num_states)
+    _value_outcomes(model, parameters, group, rows, works)
+
+
+# A group of several factors: with T_0 the outcomes (s_1, ..., s_F, columns) in the order of
+# the contraction,  T_k = sum_{s_k} q_k(s_k) T_{k-1}[s_k]  and T_F the expected outcomes.
+# Nodes are sorted by their factor nodes in that order, so those that share the first ones
+# share T_k; several beliefs of a factor share the reading of T_{k-1}.
+# Cost: sum_k (distinct combinations of the first k beliefs) * (size of T_{k-1}).
+cdef void _contract_all(const Model* model, const EFEParameters* parameters, const Group* group,
+                        Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
+    cdef Rows rows
+    cdef Tensor outcomes
+    outcomes.data, outcomes.size = group.contraction, group.num_joint * group.outcome_stride
+    outcomes.least = outcomes.total = 1.0
+    outcomes.start, outcomes.stop = start, stop
+    rows.count = 0
+    _contract(model, parameters, group, 0, &outcomes, work.partial, &rows, work)
+    if rows.count:
+        _value_outcomes(model, parameters, group, &rows, &work)
+
+
+# From T_level for the nodes that share it. The expected outcomes are gathered in `rows` and
+# valued when it is full.
+cdef void _contract(const Model* model, const EFEParameters* parameters, const Group* group,
+                    Py_ssize_t level, const Tensor* tensor, double* partial, Rows* rows,
+                    Workspace* work) noexcept nogil:
+    cdef const PolicyTree* tree = &model.tree
+    cdef const double* sources[ROWS_AT_ONCE]
+    cdef double* results[ROWS_AT_ONCE]
+    cdef int32_t beliefs[ROWS_AT_ONCE]
+    cdef Py_ssize_t first[ROWS_AT_ONCE + 1]  # node of each belief
+    cdef Tensor sum_
+    cdef Py_ssize_t position = group.contraction_order[level]
+    cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
+    cdef bint last = level == group.num_factors - 1
+    cdef Py_ssize_t node = tensor.start, count, k, most = FIRSTS_AT_ONCE
+    cdef Py_ssize_t size = tensor.size // num_states
+    cdef int32_t belief, before
+    while node < tensor.stop:
+        if last:
+            if rows.count == ROWS_AT_ONCE:
+                _value_outcomes(model, parameters, group, rows, &work)
+            most = ROWS_AT_ONCE - rows.count
+        count, before = 0, -1
+        while node < tensor.stop:
+            belief = tree.group_factor_nodes[tree.group_start[node] + position]
+            if belief != before:
+                if count == most:
+                    break
+                sources[count] = work.beliefs + tree.node_offset[belief]
+                results[count] = (work.rows + (rows.count + count) * size if last
+                                  else partial + count * size)
+                first[count], beliefs[count] = node, belief
+                count += 1
+                before = belief
+            node += 1
+        first[count] = node
+        P.rows_product(sources, count, num_states, tensor.data, size, results)
+        for k in range(count):
+            sum_.least = tensor.least * work.least[beliefs[k]]
+            sum_.total = tensor.total * work.total[beliefs[k]]
+            if last:
+                rows.results[rows.count], rows.node[rows.count] = results[k], first[k]
+                rows.least[rows.count], rows.total[rows.count] = sum_.least, sum_.total
+                rows.agent[rows.count] = 0
+                rows.count += 1
+                continue
+            sum_.data, sum_.size, sum_.start, sum_.stop = results[k], size, first[k], first[k + 1]
+            _contract(model, parameters, group, level + 1, &sum_, partial + FIRSTS_AT_ONCE * size,
+                      rows, work)

@@ -1,0 +1,172 @@
+"""Sophisticated inference: a search over actions and the outcomes they may have.
+
+The tree is walked depth first with one frame of memory per level, so that the memory is
+known before the search and grows with the horizon only, not with the tree.
+"""
+
+from libc.math cimport isfinite
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
+from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.planning.expected_free_energy cimport inductive_value, step_value
+
+
+cdef struct Frame:                 # one level of the search
+    double* qs                     # (qs_size,): beliefs at this level
+    double* predicted              # (num_policies, qs_size): beliefs after each policy's action
+    double* outcomes               # (num_policies, num_obs_total): expected outcomes
+    double* G                      # (num_policies,)
+    double* q_pi                   # (num_policies,)
+    Py_ssize_t* observation        # (num_modalities,): the outcomes that are followed
+
+
+cdef Py_ssize_t _frame_size(const Model* model) noexcept nogil:
+    cdef Py_ssize_t num_policies = model.tree.num_policies
+    return (model.qs_size * (1 + num_policies)
+            + num_policies * (model.num_obs_total + 2) + model.num_modalities + 7) // 8 * 8
+
+
+# A search of a larger tree than this is stopped before it starts.
+cdef Py_ssize_t MOST_SEARCH_BYTES = 1 << 30
+
+
+# Doubles that a search of this horizon needs; MemoryError if that is too much. With the GIL.
+cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) except -1:
+    cdef Py_ssize_t frame = _frame_size(model)
+    if horizon > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double) // frame:
+        raise MemoryError(
+            f"si_horizon {horizon} with {model.tree.num_policies} policies needs "
+            f"more than {MOST_SEARCH_BYTES >> 20} MiB")
+    return horizon * frame
+
+
+cdef void _lay_out(const Model* model, double* memory, Py_ssize_t level,
+                   Frame* frame) noexcept nogil:
+    cdef Py_ssize_t num_policies = model.tree.num_policies
+    frame.qs = memory + level * _frame_size(model)
+    frame.predicted = frame.qs + model.qs_size
+    frame.outcomes = frame.predicted + num_policies * model.qs_size
+    frame.G = frame.outcomes + num_policies * model.num_obs_total
+    frame.q_pi = frame.G + num_policies
+    frame.observation = <Py_ssize_t*>(frame.q_pi + num_policies)
+
+
+# work.G_new, work.q_pi_new = sophisticated inference from beliefs qs; work.qs_new = qs
+# pymdp.legacy.control.sophisticated_inference_search:
+#   G_n(pi) = utility + information gain + inductive cost of the predicted beliefs; then,
+#   above the horizon, - prune_penalty where softmax(gamma G) < policy_prune_threshold, else
+#   + sum_o p(o | pi) q_pi_{n+1} . G_{n+1} over the outcomes o with p(o | pi) not below
+#   state_prune_threshold, from the beliefs that o leads to
+# Returns 0, or -1 if a belief or q_pi is not finite.
+# Cost: a belief update and an evaluation of all policies per outcome that is not pruned.
+cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
+                              const SIParameters* parameters, const double* qs,
+                              double* memory, Workspace* work) noexcept nogil:
+    cdef Frame frame
+    cdef Py_ssize_t num_policies = model.tree.num_policies
+    _lay_out(model, memory, 0, &frame)
+    memcpy(frame.qs, qs, model.qs_size * sizeof(double))
+    if _search(model, fpi, parameters, memory, 0, work) != 0:
+        return -1
+    memcpy(work.G_new, frame.G, num_policies * sizeof(double))
+    memcpy(work.q_pi_new, frame.q_pi, num_policies * sizeof(double))
+    # the belief updates of the search wrote there, and the caller may still need them
+    memcpy(work.qs_new, frame.qs, model.qs_size * sizeof(double))
+    return 0
+
+
+# Fills G and q_pi of the frame at `level` from its qs. In C the depth is the horizon.
+cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
+                 double* memory, Py_ssize_t level, Workspace* work) noexcept nogil:
+    cdef Frame frame
+    cdef Py_ssize_t policy
+    cdef double* outcomes
+    _lay_out(model, memory, level, &frame)
+    for policy in range(model.tree.num_policies):
+        _expect(model, &frame, policy, work)
+    if _posterior(model, &frame, parameters.gamma) != 0:
+        return -1
+    if level >= parameters.horizon - 1:
+        return 0
+    for policy in range(model.tree.num_policies):
+        if frame.q_pi[policy] < parameters.policy_prune_threshold:
+            frame.G[policy] -= parameters.prune_penalty
+            continue
+        outcomes = frame.outcomes + policy * model.num_obs_total
+        if _follow(model, fpi, parameters, memory, level, policy, outcomes, 0, 1.0,
+                   work) != 0:
+            return -1
+    return _posterior(model, &frame, parameters.gamma)
+
+
+cdef int _posterior(const Model* model, Frame* frame, double gamma) noexcept nogil:
+    cdef Py_ssize_t policy
+    for policy in range(model.tree.num_policies):
+        frame.q_pi[policy] = frame.G[policy] * gamma
+    P.softmax(frame.q_pi, model.tree.num_policies, frame.q_pi)
+    return 0 if isfinite(P.sum(frame.q_pi, model.tree.num_policies)) else -1
+
+
+# Predicted beliefs and outcomes of one policy, and its G without what follows.
+cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
+                  Workspace* work) noexcept nogil:
+    cdef const double* parts[MAX_FACTORS]
+    cdef Py_ssize_t sizes[MAX_FACTORS]
+    cdef Py_ssize_t actions[MAX_FACTORS]
+    cdef double* predicted = frame.predicted + policy * model.qs_size
+    cdef double* outcomes = frame.outcomes + policy * model.num_obs_total
+    cdef const Group* group
+    cdef const double* joint
+    cdef Py_ssize_t f, g, k, m
+    cdef double* out
+    for f in range(model.num_factors):
+        actions[f] = first_action(model, policy)[f]
+    predict_all(model, frame.qs, actions, work, predicted)
+    frame.G[policy] = inductive_value(model, frame.qs, predicted, work)
+    for g in range(model.num_groups):
+        group = &model.groups[g]
+        for f in range(group.num_factors):
+            parts[f] = predicted + model.factors[group.factors[f]].offset
+            sizes[f] = model.factors[group.factors[f]].num_states
+        frame.G[policy] += step_value(model, group, parts, work)
+        joint = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
+        for k in range(group.num_modalities):
+            out = outcomes
+            for m in range(group.modalities[k]):
+                out += model.modalities[m].num_obs
+            P.rows_dot(model.modalities[group.modalities[k]].A, joint,
+                       model.modalities[group.modalities[k]].num_obs, group.num_joint, out)
+
+
+# Walks the outcomes of modality `m` and of those after it, whose joint probability so far
+# is `probability`. It only falls, so a branch below the threshold ends here.
+cdef int _follow(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
+                 double* memory, Py_ssize_t level, Py_ssize_t policy,
+                 const double* outcomes, Py_ssize_t m, double probability,
+                 Workspace* work) noexcept nogil:
+    cdef Frame frame
+    cdef Frame following
+    cdef Py_ssize_t o
+    _lay_out(model, memory, level, &frame)
+    if m < model.num_modalities:
+        for o in range(model.modalities[m].num_obs):
+            if probability * outcomes[o] < parameters.state_prune_threshold:
+                continue
+            frame.observation[m] = o
+            if _follow(model, fpi, parameters, memory, level, policy,
+                       outcomes + model.modalities[m].num_obs, m + 1, probability * outcomes[o],
+                       work) != 0:
+                return -1
+        return 0
+    _lay_out(model, memory, level + 1, &following)
+    memcpy(work.prior, frame.predicted + policy * model.qs_size, model.qs_size * sizeof(double))
+    if infer_posterior(model, fpi, frame.observation, False, False, work) != 0:
+        return -1
+    memcpy(following.qs, work.qs_new, model.qs_size * sizeof(double))
+    if _search(model, fpi, parameters, memory, level + 1, work) != 0:
+        return -1
+    frame.G[policy] += probability * P.dot(following.q_pi, following.G, model.tree.num_policies)
+    return 0

@@ -1,7 +1,0 @@
-from freeagent_core._kernels.model_structs cimport Model
-from freeagent_core._kernels.step_values cimport EFEParameters
-from freeagent_core._kernels.workspace cimport Workspace
-
-
-cdef bint follow_states(const Model* model, const EFEParameters* parameters, const double* qs,
-                        Workspace* work) noexcept nogil

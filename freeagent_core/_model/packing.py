@@ -1,0 +1,456 @@
+"""Everything that depends on the model alone, computed once and laid out for the kernels.
+
+Arrays of states come first in memory and are padded to eight doubles, so that a kernel
+adds whole rows for the states that a belief gives weight to, and skips the others.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core._kernels.base import primitives
+from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model.policies import AllSequences
+from freeagent_core._model.policy_tree import build_policy_tree
+from freeagent_core.maths import MASK, softmax, spm_log_single, spm_wnorm
+from freeagent_core.utils import EPS_VAL
+
+if TYPE_CHECKING:
+    from freeagent_core.model import GenerativeModel
+
+FloatArray = npt.NDArray[np.float64]
+
+INDUCTIVE_EPS = 1e-3  # pymdp.legacy.control.calc_inductive_cost
+# An action's B, and a modality's A in a model whose beliefs are merged, are kept as their
+# nonzero entries where there are at most this many a column, or one in so many. Measured
+# (benchmarks/sparse_forms.py, us a step, sparse against dense): 25 states, 1 entry 3.7 / 4.1, 2
+# entries 14.5 / 12.6; 100 states, 1 entry 3.0 / 5.0, 2 entries 20.2 / 20.7, 3 entries 26.0 / 27.6,
+# 6 entries 49 / 46: adding a vector of eight costs less than an entry that is scattered.
+SPARSE_COLUMN = 1.5
+SPARSE_SHARE = 1 / 40
+# Equal beliefs are looked for where the transitions of all factors that can be controlled have
+# at most this many nonzero entries a column. Measured there: with 4 entries and policy_len 3,
+# 19 against 25 us (25 states) and 33 against 151 us (100 states); with 6 entries anywhere in 25
+# states hardly any two paths meet, and matrix products win, 25 against 11 us.
+MERGED_COLUMN = 4.0
+# More policies than this are not listed where they need not be: 16 bytes each and agent.
+MOST_LISTED = 2**13
+# Doubles that a model may spend on what outcomes are expected after one more action.
+MOST_AHEAD = 2**22
+# Sums of A and B this close to 1 differ from it by rounding.
+NORMALISED = 1e-12
+# pymdp 0.0.7.1's information gain runs over the joint of all modalities.
+LARGEST_JOINT_OUTCOMES = 2**27
+
+# Which parts of a packed model must be made again when an argument changes; the
+# arguments that are not named here are no part of it.
+PARTS = {
+    "A": ("groups",),
+    "pA": ("groups",),
+    "C": ("groups",),
+    "pymdp_version": ("groups",),
+    "B": ("factors", "groups"),  # a group may look ahead by it
+    "pB": ("factors",),
+    "H": ("factors",),
+    "I": ("factors",),
+    "ii_depth": ("factors",),
+    "ii_threshold": ("factors",),
+    "D": ("D",),
+    "pD": ("D",),
+    "E": ("log_E",),
+    "policies": ("tree", "groups", "log_E"),
+    "policy_len": ("tree", "groups", "log_E"),
+    "A_factor_list": ("tree", "groups"),
+    "B_factor_list": ("tree", "factors"),
+    "inference_algo": ("tree", "factors", "groups"),
+}
+
+
+def _padded(size: int) -> int:
+    return -(-size // 8) * 8
+
+
+def _aligned_zeros(shape: tuple[int, ...]) -> FloatArray:
+    """Return zeros that start on a cache line (64 bytes)."""
+    size = int(np.prod(shape))
+    block = np.zeros(size + 8)
+    start = -(block.ctypes.data // 8) % 8
+    return block[start : start + size].reshape(shape)
+
+
+def _rows_by_state(columns: FloatArray, stride: int) -> FloatArray:
+    """Return `columns`, of shape (rows, states), as padded rows of shape (states, stride)."""
+    out = _aligned_zeros((columns.shape[1], stride))
+    out[:, : columns.shape[0]] = columns.T
+    return out
+
+
+def _weights(dirichlet: FloatArray) -> FloatArray:
+    """Return pymdp's ``spm_wnorm(p) * (p > 0)``: the novelty weight of Dirichlet parameters."""
+    weights: FloatArray = spm_wnorm(dirichlet) * (dirichlet > 0)
+    return weights
+
+
+def _log_preferences(model: GenerativeModel, modality: int) -> FloatArray:
+    """Return ``log(softmax(C) + 1e-16)``, a row per step; one if C is the same at all steps."""
+    C = model.C[modality]
+    columns = C[:, : model.preference_steps] if C.ndim == 2 else C[:, np.newaxis]
+    return np.ascontiguousarray(spm_log_single(softmax(columns)).T)
+
+
+def _is_sparse(nonzero: npt.NDArray[np.bool_]) -> bool:
+    """Return whether the nonzero entries of rows are better kept one by one."""
+    columns, size = nonzero.shape
+    return bool(nonzero.sum() <= columns * max(SPARSE_COLUMN, size * SPARSE_SHARE))
+
+
+def _merges(model: GenerativeModel) -> bool:
+    """Return whether different policies are likely to lead to equal beliefs."""
+    if model.inference_algo == "MMP":
+        return False
+    controlled = [B for B in model.B if B.shape[-1] > 1]
+    return all(
+        np.count_nonzero(B) <= MERGED_COLUMN * (B.size // len(B)) for B in controlled or model.B
+    )
+
+
+def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
+    B, num_states = model.B[factor], model.num_states[factor]
+    by_action = B.reshape(num_states, -1, B.shape[-1]).transpose(2, 1, 0)
+    num_controls, num_previous, _ = by_action.shape
+    shape = (num_controls, num_previous, _padded(num_states))
+    packed: dict[str, Any] = {
+        "num_states": num_states,
+        "num_controls": num_controls,
+        "dependencies": np.array(model.B_factor_list[factor], dtype=np.int32),
+        "B": None,
+        "sparse_B": None,
+        "sparse_start": None,
+        "sparse_state": None,
+        "certain_state": None,
+        "backward": None,
+        "wB": None,
+        "inductive_cost": None,
+        "inductive_row": None,
+    }
+    nonzero = by_action != 0.0
+    is_sparse = np.array([_is_sparse(columns) for columns in nonzero])
+    packed["is_sparse"] = is_sparse.astype(np.uint8)
+    if is_sparse.any():
+        nonzero[~is_sparse] = False
+        counts = nonzero.sum(axis=2).ravel()
+        packed["sparse_start"] = np.append(0, np.cumsum(counts)).astype(np.int32)
+        packed["sparse_state"] = np.nonzero(nonzero)[2].astype(np.int32)
+        packed["sparse_B"] = np.ascontiguousarray(by_action[nonzero])
+        if model.B_factor_list[factor] == [factor]:
+            certain = (by_action.max(axis=2) == 1.0) & (counts.reshape(by_action.shape[:2]) == 1)
+            packed["certain_state"] = np.where(certain, by_action.argmax(axis=2), -1).astype(
+                np.int32
+            )
+    if not is_sparse.all():
+        packed["B"] = _aligned_zeros(shape)
+        packed["B"][:, :, :num_states] = by_action
+    if model.inference_algo == "MMP" and len(model.B_factor_list[factor]) == 1:
+        # pymdp's spm_norm(swapaxes(B, 0, 1)): over the previous state, given the next one
+        raised = by_action.transpose(0, 2, 1) + EPS_VAL
+        packed["backward"] = _aligned_zeros((num_controls, num_states, _padded(num_previous)))
+        packed["backward"][:, :, :num_previous] = raised / raised.sum(axis=2, keepdims=True)
+    if model.pB is not None:
+        weights = _weights(model.pB[factor]).reshape(num_states, -1, num_controls)
+        packed["wB"] = _aligned_zeros(shape)
+        packed["wB"][:, :, :num_states] = weights.transpose(2, 1, 0)
+    if model.I is not None and factor < len(model.I):
+        reached = model.I[factor] == 1.0
+        row = np.maximum(reached.argmax(axis=0) - 1, 0)
+        packed["inductive_row"] = np.where(reached.any(axis=0), row, -1).astype(np.int32)
+        packed["inductive_cost"] = np.ascontiguousarray(
+            (1.0 - model.I[factor]) * np.log(INDUCTIVE_EPS)
+        )
+    return packed
+
+
+def group_factors(model: GenerativeModel) -> list[tuple[int, ...]]:
+    """Return the distinct entries of ``A_factor_list``, in order of appearance."""
+    return list(dict.fromkeys(tuple(factors) for factors in model.A_factor_list))
+
+
+def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
+    """Return the joint likelihood of all modalities' outcomes, shape (outcomes, states)."""
+    size = np.prod([A.shape[0] for A in likelihoods], dtype=object) * likelihoods[0].shape[1]
+    if size > LARGEST_JOINT_OUTCOMES:
+        raise ValueError(
+            f"A has {size} joint probabilities of outcomes and states; the information gain of "
+            f"pymdp 0.0.7.1 needs them all, and at most {LARGEST_JOINT_OUTCOMES} are supported"
+        )
+    joint = np.ones((1, likelihoods[0].shape[1]))
+    for A in likelihoods:
+        joint = (joint[:, np.newaxis] * A[np.newaxis]).reshape(-1, A.shape[1])
+    return joint
+
+
+def _rest_start(
+    distributions: Sequence[tuple[FloatArray, FloatArray]],
+) -> npt.NDArray[np.int32] | None:
+    """Return where the columns of each distribution begin, and end, without its last outcome,
+    which has what the others leave; None where some do not sum to 1."""
+    if any(np.abs(A.sum(axis=0) - 1.0).max() > NORMALISED for A, _ in distributions):
+        return None
+    return np.append(0, np.cumsum([len(A) - 1 for A, _ in distributions])).astype(np.int32)
+
+
+def _outcome_columns(
+    distributions: Sequence[tuple[FloatArray, FloatArray]], rests: bool, num_joint: int
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return the outcomes that are columns, and what their expected utility comes from.
+
+    Parameters
+    ----------
+    distributions : sequence of (A, log_C)
+        Of shapes (outcomes, num_joint) and (outcomes,).
+    rests : bool
+        Leave out the last outcome of each.
+    num_joint : int
+
+    Returns
+    -------
+    columns : ndarray, shape (outcomes, num_joint)
+    column_utility : ndarray, shape (outcomes,)
+    rest_utility : float
+        Expected utility is ``expected @ column_utility + rest_utility``.
+    """
+    columns, utility, rest_utility = [np.empty((0, num_joint))], [np.empty(0)], 0.0
+    for A, log_C in distributions:
+        columns.append(A[:-1] if rests else A)
+        utility.append(log_C[:-1] - log_C[-1] if rests else log_C)
+        rest_utility += float(log_C[-1]) if rests else 0.0
+    return np.concatenate(columns), np.concatenate(utility), rest_utility
+
+
+def _look_ahead(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
+    """Return the outcomes that each state leads to by each action, and how far below the
+    least weight of a belief its successor's can be: at most by the sum of a row of B."""
+    B, stride = model.B[factor], by_state.shape[1]
+    size = B.shape[-1] * len(B) * stride
+    if (
+        model.B_factor_list[factor] != [factor]
+        or size > MOST_AHEAD
+        or np.abs(B.sum(axis=0) - 1.0).max() > NORMALISED  # the sum of a belief stays the same
+    ):
+        return {}
+    ahead = _aligned_zeros((B.shape[-1], len(B), stride))
+    np.matmul(B.transpose(2, 1, 0), by_state, out=ahead)
+    return {"ahead": ahead, "ahead_least": np.ascontiguousarray(B.sum(axis=1).min(axis=0))}
+
+
+def _contraction_order(model: GenerativeModel, factors: Sequence[int], columns: int) -> list[int]:
+    """Return the cheapest order in which to sum out factors, as positions in `factors`.
+
+    A factor that has many states and few beliefs (one per sequence of its actions) comes
+    first. The cost is that of ``policy_tree._contract`` at the last step of the policies.
+    """
+    sizes = [model.num_states[f] for f in factors]
+    beliefs = [model.B[f].shape[-1] ** model.preference_steps for f in factors]
+
+    def cost(order: Iterable[int]) -> float:
+        size, combinations, total = float(np.prod(sizes)) * columns, 1.0, 0.0
+        for position in order:
+            combinations *= beliefs[position]
+            total += combinations * size
+            size /= sizes[position]
+        return total
+
+    every = range(len(factors))
+    if len(factors) > 6:
+        return sorted(every, key=lambda position: beliefs[position] / sizes[position])
+    return list(min(itertools.permutations(every), key=cost))
+
+
+def _contraction_rows(order: Sequence[int], sizes: Sequence[int]) -> npt.NDArray[np.int32]:
+    """Return where each joint state stands when the axes are in another order."""
+    shape = [sizes[position] for position in order]
+    places = np.arange(int(np.prod(shape)), dtype=np.int32).reshape(shape)
+    return np.ascontiguousarray(places.transpose(np.argsort(order)).ravel())
+
+
+def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) -> dict[str, Any]:
+    modalities = [m for m, list_m in enumerate(model.A_factor_list) if tuple(list_m) == factors]
+    likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
+    stacked = np.concatenate(likelihoods)
+    outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
+    num_joint = stacked.shape[1]
+    neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
+    certain_gain = neg_ambiguity - (outcomes * np.log(outcomes + EPS_VAL)).sum(axis=0)
+
+    log_C = [_log_preferences(model, m) for m in modalities]
+    steps = max(len(rows) for rows in log_C)
+    utility = _aligned_zeros((steps, num_joint))
+    for A, rows in zip(likelihoods, log_C, strict=True):
+        utility += rows @ A
+
+    sparse = [A for A in likelihoods if merges and _is_sparse(A.T != 0.0)]
+    distributions = [(A, rows[0]) for A, rows in zip(likelihoods, log_C, strict=True)]
+    if model.joint_likelihood:
+        sparse = []
+        joint_log_C = functools.reduce(np.add.outer, [rows[0] for rows in log_C]).ravel()
+        distributions = [(outcomes, joint_log_C)]
+    dense = [pair for pair in distributions if all(pair[0] is not other for other in sparse)]
+    learned_rest_start = _rest_start(distributions)
+    rest_start = _rest_start(dense) if sparse else learned_rest_start
+    columns, column_utility, rest_utility = _outcome_columns(
+        dense, rest_start is not None, num_joint
+    )
+    stride = _padded(len(columns) + 1)
+    by_state = _rows_by_state(np.concatenate([columns, neg_ambiguity[np.newaxis]]), stride)
+    order = _contraction_order(model, factors, stride)
+    contraction_row = _contraction_rows(order, [model.num_states[f] for f in factors])
+    contraction = by_state
+    if order != sorted(order):
+        contraction = _aligned_zeros(by_state.shape)
+        contraction[contraction_row] = by_state
+
+    novelty_stride = _padded(len(stacked))
+    packed = {
+        "factors": np.array(factors, dtype=np.int32),
+        "modalities": np.array(modalities, dtype=np.int32),
+        "num_utility_steps": steps,
+        "utility": utility,
+        "joint_outcomes": model.joint_likelihood,
+        "num_outcomes": len(columns),
+        "outcomes": by_state,
+        "outcome_utility": np.pad(column_utility, (0, stride - len(column_utility))),
+        "rest_utility": rest_utility,
+        "rest_start": rest_start,
+        # a model that learns keeps all modalities dense
+        "learned_rest_start": learned_rest_start,
+        "learned_stride": _padded(len(stacked) + 1),
+        "contraction": contraction,
+        "contraction_order": np.array(order, dtype=np.int32),
+        "contraction_row": contraction_row,
+        "certain_gain": np.ascontiguousarray(certain_gain),
+        "num_sparse_outcomes": 0,
+        "sparse_start": None,
+        "sparse_outcome": None,
+        "sparse_A": None,
+        "novelty_stride": novelty_stride,
+        "novelty_A": None,
+        "novelty_wA": None,
+        "ahead": None,
+        "ahead_least": None,
+    }
+    if not merges and len(factors) == 1:
+        packed.update(_look_ahead(model, factors[0], by_state))
+    if sparse:
+        by_outcome = np.concatenate(sparse).T
+        nonzero = by_outcome != 0.0
+        packed["num_sparse_outcomes"] = by_outcome.shape[1]
+        packed["sparse_start"] = np.append(0, np.cumsum(nonzero.sum(axis=1))).astype(np.int32)
+        packed["sparse_outcome"] = np.nonzero(nonzero)[1].astype(np.int32)
+        packed["sparse_A"] = np.ascontiguousarray(by_outcome[nonzero])
+    if model.pA is not None:
+        weights = [_weights(model.pA[m]).reshape(model.num_obs[m], -1) for m in modalities]
+        packed["novelty_A"] = _rows_by_state(stacked, novelty_stride)
+        packed["novelty_wA"] = _rows_by_state(np.concatenate(weights), novelty_stride)
+    return packed
+
+
+def _pack_modality(model: GenerativeModel, modality: int) -> dict[str, Any]:
+    A = model.A[modality]
+    by_outcome = _aligned_zeros((A.shape[0], A[0].size))
+    by_outcome[:] = A.reshape(A.shape[0], -1)
+    log_A = _aligned_zeros(by_outcome.shape)
+    # by the kernels' own logarithm: an outcome and its one-hot vector give the same bits
+    log_A[:] = primitives.log_eps(by_outcome.ravel()).reshape(log_A.shape)
+    return {
+        "num_obs": A.shape[0],
+        "A": by_outcome,
+        "log_A": log_A,
+        "log_C": _log_preferences(model, modality),
+    }
+
+
+def _pack_prior(model: GenerativeModel) -> FloatArray:
+    parts = [np.zeros(_padded(n)) for n in model.num_states]
+    for part, D in zip(parts, model.D, strict=True):
+        part[: len(D)] = D
+    return np.concatenate(parts)
+
+
+def _are_listed(model: GenerativeModel) -> bool:
+    """Return whether G and q_pi are kept as arrays over all sequences of actions.
+
+    They need not be where equal beliefs are merged and the prior E is constant: then the
+    probability of an action is summed without them.
+    """
+    few = len(model.policy_arrays) <= MOST_LISTED
+    return few or model.sophisticated or not model.constant_E
+
+
+def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
+    """Compute the packed form of `model`.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+    parts : dict
+        Parts of the packed form of a model that differs in `changed` only, or none. They
+        are taken over where they do not depend on that; the missing ones are added.
+    changed : iterable of str
+        Arguments of `GenerativeModel`.
+
+    Returns
+    -------
+    packed : PackedModel
+    """
+    for name in changed:
+        for part in PARTS.get(name, ()):
+            parts.pop(part, None)
+    groups = group_factors(model)
+    merges = _merges(model)
+    if parts.setdefault("merges", merges) != merges:  # the forms of A and of policies follow it
+        parts = {}
+        parts["merges"] = merges
+    if "factors" not in parts:
+        parts["factors"] = [_pack_factor(model, f) for f in range(model.num_factors)]
+    if "groups" not in parts:
+        parts["modalities"] = [_pack_modality(model, m) for m in range(len(model.A))]
+        parts["groups"] = [_pack_group(model, factors, merges) for factors in groups]
+    policies = model.policy_arrays
+    if merges and isinstance(policies, AllSequences):
+        num_listed = len(policies) if _are_listed(model) else 0
+        if "tree" not in parts or parts["tree"]["num_listed"] != num_listed:
+            parts["tree"] = {
+                "num_policies": len(policies),
+                "num_listed": num_listed,
+                "num_steps": policies.policy_len,
+                "actions": policies.actions.astype(np.int32),
+            }
+    elif "tree" not in parts:
+        parts["tree"] = build_policy_tree(
+            list(policies.array() if isinstance(policies, AllSequences) else policies),
+            model.B_factor_list,
+            [(group["factors"], group["contraction_order"]) for group in parts["groups"]],
+            [_padded(n) for n in model.num_states],
+            whole_policies=model.inference_algo == "MMP",
+        )
+    if "D" not in parts:
+        parts["D"] = _pack_prior(model)
+    if "log_E" not in parts:
+        listed = not parts["tree"]["num_steps"] or parts["tree"]["num_listed"]
+        parts["log_E"] = spm_log_single(model.E) if listed else None
+        parts["softmax_E"] = primitives.softmax(model.E) if listed else None
+    return PackedModel(
+        parts["factors"],
+        parts["modalities"],
+        parts["groups"],
+        parts["tree"],
+        parts["D"],
+        parts["log_E"],
+        parts["softmax_E"],
+        merges,
+    )
