@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._agent import threads
 from freeagent_core._agent.population_file import read_population, write_population
+from freeagent_core._agent.random_streams import agent_streams
 from freeagent_core._kernels.agents.mmp_population import MMPPopulationCore
 from freeagent_core._kernels.agents.population_core import PopulationCore
 from freeagent_core._model import validation as check
@@ -45,6 +47,9 @@ class Population:
         `population.num_threads` may be assigned.
     seed : int, sequence of int or numpy.random.SeedSequence, optional
         Of the agents' random streams; agent i's stream depends on `seed` and i alone.
+    first_agent : int
+        Index of the first agent, where this is a part of a larger population: agent i has the
+        random stream of that one's agent ``first_agent + i``.
 
     Attributes
     ----------
@@ -89,6 +94,8 @@ class Population:
         size: int,
         num_threads: int | None = None,
         seed: Any = None,
+        *,
+        first_agent: int = 0,
     ) -> None:
         if not isinstance(model, GenerativeModel):
             raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
@@ -99,9 +106,8 @@ class Population:
         self._core = kind(model.packed, self._size, _core_parameters(model))
         self._lock = threading.Lock()
         self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
-        seeds = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-        words = seeds.generate_state(4 * self._size, np.uint64)
-        self._core.state["random"][:] = words.reshape(self._size, 4)
+        first = check.integer(first_agent, 0, None, "first_agent")
+        self._core.state["random"][:] = agent_streams(seed, first, self._size)
         self._reset(np.ones(self._size, dtype=bool))
         self._views = {name: _read_only(array) for name, array in self._core.state.items()}
         self._qs = tuple(
@@ -346,26 +352,27 @@ class Population:
 
     # --- files -----------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path | BinaryIO) -> None:
         """Write all state of the agents to a file, atomically.
 
         Parameters
         ----------
-        path : str or Path
-            An existing file is replaced when the new one is complete.
+        path : str, Path or binary file
+            An existing file is replaced when the new one is complete. A file object, such as
+            `io.BytesIO`, is written to as it is.
         """
         with self._lock:
-            write_population(Path(path), self._model, self._core)
+            write_population(_opened(path), self._model, self._core)
 
     @classmethod
     def load(
-        cls, path: str | Path, model: GenerativeModel, num_threads: int | None = None
+        cls, path: str | Path | BinaryIO, model: GenerativeModel, num_threads: int | None = None
     ) -> Population:
         """Return the population that `save` wrote.
 
         Parameters
         ----------
-        path : str or Path
+        path : str, Path or binary file
         model : GenerativeModel
             The model that it was saved with; the file has the agents' state alone.
         num_threads : int, optional
@@ -380,7 +387,7 @@ class Population:
         ValueError
             If the file is not one of `save`, of another version, or of another model.
         """
-        contents = read_population(Path(path), model)
+        contents = read_population(_opened(path), model)
         population = cls(model, contents.size, num_threads, seed=0)
         contents.restore(population._core)
         return population
@@ -499,6 +506,10 @@ class Population:
             state[name][chosen] = 0
         if isinstance(self._core, MMPPopulationCore):
             self._core.begin_episodes(chosen.view(np.uint8))
+
+
+def _opened(path: str | Path | BinaryIO) -> Path | BinaryIO:
+    return Path(path) if isinstance(path, str | os.PathLike) else path
 
 
 def _offsets(model: GenerativeModel) -> list[int]:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +43,8 @@ def _add(digest: Any, value: Any) -> None:
         digest.update(repr(value).encode())
 
 
-def write_population(path: Path, model: GenerativeModel, core: PopulationCore) -> None:
-    """Write a file beside `path`, then put it in its place."""
+def write_population(path: Path | BinaryIO, model: GenerativeModel, core: PopulationCore) -> None:
+    """Write a file beside `path`, then put it in its place; or write to an open file."""
     arrays: dict[str, Any] = {f"state/{name}": array for name, array in core.state.items()}
     for name in ("pA", "pB", "pD"):
         rows = [] if core.learned is None else core.learned
@@ -55,6 +55,9 @@ def write_population(path: Path, model: GenerativeModel, core: PopulationCore) -
                 arrays[f"{name}/{k}"] = np.stack([getattr(rows[i], name)[k] for i in learners])
     header = {"format": FORMAT, "version": VERSION, "model": fingerprint(model)}
     arrays.update((name, np.array(value)) for name, value in header.items())
+    if not isinstance(path, Path):
+        np.savez(path, **arrays)
+        return
     handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -93,7 +96,7 @@ class PopulationContents:
                 core.learned_model(i).restore(name, values)
 
 
-def read_population(path: Path, model: GenerativeModel) -> PopulationContents:
+def read_population(path: Path | BinaryIO, model: GenerativeModel) -> PopulationContents:
     """Read and check a file of `write_population`."""
     try:
         with np.load(path, allow_pickle=False) as file:

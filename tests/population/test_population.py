@@ -1,5 +1,6 @@
 """`Population` against as many Agents, whatever the threads, and its files."""
 
+import io
 import os
 import threading
 
@@ -11,6 +12,7 @@ from random_models import models
 
 from freeagent_core import Agent, GenerativeModel, Population
 from freeagent_core import pymdp_v0 as v0
+from freeagent_core._agent.random_streams import agent_streams
 
 SIZE = 5
 
@@ -190,6 +192,25 @@ def test_streams_differ_and_follow_the_seed():
     assert ((counts - 250) ** 2 / 250).sum() < 30  # chi squared, 7 degrees: p < 1e-4
 
 
+@pytest.mark.parametrize("first", [0, 3, 250, 300])
+def test_a_part_of_a_larger_population(first):
+    model = learning_model()
+    whole = Population(model, 600, seed=4)
+    part = Population(model, 290, seed=4, first_agent=first)
+    for observed in outcomes(model, 8, 3):
+        seen = np.resize(observed, (600, 1))
+        np.testing.assert_array_equal(
+            part.step(seen[first : first + 290]), whole.step(seen)[first : first + 290]
+        )
+
+
+def test_no_two_agents_have_the_same_stream():
+    states = agent_streams(np.random.SeedSequence(5), 0, 5000)
+    assert len(np.unique(states, axis=0)) == 5000
+    children = np.random.SeedSequence(5).spawn(2)
+    assert not np.isin(agent_streams(children[0], 0, 50), agent_streams(children[1], 0, 50)).any()
+
+
 def test_stochastic_actions_follow_their_probabilities():
     model = learning_model(sampling_mode="full")
     population = Population(model, 4000, seed=5)
@@ -260,6 +281,19 @@ def test_a_file_goes_on_as_the_population_would_have(tmp_path, algorithm, learni
         )
 
 
+def test_open_files():
+    model = learning_model()
+    population = Population(model, SIZE, seed=0)
+    run(population, 1)
+    file = io.BytesIO()
+    population.save(file)
+    file.seek(0)
+    loaded = Population.load(file, model)
+    np.testing.assert_array_equal(run(loaded, 2), run(population, 2))
+    with pytest.raises(ValueError, match="not a file of"):
+        Population.load(io.BytesIO(b"PK"), model)
+
+
 def test_files_that_cannot_be_loaded(tmp_path):
     model = learning_model()
     population = Population(model, SIZE)
@@ -321,6 +355,8 @@ def test_bad_arguments():
         Population(Agent.from_model(model), 3)
     with pytest.raises(ValueError, match="size must be"):
         Population(model, 0)
+    with pytest.raises(ValueError, match="first_agent must be"):
+        Population(model, 3, first_agent=-1)
     plain = learning_model(pA=None, use_param_info_gain=False)
     with pytest.raises(ValueError, match="update_A needs pA"):
         Population(plain, 2).update_A([0, 0])
