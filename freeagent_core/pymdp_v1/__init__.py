@@ -1,0 +1,26 @@
+"""pymdp 1.x's interface on NumPy arrays and compiled kernels, without JAX.
+
+Same names, arguments and numbers as ``pymdp`` 1.0.4 with ``jax_enable_x64``; no compile step.
+Change the import line, and leave out ``jit``, ``vmap`` and ``jax.numpy``:
+
+>>> from freeagent_core.pymdp_v1 import random  # was: from jax import random
+
+Modules are imported when they are first used.
+"""
+
+import importlib
+from types import ModuleType
+
+_MODULES = ("random",)
+
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
