@@ -15,10 +15,16 @@ from freeagent_core.managers.compatibility import (
 )
 from freeagent_core.managers.process_pool import ProcessPoolManager
 from freeagent_core.managers.sequential import SequentialManager
-from freeagent_core.managers.task_result import StepTimeoutError, TaskResult, WorkerDiedError
+from freeagent_core.managers.task_result import (
+    AgentLostError,
+    StepTimeoutError,
+    TaskResult,
+    WorkerDiedError,
+)
 from freeagent_core.managers.thread_pool import ThreadPoolManager
 
 __all__ = [
+    "AgentLostError",
     "AsyncManager",
     "OptimizedAgentManager",
     "OptimizedThreadPoolManager",

@@ -5,6 +5,7 @@ What fits a row (a short list of ints, a short vector of floats) crosses without
 
 from __future__ import annotations
 
+import os
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
@@ -15,16 +16,17 @@ WIDTH = 16  # numbers in a row
 ELSEWHERE = -1  # what does not fit is sent through the pipe
 SCALAR = -2  # an int by itself
 NONE, DONE, FAILED, LATE = 0, 1, 2, 3
+NOBODY = -1  # no agent is at work
 
 
 class SharedRows:
     """Rows for `capacity` agents: ``observation_len, observation, status, seconds,
-    action_len, action``."""
+    action_len, action``; and ``at_work``, the row that the worker is at."""
 
     def __init__(self, capacity: int, name: str | None = None) -> None:
         sizes = [8, 8 * WIDTH, 8, 8, 8, 8 * WIDTH]
         self.capacity = capacity
-        self._memory = SharedMemory(name=name, create=name is None, size=sum(sizes) * capacity)
+        self._memory = SharedMemory(name=name, create=name is None, size=sum(sizes) * capacity + 8)
         starts = np.cumsum([0, *sizes]) * capacity
         shapes: list[tuple[int, ...]] = [(capacity,), (capacity, WIDTH)]
         shapes = [shapes[0], shapes[1], shapes[0], shapes[0], shapes[0], shapes[1]]
@@ -41,7 +43,8 @@ class SharedRows:
             self.action_len,
             self.action,
         ) = arrays
-        self._owns = name is None
+        self.at_work = np.ndarray((1,), np.int64, self._memory.buf, int(starts[-1]))
+        self._owner = os.getpid() if name is None else None
 
     @property
     def name(self) -> str:
@@ -94,7 +97,7 @@ class SharedRows:
     def close(self) -> None:
         """Give the memory back."""
         del self.observation_len, self.observation, self.status, self.seconds
-        del self.action_len, self.action
+        del self.action_len, self.action, self.at_work
         self._memory.close()
-        if self._owns:
+        if self._owner == os.getpid():  # a fork of the owner leaves it in place
             self._memory.unlink()

@@ -13,4 +13,9 @@ class WorkerDiedError(RuntimeError):
     """The agent's worker process died; the agent is as it was after the last completed tick."""
 
 
-__all__ = ["StepTimeoutError", "TaskResult", "WorkerDiedError"]
+class AgentLostError(WorkerDiedError):
+    """The agent's worker process died and the agent could not be made again; `unregister_agent`
+    frees its id."""
+
+
+__all__ = ["AgentLostError", "StepTimeoutError", "TaskResult", "WorkerDiedError"]

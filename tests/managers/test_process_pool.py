@@ -8,7 +8,7 @@ import pytest
 from manager_agents import Counter, Random, own_agents
 
 from freeagent_core.managers import ProcessPoolManager, StepTimeoutError, WorkerDiedError
-from freeagent_core.managers._worker_handle import CHECKPOINT_INTERVAL
+from freeagent_core.managers._command_log import CHECKPOINT_INTERVAL
 
 
 @pytest.mark.parametrize("ticks", [0, 3, CHECKPOINT_INTERVAL + 5])
