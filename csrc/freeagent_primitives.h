@@ -40,9 +40,9 @@ typedef struct {
      * out[r] = dot(weights, x) - sum(x * log(x + FC_EPS)) of the n probabilities x, less
      * sum(rest * log(rest + FC_EPS)). A row and weights have stride entries, a multiple of 8, that
      * are finite; weights may be NULL: zeros. */
-    void (*outcome_values)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
-                           const double *weights, const double *totals, const int32_t *part_start,
-                           ptrdiff_t num_parts, double *out);
+    void (*outcome_terms)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
+                          const double *weights, const double *totals, const int32_t *part_start,
+                          ptrdiff_t num_parts, double *out);
     /* out = exp(x - max(x)) / sum(exp(x - max(x))), n >= 1. out may be x. */
     void (*softmax)(const double *x, ptrdiff_t n, double *out);
     /* sum(x), to the bit as numpy.sum of contiguous doubles */
@@ -59,28 +59,28 @@ typedef struct {
     /* out[i * ny + j] = x[i] * y[j]: outer(x, y) */
     void (*outer)(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out);
     /* out[i] = sum_j M[i * n + j] * x[j]: M @ x, M of shape (rows, n) */
-    void (*rows_dot)(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out);
+    void (*gemv)(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out);
     /* out[j] = sum_i x[i] * M[i * n + j]: x @ M, M of shape (rows, n); rows of weight 0 are not read */
-    void (*columns_dot)(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out);
+    void (*gemv_t)(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out);
     /* out[j] = sum_k weights[k] * M[index[k] * stride + j], j < stride: weights @ M[index].
      * stride must be a multiple of 8. count may be 0. */
-    void (*weighted_rows)(const double *weights, const double *M, const int32_t *index,
+    void (*sparse_gemv_t)(const double *weights, const double *M, const int32_t *index,
                           ptrdiff_t count, ptrdiff_t stride, double *out);
     /* out[r][j] = sum_k x[r][k] * M[k * stride + j], j < stride: for each of the rows what
-     * weighted_rows gives with all n weights, to the bit. stride must be a multiple of 8. */
-    void (*rows_product)(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
-                         ptrdiff_t stride, double *const *out);
+     * sparse_gemv_t gives with all n weights, to the bit. stride must be a multiple of 8. */
+    void (*gemm)(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                 ptrdiff_t stride, double *const *out);
     /* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Both hold n
      * entries. */
-    ptrdiff_t (*above)(const double *x, ptrdiff_t n, double threshold, int32_t *index,
-                       double *weights);
+    ptrdiff_t (*support)(const double *x, ptrdiff_t n, double threshold, int32_t *index,
+                         double *weights);
     /* min(x), n >= 1, no NaN */
     double (*min)(const double *x, ptrdiff_t n);
     /* min(x[x > 0]), or inf */
-    double (*least_above_zero)(const double *x, ptrdiff_t n);
+    double (*min_positive)(const double *x, ptrdiff_t n);
     /* out = (x + FC_EPS) * (y + y_eps); returns sum(out). out may be x or y. */
-    double (*raised_product)(const double *x, const double *y, double y_eps, ptrdiff_t n,
-                             double *out);
+    double (*multiply_eps)(const double *x, const double *y, double y_eps, ptrdiff_t n,
+                           double *out);
     /* out = a * x. out may be x. */
     void (*scale)(double a, const double *x, ptrdiff_t n, double *out);
     /* For each of `count` (1 to 4) pairs x, y of size[k] >= 1 finite entries:
@@ -91,8 +91,8 @@ typedef struct {
                                 double *norm);
 
     /* To measure what the processor can do (benchmarks/roofline.py), not for inference: */
-    ptrdiff_t multiply_adds_at_once;
-    /* n * multiply_adds_at_once independent multiply-adds, in registers */
+    ptrdiff_t multiply_adds_per_round;
+    /* n * multiply_adds_per_round independent multiply-adds, in registers */
     double (*multiply_adds)(ptrdiff_t n, double start);
     /* reads all n doubles (but for the last, fewer than 64), over and over */
     double (*read)(const double *x, ptrdiff_t n, ptrdiff_t repeats);

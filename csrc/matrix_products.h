@@ -12,7 +12,7 @@
 #define UNROLL12 _Pragma("GCC unroll 12")
 
 /* Four vectors of columns at a time stay in registers over all rows. */
-static void columns_dot(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out)
+static void gemv_t(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out)
 {
     ptrdiff_t j = 0;
     for (; j + 4 * VM_LANES <= n; j += 4 * VM_LANES) {
@@ -48,7 +48,7 @@ static void columns_dot(const double *x, const double *M, ptrdiff_t rows, ptrdif
     }
 }
 
-static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out)
+static void gemv(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out)
 {
     if (n < LANES) { /* most factors have few states: a lane per term would be mostly empty */
         for (ptrdiff_t i = 0; i < rows; i++) {
@@ -78,8 +78,8 @@ static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t
 }
 
 /* The columns from j on, BLOCK vectors at a time, which stay in registers over all rows. */
-#define WEIGHTED_ROWS(BLOCK)                                                                   \
-    static ptrdiff_t weighted_rows_##BLOCK(const double *weights, const double *M,             \
+#define SPARSE_GEMV_T_BLOCK(BLOCK)                                                             \
+    static ptrdiff_t sparse_gemv_t_##BLOCK(const double *weights, const double *M,             \
                                            const int32_t *index, ptrdiff_t count,              \
                                            ptrdiff_t stride, double *out, ptrdiff_t j)         \
     {                                                                                          \
@@ -97,28 +97,28 @@ static void rows_dot(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t
         return j;                                                                              \
     }
 
-WEIGHTED_ROWS(8)
-WEIGHTED_ROWS(6)
-WEIGHTED_ROWS(4)
-WEIGHTED_ROWS(3)
-WEIGHTED_ROWS(2)
-WEIGHTED_ROWS(1)
+SPARSE_GEMV_T_BLOCK(8)
+SPARSE_GEMV_T_BLOCK(6)
+SPARSE_GEMV_T_BLOCK(4)
+SPARSE_GEMV_T_BLOCK(3)
+SPARSE_GEMV_T_BLOCK(2)
+SPARSE_GEMV_T_BLOCK(1)
 
-static void weighted_rows(const double *weights, const double *M, const int32_t *index,
+static void sparse_gemv_t(const double *weights, const double *M, const int32_t *index,
                           ptrdiff_t count, ptrdiff_t stride, double *out)
 {
-    ptrdiff_t j = weighted_rows_8(weights, M, index, count, stride, out, 0);
-    j = weighted_rows_6(weights, M, index, count, stride, out, j);
-    j = weighted_rows_4(weights, M, index, count, stride, out, j);
-    j = weighted_rows_3(weights, M, index, count, stride, out, j);
-    j = weighted_rows_2(weights, M, index, count, stride, out, j);
-    weighted_rows_1(weights, M, index, count, stride, out, j);
+    ptrdiff_t j = sparse_gemv_t_8(weights, M, index, count, stride, out, 0);
+    j = sparse_gemv_t_6(weights, M, index, count, stride, out, j);
+    j = sparse_gemv_t_4(weights, M, index, count, stride, out, j);
+    j = sparse_gemv_t_3(weights, M, index, count, stride, out, j);
+    j = sparse_gemv_t_2(weights, M, index, count, stride, out, j);
+    sparse_gemv_t_1(weights, M, index, count, stride, out, j);
 }
 
 /* A block of ROWS rows of x and COLUMNS vectors of M stays in registers over all n; each
  * result is summed in the order of n whatever the block, so blocks do not change its bits. */
-#define ROWS_PRODUCT(ROWS, COLUMNS)                                                            \
-    static ptrdiff_t rows_product_##ROWS##_##COLUMNS(                                          \
+#define GEMM_BLOCK(ROWS, COLUMNS)                                                              \
+    static ptrdiff_t gemm_##ROWS##_##COLUMNS(                                                  \
         const double *const *x, ptrdiff_t n, const double *M, ptrdiff_t stride,                \
         ptrdiff_t stop, double *const *out, ptrdiff_t j)                                       \
     {                                                                                          \
@@ -144,23 +144,23 @@ static void weighted_rows(const double *weights, const double *M, const int32_t 
     }
 
 /* Blocks as large as the level's registers hold: 32, 16 (AVX2), 16 (SSE2) or 32 (NEON). */
-ROWS_PRODUCT(4, 3)
-ROWS_PRODUCT(4, 1)
-ROWS_PRODUCT(1, 8)
-ROWS_PRODUCT(1, 1)
+GEMM_BLOCK(4, 3)
+GEMM_BLOCK(4, 1)
+GEMM_BLOCK(1, 8)
+GEMM_BLOCK(1, 1)
 #if defined(FC_LEVEL_AVX512)
-ROWS_PRODUCT(1, 16)
-ROWS_PRODUCT(8, 3)
-ROWS_PRODUCT(8, 2)
-ROWS_PRODUCT(8, 1)
-ROWS_PRODUCT(4, 2)
-ROWS_PRODUCT(3, 8)
-ROWS_PRODUCT(3, 4)
-ROWS_PRODUCT(3, 3)
-ROWS_PRODUCT(3, 2)
-ROWS_PRODUCT(3, 1)
-ROWS_PRODUCT(1, 3)
-ROWS_PRODUCT(1, 2)
+GEMM_BLOCK(1, 16)
+GEMM_BLOCK(8, 3)
+GEMM_BLOCK(8, 2)
+GEMM_BLOCK(8, 1)
+GEMM_BLOCK(4, 2)
+GEMM_BLOCK(3, 8)
+GEMM_BLOCK(3, 4)
+GEMM_BLOCK(3, 3)
+GEMM_BLOCK(3, 2)
+GEMM_BLOCK(3, 1)
+GEMM_BLOCK(1, 3)
+GEMM_BLOCK(1, 2)
 #endif
 
 /* PANEL columns at a time, so that a panel of M stays in the first cache for all rows. */
@@ -169,49 +169,49 @@ ROWS_PRODUCT(1, 2)
     for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                        \
         ptrdiff_t r = 0;                                                                       \
         for (; r + 8 <= rows; r += 8)                                                          \
-            rows_product_8_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            gemm_8_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j);         \
         if (rows - r >= 4) {                                                                   \
-            rows_product_4_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            gemm_4_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j);         \
             r += 4;                                                                            \
         }                                                                                      \
         if (rows - r == 3) { /* three actions are common */                                    \
-            rows_product_3_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            gemm_3_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j);         \
             r += 3;                                                                            \
         }                                                                                      \
         for (; r < rows; r++)                                                                  \
-            rows_product_1_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j); \
+            gemm_1_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j);         \
     }
 
-static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
-                         ptrdiff_t stride, double *const *out)
+static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                 ptrdiff_t stride, double *const *out)
 {
     ptrdiff_t j = 0;
     if (rows == 1) {
-        j = rows_product_1_16(x, n, M, stride, stride, out, 0); /* long runs of each row */
-        j = rows_product_1_8(x, n, M, stride, stride, out, j);
-        rows_product_1_1(x, n, M, stride, stride, out, j);
+        j = gemm_1_16(x, n, M, stride, stride, out, 0); /* long runs of each row */
+        j = gemm_1_8(x, n, M, stride, stride, out, j);
+        gemm_1_1(x, n, M, stride, stride, out, j);
         return;
     }
     if (rows == 3) {
-        j = rows_product_3_8(x, n, M, stride, stride, out, 0);
-        j = rows_product_3_4(x, n, M, stride, stride, out, j);
+        j = gemm_3_8(x, n, M, stride, stride, out, 0);
+        j = gemm_3_4(x, n, M, stride, stride, out, j);
     }
     PANEL(3)
     PANEL(2)
     PANEL(1)
 }
 #else
-static void rows_product(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
-                         ptrdiff_t stride, double *const *out)
+static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                 ptrdiff_t stride, double *const *out)
 {
     ptrdiff_t r = 0, j;
     for (; r + 4 <= rows; r += 4) {
-        j = rows_product_4_3(x + r, n, M, stride, stride, out + r, 0);
-        rows_product_4_1(x + r, n, M, stride, stride, out + r, j);
+        j = gemm_4_3(x + r, n, M, stride, stride, out + r, 0);
+        gemm_4_1(x + r, n, M, stride, stride, out + r, j);
     }
     for (; r < rows; r++) {
-        j = rows_product_1_8(x + r, n, M, stride, stride, out + r, 0);
-        rows_product_1_1(x + r, n, M, stride, stride, out + r, j);
+        j = gemm_1_8(x + r, n, M, stride, stride, out + r, 0);
+        gemm_1_1(x + r, n, M, stride, stride, out + r, j);
     }
 }
 #endif

@@ -169,7 +169,7 @@ static const double ONES[2 * LANES] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
 
 /* sum of x * (scale * weight - log(x + eps)) of one row, lane by lane. Where x is 0, as in most
  * of a sharp belief, it adds nothing. */
-static v8 value_row(const double *row, ptrdiff_t n, const double *weights, v8 scale)
+static v8 row_terms(const double *row, ptrdiff_t n, const double *weights, v8 scale)
 {
     v8 total = SPLAT(0.0);
     for (ptrdiff_t i = 0; i < n; i += LANES) {
@@ -183,8 +183,8 @@ static v8 value_row(const double *row, ptrdiff_t n, const double *weights, v8 sc
 
 /* The same of two: a logarithm is a long chain. (With AVX2, one loop with a mask for all vectors
  * took 1.6 times as long as whole vectors and a masked one.) */
-static void value_two_rows(const double *row, const double *other, ptrdiff_t n,
-                           const double *weights, v8 scale, v8 *out)
+static void two_row_terms(const double *row, const double *other, ptrdiff_t n,
+                          const double *weights, v8 scale, v8 *out)
 {
     v8 a = SPLAT(0.0), b = a;
     ptrdiff_t i = 0;
@@ -205,9 +205,9 @@ static void value_two_rows(const double *row, const double *other, ptrdiff_t n,
 }
 
 /* Eight rows at a time: sums across lanes are then eight in one, and the rests are vectors. */
-static void outcome_values(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
-                           const double *weights, const double *totals, const int32_t *part_start,
-                           ptrdiff_t num_parts, double *out)
+static void outcome_terms(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
+                          const double *weights, const double *totals, const int32_t *part_start,
+                          ptrdiff_t num_parts, double *out)
 {
     const v8 scale = SPLAT(weights == NULL ? 0.0 : 1.0);
     if (weights == NULL)
@@ -222,9 +222,9 @@ static void outcome_values(const double *rows, ptrdiff_t count, ptrdiff_t stride
             value[r] = SPLAT(0.0);
         }
         for (r = 0; r + 2 <= left; r += 2)
-            value_two_rows(row[r], row[r + 1], n, weights, scale, value + r);
+            two_row_terms(row[r], row[r + 1], n, weights, scale, value + r);
         if (r < left)
-            value[r] = value_row(row[r], n, weights, scale);
+            value[r] = row_terms(row[r], n, weights, scale);
         v8 result = sums_of_lanes(value);
         const v8 total = load_some(totals + first, left, 0.0);
         for (ptrdiff_t k = 0; k < num_parts; k++) {
@@ -314,8 +314,8 @@ static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, 
 
 #include "matrix_products.h"
 
-static ptrdiff_t above(const double *x, ptrdiff_t n, double threshold, int32_t *index,
-                       double *weights)
+static ptrdiff_t support(const double *x, ptrdiff_t n, double threshold, int32_t *index,
+                         double *weights)
 {
     ptrdiff_t count = 0;
     for (ptrdiff_t i = 0; i < n; i += LANES) {
@@ -342,7 +342,7 @@ static double min(const double *x, ptrdiff_t n)
     return -max_lanes(-min_v8(least, other));
 }
 
-static double least_above_zero(const double *x, ptrdiff_t n)
+static double min_positive(const double *x, ptrdiff_t n)
 {
     /* two at a time: a chain of comparisons would wait for each */
     v8 least = SPLAT(INFINITY), other = least;
@@ -359,8 +359,8 @@ static double least_above_zero(const double *x, ptrdiff_t n)
     return -max_lanes(-min_v8(least, other));
 }
 
-static double raised_product(const double *x, const double *y, double y_eps, ptrdiff_t n,
-                             double *out)
+static double multiply_eps(const double *x, const double *y, double y_eps, ptrdiff_t n,
+                           double *out)
 {
     v8 total = SPLAT(0.0);
     ptrdiff_t i = 0;
@@ -468,7 +468,7 @@ const fc_primitives FC_TABLE = {
     exp_array,
     log_eps_array,
     neg_entropy,
-    outcome_values,
+    outcome_terms,
     softmax,
     sum,
     max,
@@ -476,14 +476,14 @@ const fc_primitives FC_TABLE = {
     axpy,
     add_counts,
     outer,
-    rows_dot,
-    columns_dot,
-    weighted_rows,
-    rows_product,
-    above,
+    gemv,
+    gemv_t,
+    sparse_gemv_t,
+    gemm,
+    support,
     min,
-    least_above_zero,
-    raised_product,
+    min_positive,
+    multiply_eps,
     scale,
     softmaxes_of_sums,
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),

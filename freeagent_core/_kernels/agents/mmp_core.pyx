@@ -181,8 +181,8 @@ cdef class MMPCore(AgentCore):
                 modality = &model.modalities[m]
                 group = &model.groups[term_view[m] if factorized else 0]
                 if vectors:
-                    P.columns_dot(scratch.work.distributions[m], modality.A, modality.num_obs,
-                                  group.num_joint, scratch.work.joint)
+                    P.gemv_t(scratch.work.distributions[m], modality.A, modality.num_obs,
+                             group.num_joint, scratch.work.joint)
                 else:
                     memcpy(scratch.work.joint,
                            modality.A + scratch.work.observation[m] * group.num_joint,

@@ -11,10 +11,10 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*exp)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         void (*log_eps)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*neg_entropy)(const double* x, Py_ssize_t n) noexcept nogil
-        void (*outcome_values)(const double* rows, Py_ssize_t count, Py_ssize_t stride,
-                               Py_ssize_t n, const double* weights, const double* totals,
-                               const int32_t* part_start, Py_ssize_t num_parts,
-                               double* out) noexcept nogil
+        void (*outcome_terms)(const double* rows, Py_ssize_t count, Py_ssize_t stride,
+                              Py_ssize_t n, const double* weights, const double* totals,
+                              const int32_t* part_start, Py_ssize_t num_parts,
+                              double* out) noexcept nogil
         void (*softmax)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*sum)(const double* x, Py_ssize_t n) noexcept nogil
         double (*max)(const double* x, Py_ssize_t n) noexcept nogil
@@ -24,24 +24,24 @@ cdef extern from "freeagent_primitives.h" nogil:
                            Py_ssize_t n) noexcept nogil
         void (*outer)(const double* x, Py_ssize_t nx, const double* y, Py_ssize_t ny,
                       double* out) noexcept nogil
-        void (*rows_dot)(const double* M, const double* x, Py_ssize_t rows, Py_ssize_t n,
-                         double* out) noexcept nogil
-        void (*columns_dot)(const double* x, const double* M, Py_ssize_t rows, Py_ssize_t n,
-                            double* out) noexcept nogil
-        void (*weighted_rows)(const double* weights, const double* M, const int32_t* index,
+        void (*gemv)(const double* M, const double* x, Py_ssize_t rows, Py_ssize_t n,
+                     double* out) noexcept nogil
+        void (*gemv_t)(const double* x, const double* M, Py_ssize_t rows, Py_ssize_t n,
+                       double* out) noexcept nogil
+        void (*sparse_gemv_t)(const double* weights, const double* M, const int32_t* index,
                               Py_ssize_t count, Py_ssize_t stride, double* out) noexcept nogil
-        void (*rows_product)(const double** x, Py_ssize_t rows, Py_ssize_t n, const double* M,
-                             Py_ssize_t stride, double** out) noexcept nogil
-        Py_ssize_t (*above)(const double* x, Py_ssize_t n, double threshold, int32_t* index,
-                            double* weights) noexcept nogil
+        void (*gemm)(const double** x, Py_ssize_t rows, Py_ssize_t n, const double* M,
+                     Py_ssize_t stride, double** out) noexcept nogil
+        Py_ssize_t (*support)(const double* x, Py_ssize_t n, double threshold, int32_t* index,
+                              double* weights) noexcept nogil
         double (*min)(const double* x, Py_ssize_t n) noexcept nogil
-        double (*least_above_zero)(const double* x, Py_ssize_t n) noexcept nogil
-        double (*raised_product)(const double* x, const double* y, double y_eps, Py_ssize_t n,
-                                 double* out) noexcept nogil
+        double (*min_positive)(const double* x, Py_ssize_t n) noexcept nogil
+        double (*multiply_eps)(const double* x, const double* y, double y_eps, Py_ssize_t n,
+                               double* out) noexcept nogil
         void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*softmaxes_of_sums)(const double** x, const double** y, const Py_ssize_t* size,
                                     Py_ssize_t count, double** out, double* norm) noexcept nogil
-        Py_ssize_t multiply_adds_at_once
+        Py_ssize_t multiply_adds_per_round
         double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
         double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil
 

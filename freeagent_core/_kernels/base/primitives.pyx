@@ -168,7 +168,7 @@ cdef const double[:, ::1] _right_factor(M, Py_ssize_t n):
     return matrix
 
 
-def rows_product(x, M):
+def gemm(x, M):
     """Return the matrix product ``x @ M``, each row to the bit as if it were alone.
 
     Parameters
@@ -183,7 +183,7 @@ def rows_product(x, M):
 
     Examples
     --------
-    >>> rows_product([[1.0, 2.0]], np.ones((2, 8))).tolist()
+    >>> gemm([[1.0, 2.0]], np.ones((2, 8))).tolist()
     [[3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]]
     """
     cdef const double[:, ::1] left = _matrix(x, "x")
@@ -200,14 +200,14 @@ def rows_product(x, M):
     for r in range(rows):
         sources[r], results[r] = &left[r, 0], &out[r, 0]
     with nogil:
-        P.rows_product(sources, rows, n, &right[0, 0], columns, results)
+        P.gemm(sources, rows, n, &right[0, 0], columns, results)
     free(sources)
     free(results)
     return result
 
 
-def weighted_rows(x, M, double threshold=0.0):
-    """Return ``where(x > threshold, x, 0) @ M``; see `rows_product`."""
+def sparse_gemv_t(x, M, double threshold=0.0):
+    """Return ``where(x > threshold, x, 0) @ M``; see `gemm`."""
     cdef const double[::1] weights = _filled(x, "x")
     cdef Py_ssize_t n = weights.shape[0], count
     cdef const double[:, ::1] matrix = _right_factor(M, n)
@@ -216,12 +216,12 @@ def weighted_rows(x, M, double threshold=0.0):
     cdef int32_t[::1] index = np.empty(n, dtype=np.int32)
     cdef double[::1] chosen = np.empty(n)
     with nogil:
-        count = P.above(&weights[0], n, threshold, &index[0], &chosen[0])
-        P.weighted_rows(&chosen[0], &matrix[0, 0], &index[0], count, matrix.shape[1], &out[0])
+        count = P.support(&weights[0], n, threshold, &index[0], &chosen[0])
+        P.sparse_gemv_t(&chosen[0], &matrix[0, 0], &index[0], count, matrix.shape[1], &out[0])
     return result
 
 
-def outcome_values(rows, Py_ssize_t n, totals, part_start, weights=None):
+def outcome_terms(rows, Py_ssize_t n, totals, part_start, weights=None):
     """Return what rows are worth whose first `n` entries x are expected outcomes:
     ``weights @ x`` less ``sum(x * log(x + 1e-16))`` over these and, for each part of them, what
     is left of `totals`. Rows and `weights` have a multiple of 8 entries."""
@@ -247,15 +247,15 @@ def outcome_values(rows, Py_ssize_t n, totals, part_start, weights=None):
     result = np.empty(matrix.shape[0])
     cdef double[::1] out = result
     with nogil:
-        P.outcome_values(&matrix[0, 0], matrix.shape[0], matrix.shape[1], n, w, &sums[0],
-                         &start[0] if num_parts > 0 else NULL, max(num_parts, 0), &out[0])
+        P.outcome_terms(&matrix[0, 0], matrix.shape[0], matrix.shape[1], n, w, &sums[0],
+                        &start[0] if num_parts > 0 else NULL, max(num_parts, 0), &out[0])
     return result
 
 
-def least_above_zero(x):
+def min_positive(x):
     """Return ``min(x[x > 0])`` of a vector of at least one entry, or inf."""
     cdef const double[::1] v = _filled(x, "x")
-    return P.least_above_zero(&v[0], v.shape[0])
+    return P.min_positive(&v[0], v.shape[0])
 
 
 def softmaxes_of_sums(x, y):
@@ -287,7 +287,7 @@ def multiply_adds(Py_ssize_t n):
     """Do `n` rounds of multiply-adds in registers, without the GIL; return how many there were."""
     with nogil:
         P.multiply_adds(n, 1.0)
-    return n * P.multiply_adds_at_once
+    return n * P.multiply_adds_per_round
 
 
 def read(x, Py_ssize_t repeats):

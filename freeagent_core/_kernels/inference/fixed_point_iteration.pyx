@@ -37,13 +37,13 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
     cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
                                         work.largest_joint)
     if not f.is_sparse[action]:
-        count = P.above(x, f.num_previous, 0.0, work.index, work.weights)
-        P.weighted_rows(work.weights, f.B + action * f.num_previous * f.stride, work.index, count,
+        count = P.support(x, f.num_previous, 0.0, work.index, work.weights)
+        P.sparse_gemv_t(work.weights, f.B + action * f.num_previous * f.stride, work.index, count,
                         f.stride, out)
         return
     memset(out, 0, f.stride * sizeof(double))
     start = f.sparse_start + action * f.num_previous
-    count = P.above(x, f.num_previous, LEAST_WEIGHT, work.index, work.weights)
+    count = P.support(x, f.num_previous, LEAST_WEIGHT, work.index, work.weights)
     for p in range(count):
         weight = work.weights[p]
         for k in range(start[work.index[p]], start[work.index[p] + 1]):
@@ -98,8 +98,8 @@ cdef void _log_likelihood_of_distributions(const Model* model, const double** ob
         group = &model.groups[g]
         for i in range(group.num_modalities):
             modality = &model.modalities[group.modalities[i]]
-            P.columns_dot(observation[group.modalities[i]], modality.A, modality.num_obs,
-                          group.num_joint, work.joint)
+            P.gemv_t(observation[group.modalities[i]], modality.A, modality.num_obs,
+                     group.num_joint, work.joint)
             if not joint_likelihood:
                 P.log_eps(work.joint, group.num_joint, work.joint)
             _combine(i == 0, joint_likelihood, work.joint, group.num_joint, LL)
@@ -137,18 +137,18 @@ cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observati
         m = group.modalities[i]
         modality = &model.modalities[m]
         if vectors:
-            P.columns_dot(work.distributions[m], modality.A, modality.num_obs, n, work.joint)
+            P.gemv_t(work.distributions[m], modality.A, modality.num_obs, n, work.joint)
             row = work.joint
         else:
             row = modality.A + observation[m] * n
         if joint_likelihood:
             _combine(i == 0, True, row, n, work.qs_new)
         elif i == 0:
-            total = P.raised_product(row, work.prior, FC_EPS, n, work.qs_new)
+            total = P.multiply_eps(row, work.prior, FC_EPS, n, work.qs_new)
         else:
-            total = P.raised_product(row, work.qs_new, 0.0, n, work.qs_new)
+            total = P.multiply_eps(row, work.qs_new, 0.0, n, work.qs_new)
     if joint_likelihood:
-        total = P.raised_product(work.qs_new, work.prior, FC_EPS, n, work.qs_new)
+        total = P.multiply_eps(work.qs_new, work.prior, FC_EPS, n, work.qs_new)
     return total
 
 
@@ -218,10 +218,10 @@ cdef double _messages(const Model* model, const double* qs, Workspace* work) noe
                 P.axpy(1.0, leading, work.message + f.offset, f.num_states)
                 accuracy += P.dot(leading, q, f.num_states)
                 break
-            P.rows_dot(leading, trailing[j], f.num_states, rest, work.joint)
+            P.gemv(leading, trailing[j], f.num_states, rest, work.joint)
             P.axpy(1.0, work.joint, work.message + f.offset, f.num_states)
             if f.num_states > 1:
-                P.columns_dot(q, leading, f.num_states, rest, store)
+                P.gemv_t(q, leading, f.num_states, rest, store)
                 leading = store
                 store += rest
         LL += (group.num_joint + 7) // 8 * 8

@@ -28,13 +28,13 @@ cdef void _marginal(const Model* model, const Group* group, Py_ssize_t j, const 
     for k in range(group.num_factors - 1, j, -1):
         f = &model.factors[group.factors[k]]
         rest //= f.num_states
-        P.rows_dot(partial, qs + f.offset, rest, f.num_states, store)
+        P.gemv(partial, qs + f.offset, rest, f.num_states, store)
         partial = store
         store = work.contraction + (work.largest_joint if store == work.contraction else 0)
     for k in range(j):
         f = &model.factors[group.factors[k]]
         rest //= f.num_states
-        P.columns_dot(qs + f.offset, partial, f.num_states, rest, store)
+        P.gemv_t(qs + f.offset, partial, f.num_states, rest, store)
         partial = store
         store = work.contraction + (work.largest_joint if store == work.contraction else 0)
     memcpy(out, partial, model.factors[group.factors[j]].num_states * sizeof(double))
@@ -77,8 +77,8 @@ cdef void _backward_message(const Model* model, Py_ssize_t factor, Py_ssize_t i,
     cdef Py_ssize_t p, n, count, here = 0
     cdef double others, total
     if source.num_dependencies == 1:
-        count = P.above(next_qs, source.num_states, 0.0, work.index, work.weights)
-        P.weighted_rows(work.weights, source.backward + action * source.num_states * stride,
+        count = P.support(next_qs, source.num_states, 0.0, work.index, work.weights)
+        P.sparse_gemv_t(work.weights, source.backward + action * source.num_states * stride,
                         work.index, count, stride, message)
         return
     for n in range(source.num_states):
@@ -86,7 +86,7 @@ cdef void _backward_message(const Model* model, Py_ssize_t factor, Py_ssize_t i,
     for p in range(source.num_previous):
         others = _weight_of_others(model, source, factor, p, later, &here)
         if others != 0.0:
-            _add_row(source, action, p, others, columns)
+            _axpy_row(source, action, p, others, columns)
     total = 0.0
     for n in range(source.num_states):
         weight[n] = next_qs[n] / columns[n]
@@ -118,8 +118,8 @@ cdef double _weight_of_others(const Model* model, const Factor* source, Py_ssize
 
 
 # y += a * B[:, p, action], and x . B[:, p, action], dense or sparse
-cdef void _add_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
-                   double* y) noexcept nogil:
+cdef void _axpy_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
+                    double* y) noexcept nogil:
     cdef Py_ssize_t row = action * f.num_previous + p, k
     if not f.is_sparse[action]:
         P.axpy(a, f.B + row * f.stride, y, f.num_states)
@@ -221,7 +221,7 @@ cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t
     for i in range(model.num_factors - 1, -1, -1):
         f = &model.factors[i]
         rest //= f.num_states
-        P.rows_dot(partial, qs + f.offset, rest, f.num_states, store)
+        P.gemv(partial, qs + f.offset, rest, f.num_states, store)
         partial = store
         store = work.contraction + (work.largest_joint if store == work.contraction else 0)
     return F - partial[0]

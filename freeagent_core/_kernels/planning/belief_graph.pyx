@@ -55,8 +55,8 @@ cdef int begin_graph(const Model* model, const EFEParameters* parameters, const 
     memset(graph.certain.data, 0xff, model.qs_size * sizeof(int32_t))
     for f in range(model.num_factors):
         factor = &model.factors[f]
-        count = P.above(qs + factor.offset, factor.num_states, graph.least_weight,
-                        work.support_state, work.support_weight)
+        count = P.support(qs + factor.offset, factor.num_states, graph.least_weight,
+                          work.support_state, work.support_weight)
         if is_sure(factor, work.support_weight, count, graph.least_weight):
             work.support_weight[0] = 1.0
         if _numbered(model, f, work.support_state, work.support_weight, count, work) < 0:
@@ -256,11 +256,11 @@ cdef int32_t _predicted(const Model* model, const EFEParameters* parameters, Py_
                 for e in range(column[index[k]], column[index[k] + 1]):
                     out[f.sparse_state[e]] += weights[k] * f.sparse_B[e]
     else:
-        P.weighted_rows(weights, f.B + action * f.num_previous * f.stride, index, count, f.stride,
+        P.sparse_gemv_t(weights, f.B + action * f.num_previous * f.stride, index, count, f.stride,
                         out)
     if next_count < 0:
-        next_count = P.above(out, f.num_states, graph.least_weight, work.support_state,
-                             work.support_weight)
+        next_count = P.support(out, f.num_states, graph.least_weight, work.support_state,
+                               work.support_weight)
     if want_novelty:
         novelty[0] = transition_novelty(f, action, index, weights, count, work.support_state,
                                         work.support_weight, next_count, work)

@@ -43,7 +43,7 @@ cdef bint follow_states(const Model* model, const EFEParameters* parameters, con
             or tree.num_steps == 0 or parameters.use_param_info_gain
             or reserve(&work.graph.listed, tree.num_policies * <Py_ssize_t>sizeof(int32_t)) != 0):
         return False
-    count = P.above(qs, num_states, least, work.support_state, work.support_weight)
+    count = P.support(qs, num_states, least, work.support_state, work.support_weight)
     if not is_sure(f, work.support_weight, count, least):
         return False
     if f.inductive_cost != NULL and work.inductive_row[0] >= 0:

@@ -44,8 +44,8 @@ cdef double support_value(const Model* model, const EFEParameters* parameters, c
         for k in range(count):
             value += weights[k] * utility[index[k]]
     if novelty:
-        P.weighted_rows(weights, group.novelty_A, index, count, group.novelty_stride, work.row)
-        P.weighted_rows(weights, group.novelty_wA, index, count, group.novelty_stride,
+        P.sparse_gemv_t(weights, group.novelty_A, index, count, group.novelty_stride, work.row)
+        P.sparse_gemv_t(weights, group.novelty_wA, index, count, group.novelty_stride,
                         work.row + group.novelty_stride)
         value -= P.dot(work.row, work.row + group.novelty_stride, group.novelty_stride)
     if parameters.use_states_info_gain:
@@ -66,11 +66,11 @@ cdef double _information_gain(const Group* group, const int32_t* index, const do
     cdef double value = 0.0, total = 0.0
     cdef Py_ssize_t k, e, o, num_touched = 0
     if group.num_outcomes or group.num_rests:
-        P.weighted_rows(weights, group.outcomes, index, count, group.outcome_stride, row)
+        P.sparse_gemv_t(weights, group.outcomes, index, count, group.outcome_stride, row)
         for k in range(count):
             total += weights[k]
-        P.outcome_values(row, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
-                         group.rest_start, group.num_rests, &value)
+        P.outcome_terms(row, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
+                        group.rest_start, group.num_rests, &value)
         value += row[group.num_outcomes]
     else:  # all modalities are sparse
         for k in range(count):
@@ -99,7 +99,7 @@ cdef double group_value(const Model* model, const EFEParameters* parameters, con
         sizes[k] = model.factors[group.factors[k]].num_states
     cdef const double* q = joint_belief(parts, sizes, group.num_factors, work.joint,
                                         work.largest_joint)
-    count = P.above(q, group.num_joint, 0.0, work.index, work.weights)
+    count = P.support(q, group.num_joint, 0.0, work.index, work.weights)
     return support_value(model, parameters, group, step, work.index, work.weights, count, work)
 
 
@@ -123,7 +123,7 @@ cdef double transition_novelty(const Factor* f, Py_ssize_t action, const int32_t
                                Workspace* work) noexcept nogil:
     cdef double value = 0.0
     cdef Py_ssize_t k
-    P.weighted_rows(weights, f.wB + action * f.num_previous * f.stride, index, count, f.stride,
+    P.sparse_gemv_t(weights, f.wB + action * f.num_previous * f.stride, index, count, f.stride,
                     work.row)
     for k in range(next_count):
         value += work.row[state[k]] * next_weights[k]

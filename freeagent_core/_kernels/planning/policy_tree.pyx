@@ -174,9 +174,9 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
                     rows.count += 1
                     if rows.count == ROWS_AT_ONCE or (node == stop - 1
                                                       and agent == num_agents - 1):
-                        P.rows_product(rows.sources, rows.count, f.num_previous,
-                                       f.B + action * f.num_previous * f.stride, f.stride,
-                                       rows.results)
+                        P.gemm(rows.sources, rows.count, f.num_previous,
+                               f.B + action * f.num_previous * f.stride, f.stride,
+                               rows.results)
                         rows.count = 0
         for node in range(i, stop):
             for agent in range(num_agents):
@@ -200,7 +200,7 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
         work.total[node] = P.sum(belief, f.num_states)
         work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
         if work.lowest[node] <= 0.0:
-            work.least[node] = P.least_above_zero(belief, f.num_states)
+            work.least[node] = P.min_positive(belief, f.num_states)
     work.factor_value[node] = 0.0
     if parameters.use_param_info_gain and f.wB != NULL:
         work.factor_value[node] -= _novelty(model, f, action, previous, belief, work)
@@ -217,8 +217,8 @@ cdef double _novelty(const Model* model, const Factor* f, Py_ssize_t action,
         sizes[d] = model.factors[f.dependencies[d]].num_states
     cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
                                         work.largest_joint)
-    count = P.above(x, f.num_previous, 0.0, work.index, work.weights)
-    next_count = P.above(belief, f.num_states, 0.0, work.support_state, work.support_weight)
+    count = P.support(x, f.num_previous, 0.0, work.index, work.weights)
+    next_count = P.support(belief, f.num_states, 0.0, work.support_state, work.support_weight)
     return transition_novelty(f, action, work.index, work.weights, count, work.support_state,
                               work.support_weight, next_count, work)
 
@@ -289,8 +289,8 @@ cdef void _value_outcomes(const Model* model, const EFEParameters* parameters, c
     cdef Py_ssize_t k
     if parameters.use_utility:
         utility, rest_utility = group.outcome_utility, group.rest_utility
-    P.outcome_values(works[0].rows, rows.count, group.outcome_stride, group.num_outcomes, utility,
-                     rows.total, group.rest_start, group.num_rests, values)
+    P.outcome_terms(works[0].rows, rows.count, group.outcome_stride, group.num_outcomes, utility,
+                    rows.total, group.rest_start, group.num_rests, values)
     for k in range(rows.count):
         work = works[rows.agent[k]]
         values[k] += rows.results[k][group.num_outcomes] + rest_utility * rows.total[k]
@@ -317,19 +317,19 @@ cdef double _masked_value(const Model* model, const EFEParameters* parameters, c
     for k in range(group.num_factors):
         sizes[k] = model.factors[group.factors[k]].num_states
     q = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
-    count = P.above(q, group.num_joint, 0.0, work.index, work.weights)
+    count = P.support(q, group.num_joint, 0.0, work.index, work.weights)
     for k in range(count):
         if work.weights[k] <= FC_MASK:
             total -= work.weights[k]
             work.weights[num_masked], work.index[num_masked] = work.weights[k], work.index[k]
             num_masked += 1
-    P.weighted_rows(work.weights, group.outcomes, work.index, num_masked, group.outcome_stride,
+    P.sparse_gemv_t(work.weights, group.outcomes, work.index, num_masked, group.outcome_stride,
                     work.row)
     P.axpy(-1.0, work.row, outcomes, group.outcome_stride)
     for k in range(group.num_outcomes):  # what rounding leaves of an outcome
         outcomes[k] = max(outcomes[k], 0.0)
-    P.outcome_values(outcomes, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
-                     group.rest_start, group.num_rests, &gain)
+    P.outcome_terms(outcomes, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
+                    group.rest_start, group.num_rests, &gain)
     return value + outcomes[group.num_outcomes] + gain
 
 
@@ -379,13 +379,13 @@ cdef void _value_rows(const Model* model, const EFEParameters* parameters, const
         return
     if action >= 0:
         matrix = group.ahead + action * num_states * stride
-    P.rows_product(rows.sources, rows.count, num_states, matrix, stride, rows.results)
+    P.gemm(rows.sources, rows.count, num_states, matrix, stride, rows.results)
     for k in range(rows.count):
         if action >= 0 and rows.least[k] <= FC_MASK:  # the bound does not do: look at the belief
             belief = works[rows.agent[k]].beliefs + tree.node_offset[
                 tree.group_factor_nodes[tree.group_start[rows.node[k]]]]
             predict(model, factor, action, &rows.sources[k], works[rows.agent[k]], belief)
-            rows.least[k] = P.least_above_zero(belief, num_states)
+            rows.least[k] = P.min_positive(belief, num_states)
     _value_outcomes(model, parameters, group, rows, works)
 
 
@@ -443,7 +443,7 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
                 before = belief
             node += 1
         first[count] = node
-        P.rows_product(sources, count, num_states, tensor.data, size, results)
+        P.gemm(sources, count, num_states, tensor.data, size, results)
         for k in range(count):
             sum_.least = tensor.least * work.least[beliefs[k]]
             sum_.total = tensor.total * work.total[beliefs[k]]

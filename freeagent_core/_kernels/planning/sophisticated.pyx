@@ -137,8 +137,8 @@ cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
             out = outcomes
             for m in range(group.modalities[k]):
                 out += model.modalities[m].num_obs
-            P.rows_dot(model.modalities[group.modalities[k]].A, joint,
-                       model.modalities[group.modalities[k]].num_obs, group.num_joint, out)
+            P.gemv(model.modalities[group.modalities[k]].A, joint,
+                   model.modalities[group.modalities[k]].num_obs, group.num_joint, out)
 
 
 # Walks the outcomes of modality `m` and of those after it, whose joint probability so far

@@ -156,12 +156,12 @@ def test_matrix_products(rows, size, columns, seed):
     M = rng.normal(size=(size, 8 * columns))
     for name in LEVELS:
         primitives.set_simd_level(name)
-        product = primitives.rows_product(x, M)
+        product = primitives.gemm(x, M)
         np.testing.assert_allclose(product, x @ M, rtol=1e-13, atol=1e-14 * size)
         for r in range(0, rows, 7):
-            np.testing.assert_array_equal(primitives.weighted_rows(x[r], M), product[r])
+            np.testing.assert_array_equal(primitives.sparse_gemv_t(x[r], M), product[r])
         np.testing.assert_allclose(
-            primitives.weighted_rows(x[0], M, 0.5), np.where(x[0] > 0.5, x[0], 0) @ M,
+            primitives.sparse_gemv_t(x[0], M, 0.5), np.where(x[0] > 0.5, x[0], 0) @ M,
             rtol=1e-13, atol=1e-14 * size,
         )  # fmt: skip
     primitives.set_simd_level()
@@ -187,13 +187,13 @@ def test_outcome_values(rows, parts, seed):
     expected = -(every * np.log(every + 1e-16)).sum(axis=1)
     for name in LEVELS:
         primitives.set_simd_level(name)
-        found = primitives.outcome_values(x, n, totals, start)
+        found = primitives.outcome_terms(x, n, totals, start)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
-        weighted = primitives.outcome_values(x, n, totals, start, weights)
+        weighted = primitives.outcome_terms(x, n, totals, start, weights)
         linear = x[:, :n] @ weights[:n]
         np.testing.assert_allclose(weighted, expected + linear, rtol=1e-12, atol=1e-12)
         for r in range(0, rows, 7):
-            alone = primitives.outcome_values(x[r : r + 1], n, totals[r : r + 1], start, weights)
+            alone = primitives.outcome_terms(x[r : r + 1], n, totals[r : r + 1], start, weights)
             assert alone[0] == weighted[r]
     primitives.set_simd_level()
 
@@ -226,5 +226,5 @@ def test_reductions(size, seed):
     x = rng.random(size) * (rng.random(size) < 0.5)
     for name in LEVELS:
         primitives.set_simd_level(name)
-        assert primitives.least_above_zero(x) == min(x[x > 0], default=np.inf)
+        assert primitives.min_positive(x) == min(x[x > 0], default=np.inf)
     primitives.set_simd_level()
