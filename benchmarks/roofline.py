@@ -87,10 +87,10 @@ def dense_evaluation(model):
     return operations, bytes_read
 
 
-def merged_evaluation(model):
-    """Return operations and bytes of `merged_policies`, from the size of the last graph."""
+def graph_evaluation(model):
+    """Return operations and bytes of `graph_search`, from the size of the last graph."""
     size = model.packed.graph_size()
-    listed = sum(math.prod(model.num_controls) ** t for t in range(1, model.policy_len + 1))
+    enumerated = sum(math.prod(model.num_controls) ** t for t in range(1, model.policy_len + 1))
     nonzero = max(np.count_nonzero(A) / A[0].size for A in model.A) * model.num_modalities
     others = 1  # joint states of the factors that actions do not move
     for n, u in zip(model.num_states, model.num_controls, strict=True):
@@ -99,7 +99,7 @@ def merged_evaluation(model):
     operations = 2 * size["entries"] + supports * (2 + 2 * nonzero)
     if others > 1:  # a sure belief needs no logarithm
         operations += supports * FUNCTION
-    operations += 2 * listed + listed * (FUNCTION + 3)
+    operations += 2 * enumerated + enumerated * (FUNCTION + 3)
     return operations, 8 * (size["entries"] + supports * (1 + nonzero))
 
 
@@ -129,7 +129,7 @@ def main():
         model = GenerativeModel(**arguments)
         recorded(OneAgent(model), arguments, 1)  # leaves a graph behind
         update, update_bytes = belief_update(model)
-        work = merged_evaluation if model.packed.merges else dense_evaluation
+        work = graph_evaluation if model.packed.uses_belief_graph else dense_evaluation
         operations, bytes_read = work(model)
         operations, bytes_read = operations + update, bytes_read + update_bytes
         for size, cores in ((1, 1), (300, cpus)):

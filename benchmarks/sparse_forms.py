@@ -80,7 +80,7 @@ def main():
     chosen = parser.parse_args()
     sparse = {"SPARSE_COLUMN": 1e9}
     dense = {"SPARSE_COLUMN": 0.0, "SPARSE_SHARE": 0.0}
-    graph, tree = {"MERGED_COLUMN": 1e9}, {"MERGED_COLUMN": 0.0}
+    graph, tree = {"MAX_GRAPH_COLUMN": 1e9}, {"MAX_GRAPH_COLUMN": 0.0}
     print("us a step, 4 actions; graph: equal beliefs merged; tree: not")
     print(
         f"{'states':>7}{'policy_len':>11}{'next states':>12}{'outcomes':>9}{'near':>6}"

@@ -24,7 +24,7 @@ TARGETS = {
     "cue chaining 35x4x2, policy_len 4": 5000,
 }
 SECONDS = 8.0
-LEAST_ROUNDS = 3
+MIN_ROUNDS = 3
 
 
 def step_reference(agent, observation):
@@ -47,7 +47,7 @@ def side_by_side(ours, theirs, observations, repeats, seconds=SECONDS):
     milliseconds, so that the clock does not matter.
     """
     rounds, start = [], time.perf_counter()
-    while len(rounds) < LEAST_ROUNDS or time.perf_counter() - start < seconds:
+    while len(rounds) < MIN_ROUNDS or time.perf_counter() - start < seconds:
         slow = duration(theirs, [observations[len(rounds) % len(observations)]])
         rounds.append((duration(ours, observations * repeats), slow))
     return np.array(rounds)

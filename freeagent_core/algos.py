@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from freeagent_core import utils
 from freeagent_core._agent.message_passing import split_traces
-from freeagent_core._functions.functional import packed_model
+from freeagent_core._functions.functional import pack_arrays
 from freeagent_core._kernels.agents.agent_core import AgentCore
 from freeagent_core._kernels.agents.mmp_core import MMPCore
 
@@ -49,7 +49,7 @@ def run_vanilla_fpi(
     -------
     qs : object array of ndarray, shape (num_states,)
     """
-    packed = packed_model(A, num_states, D=prior, joint_likelihood=True)
+    packed = pack_arrays(A, num_states, D=prior, joint_likelihood=True)
     return _fixed_point(packed, obs, True, num_iter, dF, dF_tol, compute_vfe)
 
 
@@ -67,7 +67,7 @@ def run_vanilla_fpi_factorized(
 ) -> ObjectArray:
     """Like `run_vanilla_fpi`, with a likelihood of each modality over the factors of
     ``mb_dict["A_factor_list"]``."""
-    packed = packed_model(A, num_states, D=prior, A_factor_list=mb_dict["A_factor_list"])
+    packed = pack_arrays(A, num_states, D=prior, A_factor_list=mb_dict["A_factor_list"])
     return _fixed_point(packed, obs, False, num_iter, dF, dF_tol, compute_vfe)
 
 
@@ -183,7 +183,7 @@ def _pass_messages(
         np.stack([np.reshape(lh[m], [num_states[f] for f in factors]) for lh in lh_seq])
         for m, factors in enumerate(lists)
     ]
-    packed = packed_model(
+    packed = pack_arrays(
         A,
         num_states,
         B=B,

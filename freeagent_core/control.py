@@ -30,7 +30,7 @@ from freeagent_core._functions.action_functions import (
 from freeagent_core._functions.action_functions import (
     _select_highest_test as _select_highest_test,
 )
-from freeagent_core._functions.functional import packed_model
+from freeagent_core._functions.functional import pack_arrays
 from freeagent_core._kernels.agents.agent_core import AgentCore
 from freeagent_core._kernels.agents.mmp_core import MMPCore
 from freeagent_core._model import policies as planning
@@ -148,7 +148,7 @@ def _evaluate(
     policies: Any, flags: tuple[bool, bool, bool], pA: Any, pB: Any, E: Any, I: Any,  # noqa: E741
     gamma: float, joint: bool,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    packed = packed_model(
+    packed = pack_arrays(
         A, [len(b) for b in B], B=B, C=C, E=E, I=I, pA=pA, pB=pB, policies=policies,
         A_factor_list=A_factor_list, B_factor_list=B_factor_list, joint_likelihood=joint,
     )  # fmt: skip
@@ -238,7 +238,7 @@ def _evaluate_sequences(
     I: Any, gamma: float, joint: bool,  # noqa: E741
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     num_states, num_steps = [len(b) for b in B], len(qs_seq_pi[0])
-    packed = packed_model(
+    packed = pack_arrays(
         A, num_states, B=B, C=C, E=E, I=I, pA=pA, pB=pB, policies=policies,
         A_factor_list=A_factor_list, B_factor_list=B_factor_list, joint_likelihood=joint,
         inference_algo="MMP", preference_steps=num_steps,
@@ -298,7 +298,7 @@ def sophisticated_inference_search(
     -------
     q_pi, G : ndarray, shape (num_policies,)
     """
-    packed = packed_model(
+    packed = pack_arrays(
         A, [len(b) for b in B], B=B, C=C, I=I, policies=policies, A_factor_list=A_factor_list,
         B_factor_list=B_factor_list,
     )  # fmt: skip

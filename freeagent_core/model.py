@@ -12,7 +12,7 @@ import numpy.typing as npt
 from freeagent_core._kernels.model.packed_model import PackedModel
 from freeagent_core._model import validation as check
 from freeagent_core._model.inference_params import check_inference_params
-from freeagent_core._model.packing import MOST_LISTED, pack
+from freeagent_core._model.packing import MAX_STORED_POLICIES, pack
 from freeagent_core._model.policies import MAX_POLICIES, AllSequences, backwards_induction
 from freeagent_core.utils import norm_dist
 
@@ -394,7 +394,7 @@ class GenerativeModel:
             E.flags.writeable = False
             fields["E"] = E
             fields["constant_E"] = bool(np.ptp(E) == 0.0)
-        elif num_policies <= MOST_LISTED:
+        elif num_policies <= MAX_STORED_POLICIES:
             fields["E"] = _constant_E(num_policies)
 
     def __getattr__(self, name: str) -> Any:

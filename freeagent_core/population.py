@@ -24,7 +24,7 @@ from freeagent_core.model import GenerativeModel
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
-MOST_LISTED_AT_ONCE = 2**27  # 1 GiB
+MAX_POPULATION_ENTRIES = 2**27  # 1 GiB
 
 INFER_STATES, INFER_POLICIES, SAMPLE_ACTION, LEARN_A, LEARN_B, LEARN_D = 1, 2, 4, 8, 16, 32
 
@@ -165,13 +165,13 @@ class Population:
         """
         index = check.integer(index, 0, self._size, "index")
         with self._lock:
-            return self._core.list_policies(index)
+            return self._core.enumerate_policies(index)
 
     def _all_policies(self, name: str, position: int) -> FloatArray:
-        if self._model.packed.lists_policies:
+        if self._model.packed.enumerates_policies:
             return self._views[name]
         count = self._size * len(self._model.policy_arrays)
-        if count > MOST_LISTED_AT_ONCE:
+        if count > MAX_POPULATION_ENTRIES:
             raise ValueError(
                 f"{name} of all agents has {count} entries, too many to list at once; "
                 "policies_of(index) lists those of one agent"
@@ -276,7 +276,7 @@ class Population:
         there are too many to keep (`policies_of`)."""
         with self._lock:
             self._run(INFER_POLICIES, mask)
-        if not self._model.packed.lists_policies:
+        if not self._model.packed.enumerates_policies:
             return None
         return self.q_pi, self.G
 
@@ -423,7 +423,7 @@ class Population:
         # unknown cost: with all threads
         threads.finish(self._core, num_threads, cost * self._size if cost else np.inf)
         elapsed = (time.perf_counter_ns() - start) / self._size
-        if cost * self._size > threads.LEAST_NS:
+        if cost * self._size > threads.MIN_PARALLEL_NS:
             elapsed *= num_threads
         # the least of recent ones: a noisy machine makes it longer, never shorter
         self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed

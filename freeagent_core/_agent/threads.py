@@ -18,7 +18,7 @@ from freeagent_core._kernels.agents.parallel_work import ParallelWork
 # the last one of a tick is waited for (30,000 left 10 % of 30 agents' tick of 100 us idle).
 CHUNK_NS = 8_000.0
 # Below this much work a second thread is not woken: it would come too late.
-LEAST_NS = 60_000.0
+MIN_PARALLEL_NS = 60_000.0
 
 _executor: ThreadPoolExecutor | None = None
 _generation = 0  # of threads: they are gone after a fork
@@ -74,7 +74,7 @@ def finish(
     submit : callable
         Starts a thread's part.
     """
-    helpers = min(num_threads, work.num_chunks) - 1 if expected_ns > LEAST_NS else 0
+    helpers = min(num_threads, work.num_chunks) - 1 if expected_ns > MIN_PARALLEL_NS else 0
     for _ in range(work.expect_helpers(helpers, _generation)):
         submit(work.help)
     work.finish()

@@ -22,7 +22,7 @@ def _arrays(value: Any) -> list[Any]:
     return [np.ascontiguousarray(item, dtype=np.float64) for item in items]
 
 
-def packed_model(
+def pack_arrays(
     A: Any,
     num_states: Sequence[int],
     *,

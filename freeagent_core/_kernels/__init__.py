@@ -3,7 +3,7 @@
 Folders are layers; each imports only from those before it in this list:
 
 - `base`: the C primitives, chosen for the processor at run time; JAX's random numbers by keys.
-- `model`: what a `GenerativeModel` is packed into, the scratch memory that a thread needs to
+- `model`: what a `GenerativeModel` is packed into, the workspace that a thread needs to
   run kernels on it, and the checks between Python input and the kernels.
 - `inference`: beliefs about states, by fixed-point iteration or marginal message passing.
 - `learning`: updates of Dirichlet parameters.

@@ -12,7 +12,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "VANILLA": {"num_iter": 10, "dF": 1.0, "dF_tol": 0.001, "compute_vfe": True},
     "MMP": {"num_iter": 10, "grad_descent": True, "tau": 0.25},
 }
-LEAST_ITERATIONS = {"VANILLA": 0, "MMP": 1}
+MIN_ITERATIONS = {"VANILLA": 0, "MMP": 1}
 
 
 def check_inference_params(value: Mapping[str, Any] | None, algorithm: str) -> Mapping[str, Any]:
@@ -33,7 +33,7 @@ def check_inference_params(value: Mapping[str, Any] | None, algorithm: str) -> M
         if name not in params:
             raise ValueError(f"inference_params must have only {list(params)}, got {name!r}")
         if name == "num_iter":
-            params[name] = check.integer(entry, LEAST_ITERATIONS[algorithm], 2**31, where)
+            params[name] = check.integer(entry, MIN_ITERATIONS[algorithm], 2**31, where)
         elif name in ("compute_vfe", "grad_descent"):
             params[name] = bool(entry)
         else:

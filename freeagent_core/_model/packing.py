@@ -38,15 +38,15 @@ SPARSE_SHARE = 1 / 40
 # at most this many nonzero entries a column. Measured there: with 4 entries and policy_len 3,
 # 19 against 25 us (25 states) and 33 against 151 us (100 states); with 6 entries anywhere in 25
 # states hardly any two paths meet, and matrix products win, 25 against 11 us.
-MERGED_COLUMN = 4.0
+MAX_GRAPH_COLUMN = 4.0
 # More policies than this are not listed where they need not be: 16 bytes each and agent.
-MOST_LISTED = 2**13
+MAX_STORED_POLICIES = 2**13
 # Doubles that a model may spend on what outcomes are expected after one more action.
-MOST_AHEAD = 2**22
+MAX_NEXT_OUTCOMES = 2**22
 # Sums of A and B this close to 1 differ from it by rounding.
 NORMALISED = 1e-12
 # pymdp 0.0.7.1's information gain runs over the joint of all modalities.
-LARGEST_JOINT_OUTCOMES = 2**27
+MAX_JOINT_OUTCOMES = 2**27
 
 # Which parts of a packed model must be made again when an argument changes; the
 # arguments that are not named here are no part of it.
@@ -110,13 +110,13 @@ def _is_sparse(nonzero: npt.NDArray[np.bool_]) -> bool:
     return bool(nonzero.sum() <= columns * max(SPARSE_COLUMN, size * SPARSE_SHARE))
 
 
-def _merges(model: GenerativeModel) -> bool:
+def _uses_belief_graph(model: GenerativeModel) -> bool:
     """Return whether different policies are likely to lead to equal beliefs."""
     if model.inference_algo == "MMP":
         return False
     controlled = [B for B in model.B if B.shape[-1] > 1]
     return all(
-        np.count_nonzero(B) <= MERGED_COLUMN * (B.size // len(B)) for B in controlled or model.B
+        np.count_nonzero(B) <= MAX_GRAPH_COLUMN * (B.size // len(B)) for B in controlled or model.B
     )
 
 
@@ -133,7 +133,7 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         "sparse_B": None,
         "sparse_start": None,
         "sparse_state": None,
-        "certain_state": None,
+        "deterministic_next": None,
         "backward": None,
         "wB": None,
         "inductive_cost": None,
@@ -149,10 +149,12 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
         packed["sparse_state"] = np.nonzero(nonzero)[2].astype(np.int32)
         packed["sparse_B"] = np.ascontiguousarray(by_action[nonzero])
         if model.B_factor_list[factor] == [factor]:
-            certain = (by_action.max(axis=2) == 1.0) & (counts.reshape(by_action.shape[:2]) == 1)
-            packed["certain_state"] = np.where(certain, by_action.argmax(axis=2), -1).astype(
-                np.int32
+            deterministic = (by_action.max(axis=2) == 1.0) & (
+                counts.reshape(by_action.shape[:2]) == 1
             )
+            packed["deterministic_next"] = np.where(
+                deterministic, by_action.argmax(axis=2), -1
+            ).astype(np.int32)
     if not is_sparse.all():
         packed["B"] = _aligned_zeros(shape)
         packed["B"][:, :, :num_states] = by_action
@@ -183,10 +185,10 @@ def group_factors(model: GenerativeModel) -> list[tuple[int, ...]]:
 def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
     """Return the joint likelihood of all modalities' outcomes, shape (outcomes, states)."""
     size = np.prod([A.shape[0] for A in likelihoods], dtype=object) * likelihoods[0].shape[1]
-    if size > LARGEST_JOINT_OUTCOMES:
+    if size > MAX_JOINT_OUTCOMES:
         raise ValueError(
             f"A has {size} joint probabilities of outcomes and states; the information gain of "
-            f"pymdp 0.0.7.1 needs them all, and at most {LARGEST_JOINT_OUTCOMES} are supported"
+            f"pymdp 0.0.7.1 needs them all, and at most {MAX_JOINT_OUTCOMES} are supported"
         )
     joint = np.ones((1, likelihoods[0].shape[1]))
     for A in likelihoods:
@@ -194,7 +196,7 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
     return joint
 
 
-def _rest_start(
+def _complement_start(
     distributions: Sequence[tuple[FloatArray, FloatArray]],
 ) -> npt.NDArray[np.int32] | None:
     """Return where the columns of each distribution begin, and end, without its last outcome,
@@ -205,7 +207,7 @@ def _rest_start(
 
 
 def _outcome_columns(
-    distributions: Sequence[tuple[FloatArray, FloatArray]], rests: bool, num_joint: int
+    distributions: Sequence[tuple[FloatArray, FloatArray]], complements: bool, num_joint: int
 ) -> tuple[FloatArray, FloatArray, float]:
     """Return the outcomes that are columns, and what their expected utility comes from.
 
@@ -221,31 +223,34 @@ def _outcome_columns(
     -------
     columns : ndarray, shape (outcomes, num_joint)
     column_utility : ndarray, shape (outcomes,)
-    rest_utility : float
-        Expected utility is ``expected @ column_utility + rest_utility``.
+    complement_utility : float
+        Expected utility is ``expected @ column_utility + complement_utility``.
     """
-    columns, utility, rest_utility = [np.empty((0, num_joint))], [np.empty(0)], 0.0
+    columns, utility, complement_utility = [np.empty((0, num_joint))], [np.empty(0)], 0.0
     for A, log_C in distributions:
-        columns.append(A[:-1] if rests else A)
-        utility.append(log_C[:-1] - log_C[-1] if rests else log_C)
-        rest_utility += float(log_C[-1]) if rests else 0.0
-    return np.concatenate(columns), np.concatenate(utility), rest_utility
+        columns.append(A[:-1] if complements else A)
+        utility.append(log_C[:-1] - log_C[-1] if complements else log_C)
+        complement_utility += float(log_C[-1]) if complements else 0.0
+    return np.concatenate(columns), np.concatenate(utility), complement_utility
 
 
-def _look_ahead(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
+def _next_outcomes(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
     """Return the outcomes that each state leads to by each action, and how far below the
     least weight of a belief its successor's can be: at most by the sum of a row of B."""
     B, stride = model.B[factor], by_state.shape[1]
     size = B.shape[-1] * len(B) * stride
     if (
         model.B_factor_list[factor] != [factor]
-        or size > MOST_AHEAD
+        or size > MAX_NEXT_OUTCOMES
         or np.abs(B.sum(axis=0) - 1.0).max() > NORMALISED  # the sum of a belief stays the same
     ):
         return {}
-    ahead = _aligned_zeros((B.shape[-1], len(B), stride))
-    np.matmul(B.transpose(2, 1, 0), by_state, out=ahead)
-    return {"ahead": ahead, "ahead_least": np.ascontiguousarray(B.sum(axis=1).min(axis=0))}
+    next_outcomes = _aligned_zeros((B.shape[-1], len(B), stride))
+    np.matmul(B.transpose(2, 1, 0), by_state, out=next_outcomes)
+    return {
+        "next_outcomes": next_outcomes,
+        "min_row_sum": np.ascontiguousarray(B.sum(axis=1).min(axis=0)),
+    }
 
 
 def _contraction_order(model: GenerativeModel, factors: Sequence[int], columns: int) -> list[int]:
@@ -278,14 +283,16 @@ def _contraction_rows(order: Sequence[int], sizes: Sequence[int]) -> npt.NDArray
     return np.ascontiguousarray(places.transpose(np.argsort(order)).ravel())
 
 
-def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) -> dict[str, Any]:
+def _pack_group(
+    model: GenerativeModel, factors: tuple[int, ...], uses_belief_graph: bool
+) -> dict[str, Any]:
     modalities = [m for m, list_m in enumerate(model.A_factor_list) if tuple(list_m) == factors]
     likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
     stacked = np.concatenate(likelihoods)
     outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
     num_joint = stacked.shape[1]
     neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
-    certain_gain = neg_ambiguity - (outcomes * np.log(outcomes + EPS_VAL)).sum(axis=0)
+    point_mass_gain = neg_ambiguity - (outcomes * np.log(outcomes + EPS_VAL)).sum(axis=0)
 
     log_C = [_log_preferences(model, m) for m in modalities]
     steps = max(len(rows) for rows in log_C)
@@ -293,17 +300,17 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
     for A, rows in zip(likelihoods, log_C, strict=True):
         utility += rows @ A
 
-    sparse = [A for A in likelihoods if merges and _is_sparse(A.T != 0.0)]
+    sparse = [A for A in likelihoods if uses_belief_graph and _is_sparse(A.T != 0.0)]
     distributions = [(A, rows[0]) for A, rows in zip(likelihoods, log_C, strict=True)]
     if model.joint_likelihood:
         sparse = []
         joint_log_C = functools.reduce(np.add.outer, [rows[0] for rows in log_C]).ravel()
         distributions = [(outcomes, joint_log_C)]
     dense = [pair for pair in distributions if all(pair[0] is not other for other in sparse)]
-    learned_rest_start = _rest_start(distributions)
-    rest_start = _rest_start(dense) if sparse else learned_rest_start
-    columns, column_utility, rest_utility = _outcome_columns(
-        dense, rest_start is not None, num_joint
+    learned_complement_start = _complement_start(distributions)
+    complement_start = _complement_start(dense) if sparse else learned_complement_start
+    columns, column_utility, complement_utility = _outcome_columns(
+        dense, complement_start is not None, num_joint
     )
     stride = _padded(len(columns) + 1)
     by_state = _rows_by_state(np.concatenate([columns, neg_ambiguity[np.newaxis]]), stride)
@@ -314,7 +321,7 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         contraction = _aligned_zeros(by_state.shape)
         contraction[contraction_row] = by_state
 
-    novelty_stride = _padded(len(stacked))
+    wA_stride = _padded(len(stacked))
     packed = {
         "factors": np.array(factors, dtype=np.int32),
         "modalities": np.array(modalities, dtype=np.int32),
@@ -324,27 +331,27 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         "num_outcomes": len(columns),
         "outcomes": by_state,
         "outcome_utility": np.pad(column_utility, (0, stride - len(column_utility))),
-        "rest_utility": rest_utility,
-        "rest_start": rest_start,
+        "complement_utility": complement_utility,
+        "complement_start": complement_start,
         # a model that learns keeps all modalities dense
-        "learned_rest_start": learned_rest_start,
+        "learned_complement_start": learned_complement_start,
         "learned_stride": _padded(len(stacked) + 1),
         "contraction": contraction,
         "contraction_order": np.array(order, dtype=np.int32),
         "contraction_row": contraction_row,
-        "certain_gain": np.ascontiguousarray(certain_gain),
+        "point_mass_gain": np.ascontiguousarray(point_mass_gain),
         "num_sparse_outcomes": 0,
         "sparse_start": None,
         "sparse_outcome": None,
         "sparse_A": None,
-        "novelty_stride": novelty_stride,
-        "novelty_A": None,
-        "novelty_wA": None,
-        "ahead": None,
-        "ahead_least": None,
+        "wA_stride": wA_stride,
+        "A_by_state": None,
+        "wA_by_state": None,
+        "next_outcomes": None,
+        "min_row_sum": None,
     }
-    if not merges and len(factors) == 1:
-        packed.update(_look_ahead(model, factors[0], by_state))
+    if not uses_belief_graph and len(factors) == 1:
+        packed.update(_next_outcomes(model, factors[0], by_state))
     if sparse:
         by_outcome = np.concatenate(sparse).T
         nonzero = by_outcome != 0.0
@@ -354,8 +361,8 @@ def _pack_group(model: GenerativeModel, factors: tuple[int, ...], merges: bool) 
         packed["sparse_A"] = np.ascontiguousarray(by_outcome[nonzero])
     if model.pA is not None:
         weights = [_weights(model.pA[m]).reshape(model.num_obs[m], -1) for m in modalities]
-        packed["novelty_A"] = _rows_by_state(stacked, novelty_stride)
-        packed["novelty_wA"] = _rows_by_state(np.concatenate(weights), novelty_stride)
+        packed["A_by_state"] = _rows_by_state(stacked, wA_stride)
+        packed["wA_by_state"] = _rows_by_state(np.concatenate(weights), wA_stride)
     return packed
 
 
@@ -381,13 +388,13 @@ def _pack_prior(model: GenerativeModel) -> FloatArray:
     return np.concatenate(parts)
 
 
-def _are_listed(model: GenerativeModel) -> bool:
+def _are_enumerated(model: GenerativeModel) -> bool:
     """Return whether G and q_pi are kept as arrays over all sequences of actions.
 
     They need not be where equal beliefs are merged and the prior E is constant: then the
     probability of an action is summed without them.
     """
-    few = len(model.policy_arrays) <= MOST_LISTED
+    few = len(model.policy_arrays) <= MAX_STORED_POLICIES
     return few or model.sophisticated or not model.constant_E
 
 
@@ -411,22 +418,24 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         for part in PARTS.get(name, ()):
             parts.pop(part, None)
     groups = group_factors(model)
-    merges = _merges(model)
-    if parts.setdefault("merges", merges) != merges:  # the forms of A and of policies follow it
+    uses_belief_graph = _uses_belief_graph(model)
+    if (
+        parts.setdefault("uses_belief_graph", uses_belief_graph) != uses_belief_graph
+    ):  # the forms of A and of policies follow it
         parts = {}
-        parts["merges"] = merges
+        parts["uses_belief_graph"] = uses_belief_graph
     if "factors" not in parts:
         parts["factors"] = [_pack_factor(model, f) for f in range(model.num_factors)]
     if "groups" not in parts:
         parts["modalities"] = [_pack_modality(model, m) for m in range(len(model.A))]
-        parts["groups"] = [_pack_group(model, factors, merges) for factors in groups]
+        parts["groups"] = [_pack_group(model, factors, uses_belief_graph) for factors in groups]
     policies = model.policy_arrays
-    if merges and isinstance(policies, AllSequences):
-        num_listed = len(policies) if _are_listed(model) else 0
-        if "tree" not in parts or parts["tree"]["num_listed"] != num_listed:
+    if uses_belief_graph and isinstance(policies, AllSequences):
+        num_enumerated = len(policies) if _are_enumerated(model) else 0
+        if "tree" not in parts or parts["tree"]["num_enumerated"] != num_enumerated:
             parts["tree"] = {
                 "num_policies": len(policies),
-                "num_listed": num_listed,
+                "num_enumerated": num_enumerated,
                 "num_steps": policies.policy_len,
                 "actions": policies.actions.astype(np.int32),
             }
@@ -441,9 +450,9 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
     if "D" not in parts:
         parts["D"] = _pack_prior(model)
     if "log_E" not in parts:
-        listed = not parts["tree"]["num_steps"] or parts["tree"]["num_listed"]
-        parts["log_E"] = spm_log_single(model.E) if listed else None
-        parts["softmax_E"] = primitives.softmax(model.E) if listed else None
+        enumerated = not parts["tree"]["num_steps"] or parts["tree"]["num_enumerated"]
+        parts["log_E"] = spm_log_single(model.E) if enumerated else None
+        parts["softmax_E"] = primitives.softmax(model.E) if enumerated else None
     return PackedModel(
         parts["factors"],
         parts["modalities"],
@@ -452,5 +461,5 @@ def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] =
         parts["D"],
         parts["log_E"],
         parts["softmax_E"],
-        merges,
+        uses_belief_graph,
     )

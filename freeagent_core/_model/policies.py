@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 MAX_POLICIES = 2**24  # that are listed
-MOST_POLICIES = 2**56  # their arrays' bytes could be counted, if not held
+MAX_SEQUENCES = 2**56  # their arrays' bytes could be counted, if not held
 
 
 class AllSequences(Sequence[IntArray]):
@@ -34,10 +34,10 @@ class AllSequences(Sequence[IntArray]):
         self.policy_len = policy_len
         joint = math.prod(self.num_controls)
         count: int = joint**policy_len
-        if count > MOST_POLICIES or joint > MAX_POLICIES:
+        if count > MAX_SEQUENCES or joint > MAX_POLICIES:
             raise ValueError(
                 f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "
-                f"policies; at most {MOST_POLICIES} are supported"
+                f"policies; at most {MAX_SEQUENCES} are supported"
             )
         self._count = count
         digits = np.unravel_index(np.arange(joint), self.num_controls)

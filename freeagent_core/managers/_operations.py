@@ -34,7 +34,7 @@ def call(agent: Any, operation: Any, data: Any) -> Any:
     return method() if data is None else method(data)
 
 
-def carry_out(record: Record, operation: Any, data: Any, deadline: float = NEVER) -> TaskResult:
+def execute(record: Record, operation: Any, data: Any, deadline: float = NEVER) -> TaskResult:
     """Run an operation while no other one of this agent runs, if it can begin in time."""
     if deadline == NEVER:
         record.lock.acquire()
@@ -59,7 +59,7 @@ def carry_out(record: Record, operation: Any, data: Any, deadline: float = NEVER
 
 def step(record: Record, observation: Any, deadline: float = NEVER) -> TaskResult:
     """Run the agent's step, also where the observation is None."""
-    return carry_out(record, _step, observation, deadline)
+    return execute(record, _step, observation, deadline)
 
 
 def _step(agent: Any, observation: Any) -> Any:

@@ -19,7 +19,7 @@ cdef object _sleep = time.sleep
 
 KEPT_DURATIONS = 256  # per agent, for its quantiles
 # A considerate tick sleeps for a moment after as many agents: an event loop gets the GIL.
-cdef Py_ssize_t HOLD = 50
+cdef Py_ssize_t RECORDS_PER_YIELD = 50
 cdef double NAP = 1e-6
 
 
@@ -120,7 +120,7 @@ def split_natively(list records, list observations, bint considerate):
     cdef list native = [], others = []
     cdef set seen = set()
     for i in range(len(records)):
-        if considerate and i % HOLD == HOLD - 1:
+        if considerate and i % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1:
             _sleep(NAP)
         record = records[i]
         agent = record.agent
@@ -170,7 +170,7 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
     cdef list ready = [], cores = [], observations = []
     try:
         for i in range(len(pairs)):
-            if considerate and i % HOLD == HOLD - 1:
+            if considerate and i % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1:
                 _sleep(NAP)
             record, observation = pairs[i]
             if deadline is None:
@@ -200,7 +200,7 @@ def end_steps(list ready, list actions, list durations, list errors, bint consid
     cdef Record record
     cdef Py_ssize_t i
     for i in range(len(ready)):
-        if considerate and i % HOLD == HOLD - 1:
+        if considerate and i % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1:
             _sleep(NAP)
         record = ready[i]
         seconds = durations[i]

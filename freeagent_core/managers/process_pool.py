@@ -191,10 +191,10 @@ class ProcessPoolManager(Manager):
         self._check_open()
         record = self._registry[agent_id]
         _operations.check_operation(operation, record.agent)
-        call = partial(self._carry_out, record, operation, data)
+        call = partial(self._execute, record, operation, data)
         return self._callers.submit(call, check_priority(priority))
 
-    def _carry_out(self, record: Record, operation: Any, data: Any) -> TaskResult:
+    def _execute(self, record: Record, operation: Any, data: Any) -> TaskResult:
         agent_id = record.agent_id
         process, row = self._places[agent_id]
         try:
@@ -218,7 +218,7 @@ class ProcessPoolManager(Manager):
         checked = self._check_tasks(tasks)
         seconds = check_timeout(timeout)
         futures = [
-            self._callers.submit(partial(self._carry_out, record, operation, data), priority)
+            self._callers.submit(partial(self._execute, record, operation, data), priority)
             for record, operation, data, priority in checked
         ]
         return collect(checked, futures, None if timeout is None else seconds)

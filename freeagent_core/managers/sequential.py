@@ -79,7 +79,7 @@ class SequentialManager(Manager):
         _operations.check_operation(operation, record.agent)
         check_priority(priority)
         future: Future[TaskResult] = Future()
-        future.set_result(_operations.carry_out(record, operation, data))
+        future.set_result(_operations.execute(record, operation, data))
         return future
 
     def batch_execute(self, tasks: Iterable[Any], timeout: float | None = None) -> list[TaskResult]:
@@ -98,7 +98,7 @@ class SequentialManager(Manager):
         results: list[Any] = [None] * len(checked)
         for i in order:
             record, operation, data, _ = checked[i]
-            results[i] = _operations.carry_out(record, operation, data, deadline)
+            results[i] = _operations.execute(record, operation, data, deadline)
         return results
 
     def get_pool_status(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ CHUNK_SECONDS = 1e-3
 # Ticks of less work and fewer agents than this are stepped one agent after the other. Measured
 # (benchmarks/coordination.py, agents of 1 us): with 100 a batch is slower than that by a tenth,
 # with 300 faster by a quarter, for it also does the bookkeeping of many at once.
-LEAST_SECONDS = 300e-6
+MIN_PARALLEL_SECONDS = 300e-6
 MANY = 200
 _NEVER_CANCELLED = threading.Event()
 
@@ -262,11 +262,11 @@ class ThreadPoolManager(Manager):
         self._check_open()
         record = self._registry[agent_id]
         _operations.check_operation(operation, record.agent)
-        call = partial(self._carry_out, record, operation, data)
+        call = partial(self._execute, record, operation, data)
         return self._workers.submit(call, check_priority(priority))
 
-    def _carry_out(self, record: Record, operation: Any, data: Any) -> TaskResult:
-        result = _operations.carry_out(record, operation, data)
+    def _execute(self, record: Record, operation: Any, data: Any) -> TaskResult:
+        result = _operations.execute(record, operation, data)
         self._completed += result.success
         self._failed += not result.success
         return result
@@ -284,7 +284,7 @@ class ThreadPoolManager(Manager):
         checked = self._check_tasks(tasks)
         seconds = check_timeout(timeout)
         futures = [
-            self._workers.submit(partial(self._carry_out, record, operation, data), priority)
+            self._workers.submit(partial(self._execute, record, operation, data), priority)
             for record, operation, data, priority in checked
         ]
         return collect(checked, futures, None if timeout is None else seconds)
@@ -327,7 +327,7 @@ def _is_for_one_thread(records: list[Record]) -> bool:
     if len(records) >= MANY:
         return False
     total, most = expected_seconds(records)
-    return total < LEAST_SECONDS or total - most < LEAST_SECONDS / 2
+    return total < MIN_PARALLEL_SECONDS or total - most < MIN_PARALLEL_SECONDS / 2
 
 
 def _chunks(members: list[tuple[Record, Any]]) -> list[list[tuple[Record, Any]]]:

@@ -267,7 +267,7 @@ def test_two_threads_on_one_agent_and_many_on_one_model():
 
 
 def test_results_do_not_depend_on_what_ran_before():
-    """Scratch memory is shared by the agents of a model and never cleared."""
+    """Workspace is shared by the agents of a model and never cleared."""
     model = GenerativeModel(**bandit())
     first = Agent.from_model(model)
     expected = run(first), first.G.tolist()

@@ -20,7 +20,7 @@ cdef void action_marginals(const Model* model, const double* q_pi,
     cdef double total
     cdef Py_ssize_t i, u, policy = 0, together = 1
     if tree.num_steps:  # policies with one first action stand together
-        action, together = tree.actions, tree.num_following
+        action, together = tree.actions, tree.policies_per_action
     memset(work.p_actions, 0, model.num_controls_total * sizeof(double))
     while policy < tree.num_policies:
         for i in range(model.num_factors):

@@ -3,7 +3,7 @@ cimport cython
 from freeagent_core._kernels.agents.agent_parameters cimport AgentParameters
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
 from freeagent_core._kernels.model.packed_model cimport PackedModel
-from freeagent_core._kernels.model.workspace cimport Scratch
+from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 
 cdef class AgentCore(AgentParameters):
@@ -23,20 +23,20 @@ cdef class AgentCore(AgentParameters):
     cpdef update_B(self, qs_previous, bytes to_learn, lr)
     cpdef update_D(self, qs_first, bytes to_learn, lr)
     cdef LearnedModel _learner(self)
-    cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1
-    cdef bint _is_brief(self) noexcept
-    cdef int _infer_states(self, Scratch scratch, int read, bint joint_likelihood) noexcept
-    cdef int _infer_policies(self, Scratch scratch, const double* qs) noexcept
-    cdef int _whole_step(self, Scratch scratch, int read, const double** choice) noexcept
-    cdef int _list_policies(self) except -1
-    cdef const double* _choice(self, Scratch scratch) except NULL
+    cdef int _read_step(self, OwnedWorkspace workspace, object observation, bint distr_obs) except -1
+    cdef bint _is_short_step(self) noexcept
+    cdef int _infer_states(self, OwnedWorkspace workspace, int read, bint joint_likelihood) noexcept
+    cdef int _infer_policies(self, OwnedWorkspace workspace, const double* qs) noexcept
+    cdef int _whole_step(self, OwnedWorkspace workspace, int read, const double** choice) noexcept
+    cdef int _enumerate_policies(self) except -1
+    cdef const double* _choice(self, OwnedWorkspace workspace) except NULL
     cdef object _draw_action(self, const double* choice)
     cdef Py_ssize_t _draw(self, const double* p, Py_ssize_t n) except -1
-    cdef const double* _current_qs(self, Scratch scratch) except NULL
-    cdef const double* _current_q_pi(self, Scratch scratch) except? NULL
-    cdef const double* _read_q_pi(self, Scratch scratch, object value) except NULL
-    cdef void _keep_beliefs(self, Scratch scratch) noexcept
-    cdef void _keep_policies(self, const double* qs, Scratch scratch) noexcept
+    cdef const double* _current_qs(self, OwnedWorkspace workspace) except NULL
+    cdef const double* _current_q_pi(self, OwnedWorkspace workspace) except? NULL
+    cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL
+    cdef void _keep_beliefs(self, OwnedWorkspace workspace) noexcept
+    cdef void _keep_policies(self, const double* qs, OwnedWorkspace workspace) noexcept
 
 
 # Raise the error that a kernel's status stands for.

@@ -1,6 +1,6 @@
 """One agent's state and its step: from checked input through the kernels and back.
 
-Results are written to scratch memory first and copied into the agent when the kernels
+Results are written to workspace first and copied into the agent when the kernels
 have returned without an error, so that a failed call leaves the agent as it was. A lock
 per agent keeps calls from several threads apart while the GIL is released.
 
@@ -14,8 +14,8 @@ from libc.string cimport memcpy
 from freeagent_core._kernels.action.action_selection cimport count_best, nth_best
 from freeagent_core._kernels.agents.agent_parameters cimport AgentParameters, finite_number
 from freeagent_core._kernels.agents.agent_step cimport (
-    action_probabilities, are_listed, infer_policies, infer_states, keep_beliefs, keep_policies,
-    list_evaluated, whole_step,
+    action_probabilities, are_enumerated, infer_policies, infer_states, keep_beliefs, keep_policies,
+    enumerate_evaluated, whole_step,
 )
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D
 from freeagent_core._kernels.action.numpy_generator cimport draw_below
@@ -33,7 +33,7 @@ import numpy as np
 
 cdef object _empty = np.empty
 # More policies than this are not listed unasked (`_planning.MAX_POLICIES`).
-cdef Py_ssize_t MOST_LISTED = 1 << 24
+cdef Py_ssize_t MAX_POLICIES = 1 << 24
 
 
 cdef int raise_status(int status, str what) except -1:
@@ -77,9 +77,9 @@ cdef class AgentCore(AgentParameters):
         cdef const Model* model = &packed.model
         cdef const Factor* f
         cdef Py_ssize_t i, s
-        cdef Py_ssize_t num_listed = model.tree.num_listed
-        cdef Py_ssize_t size = model.qs_size + 2 * num_listed
-        if num_listed == 0:
+        cdef Py_ssize_t num_enumerated = model.tree.num_enumerated
+        cdef Py_ssize_t size = model.qs_size + 2 * num_enumerated
+        if num_enumerated == 0:
             size += model.num_controls_total + model.qs_size
         self.state.qs = <double*>calloc(size, sizeof(double))
         if self.state.qs == NULL:
@@ -87,8 +87,8 @@ cdef class AgentCore(AgentParameters):
         self.packed = packed
         self.state.model = model
         self.state.q_pi = self.state.qs + model.qs_size
-        self.state.G = self.state.q_pi + num_listed
-        self.state.evaluated_qs = self.state.G + num_listed
+        self.state.G = self.state.q_pi + num_enumerated
+        self.state.evaluated_qs = self.state.G + num_enumerated
         self.state.p_first = self.state.evaluated_qs + model.qs_size
         for i in range(model.num_factors):
             f = &model.factors[i]
@@ -137,61 +137,61 @@ cdef class AgentCore(AgentParameters):
 
     @qs.setter
     def qs(self, value):
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         try:
-            read_beliefs(self.packed, scratch, value, "qs")
+            read_beliefs(self.packed, workspace, value, "qs")
             self._qs_object = value
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     # Make the objects of q_pi and G.
-    cdef int _list_policies(self) except -1:
+    cdef int _enumerate_policies(self) except -1:
         cdef Py_ssize_t n = self.packed.model.tree.num_policies
-        cdef Scratch scratch
+        cdef OwnedWorkspace workspace
         cdef int status
         if not self._has_policies:
             raise AttributeError("q_pi and G are not set before infer_policies")
-        if are_listed(&self.state):
+        if are_enumerated(&self.state):
             if self._q_pi_object is None:
                 self._q_pi_object = new_array(self.state.q_pi, n)
             if self._G_object is None:
                 self._G_object = new_array(self.state.G, n)
             return 0
-        scratch = self.packed.take_scratch()
+        workspace = self.packed.acquire_workspace()
         try:
             with self._lock:
                 with nogil:
-                    status = list_evaluated(&self.state, &scratch.work)
+                    status = enumerate_evaluated(&self.state, &workspace.work)
                 raise_status(status, "G")
                 if self._q_pi_object is None:
-                    self._q_pi_object = new_array(<double*>scratch.work.graph.listed_q_pi.data, n)
+                    self._q_pi_object = new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n)
                 if self._G_object is None:
-                    self._G_object = new_array(<double*>scratch.work.graph.listed_G.data, n)
+                    self._G_object = new_array(<double*>workspace.work.graph.enumerated_G.data, n)
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
         return 0
 
     @property
     def q_pi(self):
         """Posterior over policies, float64 of shape (num_policies,)."""
         if self._q_pi_object is None:
-            self._list_policies()
+            self._enumerate_policies()
         return self._q_pi_object
 
     @q_pi.setter
     def q_pi(self, value):
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         try:
-            self._read_q_pi(scratch, value)
+            self._read_q_pi(workspace, value)
             self._q_pi_object = value
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     @property
     def G(self):
         """Negative expected free energy per policy, float64 of shape (num_policies,)."""
         if self._G_object is None:
-            self._list_policies()
+            self._enumerate_policies()
         return self._G_object
 
     @G.setter
@@ -205,47 +205,47 @@ cdef class AgentCore(AgentParameters):
 
     @action.setter
     def action(self, value):
-        cdef Scratch scratch
+        cdef OwnedWorkspace workspace
         if value is not None:
-            scratch = self.packed.take_scratch()
+            workspace = self.packed.acquire_workspace()
             try:
-                read_action(self.packed, scratch, value)
+                read_action(self.packed, workspace, value)
             finally:
-                self.packed.give_scratch(scratch)
+                self.packed.release_workspace(workspace)
         self._action_object = value
 
-    cdef const double* _current_qs(self, Scratch scratch) except NULL:
+    cdef const double* _current_qs(self, OwnedWorkspace workspace) except NULL:
         if self._qs_object is None:
             return self.state.qs
-        read_beliefs(self.packed, scratch, self._qs_object, "qs")
-        return scratch.work.qs_new
+        read_beliefs(self.packed, workspace, self._qs_object, "qs")
+        return workspace.work.qs_new
 
     # NULL for policies that are not listed, where the caller has assigned none.
-    cdef const double* _current_q_pi(self, Scratch scratch) except? NULL:
+    cdef const double* _current_q_pi(self, OwnedWorkspace workspace) except? NULL:
         if self._q_pi_object is not None:
-            return self._read_q_pi(scratch, self._q_pi_object)
+            return self._read_q_pi(workspace, self._q_pi_object)
         if not self._has_policies:
             raise AttributeError("q_pi is not set: call infer_policies before sample_action")
-        if not are_listed(&self.state):
+        if not are_enumerated(&self.state):
             return NULL
         return self.state.q_pi
 
-    cdef const double* _read_q_pi(self, Scratch scratch, object value) except NULL:
+    cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL:
         cdef Py_ssize_t n = self.packed.model.tree.num_policies
-        cdef double* q_pi = scratch.work.q_pi_new
-        if not are_listed(&self.state):
-            if reserve(&scratch.work.graph.listed_q_pi, n * <Py_ssize_t>sizeof(double)) != 0:
+        cdef double* q_pi = workspace.work.q_pi_new
+        if not are_enumerated(&self.state):
+            if reserve(&workspace.work.graph.enumerated_q_pi, n * <Py_ssize_t>sizeof(double)) != 0:
                 raise MemoryError(f"no memory for q_pi of {n} policies")
-            q_pi = <double*>scratch.work.graph.listed_q_pi.data
+            q_pi = <double*>workspace.work.graph.enumerated_q_pi.data
         read_probabilities(value, n, q_pi, "q_pi")
         return q_pi
 
-    cdef void _keep_beliefs(self, Scratch scratch) noexcept:
-        keep_beliefs(&self.state, &scratch.work)
+    cdef void _keep_beliefs(self, OwnedWorkspace workspace) noexcept:
+        keep_beliefs(&self.state, &workspace.work)
         self._qs_object = None
 
-    cdef void _keep_policies(self, const double* qs, Scratch scratch) noexcept:
-        keep_policies(&self.state, qs, &scratch.work)
+    cdef void _keep_policies(self, const double* qs, OwnedWorkspace workspace) noexcept:
+        keep_policies(&self.state, qs, &workspace.work)
         self._q_pi_object = None
         self._G_object = None
         self._has_policies = True
@@ -267,9 +267,9 @@ cdef class AgentCore(AgentParameters):
         if self.learned is None:
             raise ValueError("call begin_learning before an update")
         # policies are not listed yet: once the model has changed they could not be any more
-        if self._has_policies and not are_listed(&self.state):
-            if self.packed.model.tree.num_policies <= MOST_LISTED:
-                self._list_policies()
+        if self._has_policies and not are_enumerated(&self.state):
+            if self.packed.model.tree.num_policies <= MAX_POLICIES:
+                self._enumerate_policies()
             else:
                 self._has_policies = False
         return self.learned
@@ -286,7 +286,7 @@ cdef class AgentCore(AgentParameters):
         lr : float
         """
         cdef LearnedModel learned = self._learner()
-        cdef Scratch scratch = learned.take_scratch()
+        cdef OwnedWorkspace workspace = learned.acquire_workspace()
         cdef double rate = finite_number(lr, "lr_pA")
         cdef const unsigned char* wanted = to_learn
         cdef const double* qs
@@ -294,160 +294,160 @@ cdef class AgentCore(AgentParameters):
         _check_length(len(to_learn), learned.model.num_modalities)
         try:
             with self._lock:
-                vectors = read_observation(learned, scratch, observation, True)
-                qs = self._current_qs(scratch)
+                vectors = read_observation(learned, workspace, observation, True)
+                qs = self._current_qs(workspace)
                 learned.prepare_A()
-                learn_A(&learned.own, vectors, qs, wanted, rate, &scratch.work)
+                learn_A(&learned.own, vectors, qs, wanted, rate, &workspace.work)
             return learned.pA
         finally:
-            learned.give_scratch(scratch)
+            learned.release_workspace(workspace)
 
     cpdef update_B(self, qs_previous, bytes to_learn, lr):
         """Learn from the beliefs before and after the last action. Return pB."""
         cdef LearnedModel learned = self._learner()
-        cdef Scratch scratch = learned.take_scratch()
+        cdef OwnedWorkspace workspace = learned.acquire_workspace()
         cdef double rate = finite_number(lr, "lr_pB")
         cdef const unsigned char* wanted = to_learn
         cdef const double* qs
         _check_length(len(to_learn), learned.model.num_factors)
         try:
             with self._lock:
-                read_action(self.packed, scratch, self._action_object)
-                read_beliefs(learned, scratch, qs_previous, "qs_prev")
-                memcpy(scratch.work.prior, scratch.work.qs_new,
+                read_action(self.packed, workspace, self._action_object)
+                read_beliefs(learned, workspace, qs_previous, "qs_prev")
+                memcpy(workspace.work.prior, workspace.work.qs_new,
                        learned.model.qs_size * sizeof(double))
-                qs = self._current_qs(scratch)
+                qs = self._current_qs(workspace)
                 learned.prepare_B()
-                learn_B(&learned.own, scratch.work.action, qs, scratch.work.prior, wanted,
-                        rate, &scratch.work)
+                learn_B(&learned.own, workspace.work.action, qs, workspace.work.prior, wanted,
+                        rate, &workspace.work)
             return learned.pB
         finally:
-            learned.give_scratch(scratch)
+            learned.release_workspace(workspace)
 
     cpdef update_D(self, qs_first, bytes to_learn, lr):
         """Learn from the beliefs at the first step. Return pD."""
         cdef LearnedModel learned = self._learner()
-        cdef Scratch scratch = learned.take_scratch()
+        cdef OwnedWorkspace workspace = learned.acquire_workspace()
         cdef double rate = finite_number(lr, "lr_pD")
         cdef const unsigned char* wanted = to_learn
         _check_length(len(to_learn), learned.model.num_factors)
         try:
             with self._lock:
-                read_beliefs(learned, scratch, qs_first, "qs_t0")
+                read_beliefs(learned, workspace, qs_first, "qs_t0")
                 learned.prepare_D()
-                learn_D(&learned.own, scratch.work.qs_new, wanted, rate)
+                learn_D(&learned.own, workspace.work.qs_new, wanted, rate)
             return learned.pD
         finally:
-            learned.give_scratch(scratch)
+            learned.release_workspace(workspace)
 
     # --- the step ------------------------------------------------------------------------
 
-    cdef int _read_step(self, Scratch scratch, object observation, bint distr_obs) except -1:
+    cdef int _read_step(self, OwnedWorkspace workspace, object observation, bint distr_obs) except -1:
         """Read what a belief update starts from; return 1 for vectors, 2 for an action, 3 both."""
-        cdef int vectors = read_observation(self.packed, scratch, observation, distr_obs)
+        cdef int vectors = read_observation(self.packed, workspace, observation, distr_obs)
         if self._action_object is None:
             return vectors
-        read_action(self.packed, scratch, self._action_object)
+        read_action(self.packed, workspace, self._action_object)
         if self._qs_object is not None:
-            read_beliefs(self.packed, scratch, self._qs_object, "qs")
-            memcpy(self.state.qs, scratch.work.qs_new, self.packed.model.qs_size * sizeof(double))
+            read_beliefs(self.packed, workspace, self._qs_object, "qs")
+            memcpy(self.state.qs, workspace.work.qs_new, self.packed.model.qs_size * sizeof(double))
         return vectors + 2
 
     # A kernel that is soon done keeps the GIL: to give it away and to get it back would cost as
     # much as the kernel, or very much more where other threads wait for it.
-    cdef bint _is_brief(self) noexcept:
-        return self.packed.brief and self.state.search_memory == NULL
+    cdef bint _is_short_step(self) noexcept:
+        return self.packed.short_step and self.state.search_memory == NULL
 
-    cdef int _infer_states(self, Scratch scratch, int read, bint joint_likelihood) noexcept:
-        cdef Workspace* work = &scratch.work
-        if self._is_brief():
+    cdef int _infer_states(self, OwnedWorkspace workspace, int read, bint joint_likelihood) noexcept:
+        cdef Workspace* work = &workspace.work
+        if self._is_short_step():
             return infer_states(&self.state, work.observation, read & 1, read & 2,
                                 joint_likelihood, work)
         with nogil:
             return infer_states(&self.state, work.observation, read & 1, read & 2,
                                 joint_likelihood, work)
 
-    cdef int _infer_policies(self, Scratch scratch, const double* qs) noexcept:
-        if self._is_brief():
-            return infer_policies(&self.state, qs, &scratch.work)
+    cdef int _infer_policies(self, OwnedWorkspace workspace, const double* qs) noexcept:
+        if self._is_short_step():
+            return infer_policies(&self.state, qs, &workspace.work)
         with nogil:
-            return infer_policies(&self.state, qs, &scratch.work)
+            return infer_policies(&self.state, qs, &workspace.work)
 
-    cdef int _whole_step(self, Scratch scratch, int read, const double** choice) noexcept:
-        cdef Workspace* work = &scratch.work
-        if self._is_brief():
+    cdef int _whole_step(self, OwnedWorkspace workspace, int read, const double** choice) noexcept:
+        cdef Workspace* work = &workspace.work
+        if self._is_short_step():
             return whole_step(&self.state, work.observation, read & 1, read & 2, choice, work)
         with nogil:
             return whole_step(&self.state, work.observation, read & 1, read & 2, choice, work)
 
     cpdef infer_states(self, observation, bint distr_obs, bint joint_likelihood=False):
         """Update the beliefs; `joint_likelihood` forces that of `_infer_states_test`."""
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         cdef int read, status
         joint_likelihood |= self.state.joint_likelihood
         try:
             with self._lock:
-                read = self._read_step(scratch, observation, distr_obs)
-                status = self._infer_states(scratch, read, joint_likelihood)
+                read = self._read_step(workspace, observation, distr_obs)
+                status = self._infer_states(workspace, read, joint_likelihood)
                 raise_status(status, "a belief")
-                self._keep_beliefs(scratch)
+                self._keep_beliefs(workspace)
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     cpdef infer_policies(self):
         """Evaluate all policies from the current beliefs."""
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         cdef const double* qs
         cdef int status
         try:
             with self._lock:
-                qs = self._current_qs(scratch)
-                status = self._infer_policies(scratch, qs)
+                qs = self._current_qs(workspace)
+                status = self._infer_policies(workspace, qs)
                 raise_status(status, "q_pi")
-                self._keep_policies(qs, scratch)
+                self._keep_policies(qs, workspace)
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     # What sample_action draws from: probabilities of actions or, with sampling_mode "full",
     # of policies.
-    cdef const double* _choice(self, Scratch scratch) except NULL:
-        cdef const double* q_pi = self._current_q_pi(scratch)
+    cdef const double* _choice(self, OwnedWorkspace workspace) except NULL:
+        cdef const double* q_pi = self._current_q_pi(workspace)
         cdef int status = 0
         if q_pi == NULL and self.state.full:
             with nogil:
-                status = list_evaluated(&self.state, &scratch.work)
+                status = enumerate_evaluated(&self.state, &workspace.work)
             raise_status(status, "q_pi")
-            q_pi = <double*>scratch.work.graph.listed_q_pi.data
-        return action_probabilities(&self.state, q_pi, self.state.p_first, &scratch.work)
+            q_pi = <double*>workspace.work.graph.enumerated_q_pi.data
+        return action_probabilities(&self.state, q_pi, self.state.p_first, &workspace.work)
 
     cpdef sample_action(self):
         """Choose an action from q_pi, keep it and return it."""
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         try:
             with self._lock:
-                self._action_object = self._draw_action(self._choice(scratch))
+                self._action_object = self._draw_action(self._choice(workspace))
                 return self._action_object
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     cpdef step(self, observation, bint distr_obs=False):
         """infer_states, infer_policies and sample_action in one call; without the GIL, but to
         draw random numbers and where a step is brief."""
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         cdef const double* choice = NULL
         cdef int read, status
         try:
             with self._lock:
-                read = self._read_step(scratch, observation, distr_obs)
-                status = self._whole_step(scratch, read, &choice)
+                read = self._read_step(workspace, observation, distr_obs)
+                status = self._whole_step(workspace, read, &choice)
                 raise_status(status, "a belief or q_pi")
                 action = self._draw_action(choice)
-                self._keep_beliefs(scratch)
-                self._keep_policies(self.state.qs, scratch)
+                self._keep_beliefs(workspace)
+                self._keep_policies(self.state.qs, workspace)
                 self._action_object = action
                 return action
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     # --- choosing ------------------------------------------------------------------------
 
@@ -479,13 +479,13 @@ cdef class AgentCore(AgentParameters):
     def action_distribution(self):
         """Return what `sample_action` draws from: an array over policies ("full") or an
         object array of one array per factor ("marginal")."""
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         cdef const Model* model = &self.packed.model
         cdef const double* choice
         cdef Py_ssize_t i
         try:
             with self._lock:
-                choice = self._choice(scratch)
+                choice = self._choice(workspace)
                 if self.state.full:
                     return new_array(choice, model.tree.num_policies)
                 p_actions = _empty(model.num_factors, object)
@@ -494,4 +494,4 @@ cdef class AgentCore(AgentParameters):
                                              model.factors[i].num_controls)
                 return p_actions
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)

@@ -20,8 +20,8 @@ cdef struct AgentState:            # one agent, as the kernels see it
     bint first_of_ties
     bint joint_likelihood
     double* qs                     # (qs_size,)
-    double* q_pi                   # (num_listed,)
-    double* G                      # (num_listed,)
+    double* q_pi                   # (num_enumerated,)
+    double* G                      # (num_enumerated,)
     # with policies that are too many to list, instead of q_pi and G:
     double* p_first                # (num_controls_total,): probabilities of the first action
     double* evaluated_qs           # (qs_size,): the beliefs they were evaluated from
@@ -33,7 +33,7 @@ cdef int infer_states(AgentState* agent, const Py_ssize_t* observation, bint vec
 cdef int infer_policies(AgentState* agent, const double* qs, Workspace* work) noexcept nogil
 cdef void keep_beliefs(AgentState* agent, Workspace* work) noexcept nogil
 cdef void keep_policies(AgentState* agent, const double* qs, Workspace* work) noexcept nogil
-cdef int list_evaluated(AgentState* agent, Workspace* work) noexcept nogil
+cdef int enumerate_evaluated(AgentState* agent, Workspace* work) noexcept nogil
 cdef const double* action_probabilities(AgentState* agent, const double* q_pi,
                                         const double* p_first, Workspace* work) noexcept nogil
 cdef void refresh_learned(AgentState* agent, Workspace* work) noexcept nogil
@@ -42,5 +42,5 @@ cdef int whole_step(AgentState* agent, const Py_ssize_t* observation, bint vecto
 
 
 # Whether G and q_pi are kept as arrays.
-cdef inline bint are_listed(const AgentState* agent) noexcept nogil:
-    return agent.model.tree.num_listed > 0
+cdef inline bint are_enumerated(const AgentState* agent) noexcept nogil:
+    return agent.model.tree.num_enumerated > 0

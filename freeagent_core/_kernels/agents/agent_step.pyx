@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 from freeagent_core._kernels.action.action_selection cimport action_marginals, sharpen
 from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
 from freeagent_core._kernels.learning.dirichlet_updates cimport refresh
-from freeagent_core._kernels.planning.graph_search cimport list_policies
+from freeagent_core._kernels.planning.graph_search cimport enumerate_policies
 from freeagent_core._kernels.planning.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.planning.sophisticated cimport sophisticated_search
 
@@ -47,9 +47,9 @@ cdef void keep_beliefs(AgentState* agent, Workspace* work) noexcept nogil:
 # `qs` are the beliefs that policies were evaluated from.
 cdef void keep_policies(AgentState* agent, const double* qs, Workspace* work) noexcept nogil:
     cdef const Model* model = agent.model
-    if are_listed(agent):
-        memcpy(agent.q_pi, work.q_pi_new, model.tree.num_listed * sizeof(double))
-        memcpy(agent.G, work.G_new, model.tree.num_listed * sizeof(double))
+    if are_enumerated(agent):
+        memcpy(agent.q_pi, work.q_pi_new, model.tree.num_enumerated * sizeof(double))
+        memcpy(agent.G, work.G_new, model.tree.num_enumerated * sizeof(double))
         return
     memcpy(agent.p_first, work.p_first, model.num_controls_total * sizeof(double))
     memcpy(agent.evaluated_qs, qs, model.qs_size * sizeof(double))
@@ -58,10 +58,10 @@ cdef void keep_policies(AgentState* agent, const double* qs, Workspace* work) no
 
 # G and q_pi of policies that are too many to keep, in the graph's own arrays: evaluated
 # again, from what they were evaluated from last.
-cdef int list_evaluated(AgentState* agent, Workspace* work) noexcept nogil:
+cdef int enumerate_evaluated(AgentState* agent, Workspace* work) noexcept nogil:
     cdef int status = evaluate_policies(agent.model, &agent.evaluated_efe, agent.evaluated_qs,
                                         work)
-    return list_policies(agent.model, &agent.evaluated_efe, work) if status == 0 else status
+    return enumerate_policies(agent.model, &agent.evaluated_efe, work) if status == 0 else status
 
 
 # Fills work.p_actions (marginal) and returns them, or returns probabilities of policies
@@ -74,7 +74,7 @@ cdef const double* action_probabilities(AgentState* agent, const double* q_pi,
     if agent.full:
         if not agent.stochastic:
             return q_pi
-        p = work.p_policies if are_listed(agent) else <double*>work.graph.listed_q_pi.data
+        p = work.p_policies if are_enumerated(agent) else <double*>work.graph.enumerated_q_pi.data
         sharpen(q_pi, model.tree.num_policies, agent.alpha, p)
         return p
     if q_pi == NULL:
@@ -100,12 +100,12 @@ cdef int whole_step(AgentState* agent, const Py_ssize_t* observation, bint vecto
     status = infer_policies(agent, work.qs_new, work)
     if status != 0:
         return status
-    if are_listed(agent):
+    if are_enumerated(agent):
         q_pi = work.q_pi_new
     elif agent.full:
-        status = list_policies(agent.model, &agent.efe, work)
+        status = enumerate_policies(agent.model, &agent.efe, work)
         if status != 0:
             return status
-        q_pi = <double*>work.graph.listed_q_pi.data
+        q_pi = <double*>work.graph.enumerated_q_pi.data
     choice[0] = action_probabilities(agent, q_pi, work.p_first, work)
     return 0

@@ -66,7 +66,7 @@ cdef class MMPCore(AgentCore):
         """
         cdef Model* model = &self.packed.model
         cdef PolicyTree* tree = &model.tree
-        cdef Scratch scratch = self.packed.take_scratch()
+        cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         cdef MMPWindow window
         cdef double* priors
         cdef double* sequences = NULL
@@ -82,13 +82,13 @@ cdef class MMPCore(AgentCore):
         keep = []
         try:
             with self._lock:
-                refresh_learned(&self.state, &scratch.work)
-            self._read_window(scratch, &window, observations, actions, factorized, keep)
+                refresh_learned(&self.state, &workspace.work)
+            self._read_window(workspace, &window, observations, actions, factorized, keep)
             if last_timestep:
                 window.infer_len -= 1
             # only the step after the last action is what policies do not share
             alone = traces or per_policy or last_timestep
-            priors = self._read_priors(scratch, prior, per_policy, keep)
+            priors = self._read_priors(workspace, prior, per_policy, keep)
             size = window.infer_len * model.qs_size
             if traces:
                 shape = (num_policies, self._mmp.num_iter, window.infer_len, model.qs_size)
@@ -110,7 +110,7 @@ cdef class MMPCore(AgentCore):
                                 model, &self._mmp, &window, members,
                                 1 if alone else count,
                                 priors + (members[0] * model.qs_size if per_policy else 0),
-                                sequences + start * size, F + start, x, v, &scratch.work)
+                                sequences + start * size, F + start, x, v, &workspace.work)
                             if not alone:
                                 break
                             start += 1
@@ -126,9 +126,9 @@ cdef class MMPCore(AgentCore):
         finally:
             free(sequences)
             free(F)
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
-    cdef int _read_window(self, Scratch scratch, MMPWindow* window, list observations,
+    cdef int _read_window(self, OwnedWorkspace workspace, MMPWindow* window, list observations,
                           list actions, bint factorized, list keep) except -1:
         cdef Model* model = &self.packed.model
         cdef const Modality* modality
@@ -156,9 +156,9 @@ cdef class MMPCore(AgentCore):
         action_rows = np.zeros((max(window.num_actions, 1), model.num_factors), dtype=np.intp)
         cdef Py_ssize_t[:, ::1] action_view = action_rows
         for t in range(window.num_actions):
-            read_action(self.packed, scratch, actions[t])
+            read_action(self.packed, workspace, actions[t])
             for k in range(model.num_factors):
-                action_view[t, k] = scratch.work.action[k]
+                action_view[t, k] = workspace.work.action[k]
         window.actions = &action_view[0, 0]
         pointers = np.zeros((max(window.past_len, 1), window.num_terms), dtype=np.uintp)
         cdef size_t[:, ::1] pointer_view = pointers
@@ -166,13 +166,13 @@ cdef class MMPCore(AgentCore):
         keep += [terms, action_rows, pointers]
         for t in range(window.past_len):
             observation, distr_obs = observations[t]
-            vectors = read_observation(self.packed, scratch, observation, distr_obs)
+            vectors = read_observation(self.packed, workspace, observation, distr_obs)
             if factorized and not vectors:
                 for m in range(model.num_modalities):
                     modality = &model.modalities[m]
                     group = &model.groups[term_view[m]]
                     window.likelihood[t * window.num_terms + m] = (
-                        modality.A + scratch.work.observation[m] * group.num_joint)
+                        modality.A + workspace.work.observation[m] * group.num_joint)
                 continue
             rows = np.ones((window.num_terms, self.packed.largest.joint))
             computed = rows
@@ -181,15 +181,15 @@ cdef class MMPCore(AgentCore):
                 modality = &model.modalities[m]
                 group = &model.groups[term_view[m] if factorized else 0]
                 if vectors:
-                    P.gemv_t(scratch.work.distributions[m], modality.A, modality.num_obs,
-                             group.num_joint, scratch.work.joint)
+                    P.gemv_t(workspace.work.distributions[m], modality.A, modality.num_obs,
+                             group.num_joint, workspace.work.joint)
                 else:
-                    memcpy(scratch.work.joint,
-                           modality.A + scratch.work.observation[m] * group.num_joint,
+                    memcpy(workspace.work.joint,
+                           modality.A + workspace.work.observation[m] * group.num_joint,
                            group.num_joint * sizeof(double))
                 out = &computed[m if factorized else 0, 0]
                 for s in range(group.num_joint):
-                    out[s] *= scratch.work.joint[s]
+                    out[s] *= workspace.work.joint[s]
             for m in range(window.num_terms):
                 window.likelihood[t * window.num_terms + m] = &computed[m, 0]
         window.log_joint = NULL
@@ -226,7 +226,7 @@ cdef class MMPCore(AgentCore):
             keep.append(log_total)
         return 0
 
-    cdef double* _read_priors(self, Scratch scratch, prior, bint per_policy, list keep) except NULL:
+    cdef double* _read_priors(self, OwnedWorkspace workspace, prior, bint per_policy, list keep) except NULL:
         cdef Py_ssize_t p, size = self.packed.model.qs_size
         cdef Py_ssize_t count = self.packed.model.tree.num_policies if per_policy else 1
         rows = np.zeros((count, size))
@@ -235,15 +235,15 @@ cdef class MMPCore(AgentCore):
         if per_policy and len(prior) != count:
             raise ValueError(f"latest_belief must have an entry per policy ({count})")
         for p in range(count):
-            read_beliefs(self.packed, scratch, prior[p] if per_policy else prior,
+            read_beliefs(self.packed, workspace, prior[p] if per_policy else prior,
                          f"latest_belief[{p}]" if per_policy else "latest_belief")
-            memcpy(&view[p, 0], scratch.work.qs_new, size * sizeof(double))
+            memcpy(&view[p, 0], workspace.work.qs_new, size * sizeof(double))
         return &view[0, 0]
 
     def evaluate_sequences(self, Py_ssize_t num_steps):
         """Evaluate the policies from the last `num_steps` beliefs of each sequence."""
         cdef Model* model = &self.packed.model
-        cdef Scratch scratch
+        cdef OwnedWorkspace workspace
         cdef double* average
         cdef Py_ssize_t row, i, first
         cdef int status
@@ -258,12 +258,12 @@ cdef class MMPCore(AgentCore):
             if 1 < model.groups[i].num_utility_steps < num_steps:
                 raise ValueError(f"C must have a column for each of the {num_steps} steps")
         first = self._infer_len - num_steps
-        scratch = self.packed.take_scratch()
+        workspace = self.packed.acquire_workspace()
         try:
             with self._lock:
-                refresh_learned(&self.state, &scratch.work)
+                refresh_learned(&self.state, &workspace.work)
                 with nogil:
-                    average = scratch.work.prior
+                    average = workspace.work.prior
                     for i in range(model.qs_size):
                         average[i] = 0.0
                     for row in range(model.tree.num_policies):
@@ -274,12 +274,12 @@ cdef class MMPCore(AgentCore):
                     status = evaluate_sequences(
                         model, &self.state.efe, self._sequences + first * model.qs_size,
                         self._infer_len * model.qs_size, num_steps, model.tree.family_members,
-                        self._F, average, &scratch.work)
+                        self._F, average, &workspace.work)
                 if status != 0:
                     raise FloatingPointError("q_pi became NaN or infinite")
-                self._keep_policies(self.state.qs, scratch)
+                self._keep_policies(self.state.qs, workspace)
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     def free_energies(self):
         """Return F, shape (num_policies,), in the order of the policies."""
@@ -340,9 +340,9 @@ cdef class MMPCore(AgentCore):
         return beliefs
 
     # Learning takes the beliefs about the present, which MMP has only per policy: an error.
-    cdef const double* _current_qs(self, Scratch scratch) except NULL:
-        read_beliefs(self.packed, scratch, self.qs, "qs")
-        return scratch.work.qs_new
+    cdef const double* _current_qs(self, OwnedWorkspace workspace) except NULL:
+        read_beliefs(self.packed, workspace, self.qs, "qs")
+        return workspace.work.qs_new
 
     # --- state ---------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from freeagent_core._kernels.model.workspace cimport Workspace
 
 
 cdef class ThreadMemory:
-    cdef list _models, _scratches
+    cdef list _models, _workspaces
     cdef Workspace** works         # one per model, in the order given
     cdef double* extra
 

@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from freeagent_core._kernels.model.packed_model cimport PackedModel
-from freeagent_core._kernels.model.workspace cimport Scratch
+from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 
 cdef extern from *:
@@ -76,7 +76,7 @@ cdef extern from *:
 
 
 # Slots are the bits of a word.
-cdef Py_ssize_t MOST_SLOTS = 64
+cdef Py_ssize_t MAX_SLOTS = 64
 cdef int64_t LINGER_NS = 200_000
 # What the counter of chunks holds between ticks: nothing to take.
 cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
@@ -87,29 +87,29 @@ cdef int64_t monotonic_ns() noexcept nogil:
 
 
 cdef class ThreadMemory:
-    """Scratch memory of one thread for each of some models, and `extra` doubles."""
+    """Workspace of one thread for each of some models, and `extra` doubles."""
 
     def __cinit__(self, list models, Py_ssize_t extra):
         cdef Py_ssize_t i
-        self._models, self._scratches = models, []
+        self._models, self._workspaces = models, []
         self.works = <Workspace**>malloc((len(models) + 1) * sizeof(Workspace*))
         self.extra = <double*>malloc((extra + 1) * sizeof(double))
         if self.works == NULL or self.extra == NULL:
             raise MemoryError("no memory for a thread")
         for i in range(len(models)):
-            scratch = (<PackedModel?>models[i]).take_scratch()
-            self._scratches.append(scratch)
-            self.works[i] = &(<Scratch>scratch).work
+            workspace = (<PackedModel?>models[i]).acquire_workspace()
+            self._workspaces.append(workspace)
+            self.works[i] = &(<OwnedWorkspace>workspace).work
 
     def __dealloc__(self):
         free(self.works)
         free(self.extra)
 
     def give_back(self):
-        """Return the scratch memory to its models."""
-        for model, scratch in zip(self._models, self._scratches):
-            (<PackedModel>model).give_scratch(<Scratch>scratch)
-        self._scratches = []
+        """Return the workspace to its models."""
+        for model, workspace in zip(self._models, self._workspaces):
+            (<PackedModel>model).release_workspace(<OwnedWorkspace>workspace)
+        self._workspaces = []
 
 
 cdef class ParallelWork:
@@ -130,10 +130,10 @@ cdef class ParallelWork:
     cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1:
         cdef Py_ssize_t i
         cdef ThreadMemory memory
-        if min(num_slots, MOST_SLOTS) <= self._num_slots and len(models) == len(self._models) and all(
+        if min(num_slots, MAX_SLOTS) <= self._num_slots and len(models) == len(self._models) and all(
                 [a is b for a, b in zip(models, self._models)]):
             return 0
-        num_slots = max(min(num_slots, MOST_SLOTS), self._num_slots)
+        num_slots = max(min(num_slots, MAX_SLOTS), self._num_slots)
         memories = [ThreadMemory(models, extra) for _ in range(num_slots)]
         works = <Workspace***>malloc(num_slots * sizeof(void*))
         extras = <double**>malloc(num_slots * sizeof(void*))

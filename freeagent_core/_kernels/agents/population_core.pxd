@@ -24,8 +24,8 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
     cdef tuple _first_parameters   # pA, pB, pD that agents begin with
     cdef double* _qs               # (size, qs_size)
-    cdef double* _q_pi             # (size, num_listed)
-    cdef double* _G                # (size, num_listed)
+    cdef double* _q_pi             # (size, num_enumerated)
+    cdef double* _G                # (size, num_enumerated)
     cdef double* _p_first          # (size, num_controls_total), with unlisted policies
     cdef double* _evaluated_qs     # (size, qs_size), with unlisted policies
     cdef Py_ssize_t* _action       # (size, num_factors)

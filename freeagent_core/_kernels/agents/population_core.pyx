@@ -1,6 +1,6 @@
 """The state of many agents of one model, in contiguous arrays, and their step in parallel.
 
-An agent's results go to the thread's scratch memory first and are copied to its rows when
+An agent's results go to the thread's workspace first and are copied to its rows when
 all of its kernels have returned without an error: a failed step leaves the agent as it was.
 """
 
@@ -12,16 +12,16 @@ from freeagent_core._kernels.action.action_selection cimport count_best, nth_bes
 from freeagent_core._kernels.agents.agent_core cimport raise_status
 from freeagent_core._kernels.action.agent_generator cimport below, categorical
 from freeagent_core._kernels.agents.agent_step cimport (
-    action_probabilities, are_listed, infer_policies, infer_states, keep_policies, list_evaluated,
+    action_probabilities, are_enumerated, infer_policies, infer_states, keep_policies, enumerate_evaluated,
 )
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
-from freeagent_core._kernels.model.structs cimport TOGETHER, Factor, first_action
+from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, Factor, first_action
 from freeagent_core._kernels.planning.policy_tree cimport evaluate_trees
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 from freeagent_core._kernels.planning.expected_free_energy cimport NO_MEMORY
-from freeagent_core._kernels.model.workspace cimport Scratch
+from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 import numpy as np
 
@@ -56,8 +56,8 @@ cdef class PopulationCore(ParallelWork):
             raise ValueError(f"size must be at least 1, got {size}")
         self.packed, self.size, self.state = packed, size, {}
         cdef double[:, ::1] qs = self._new_state("qs", model.qs_size, np.float64)
-        cdef double[:, ::1] q_pi = self._new_state("q_pi", model.tree.num_listed, np.float64)
-        cdef double[:, ::1] G = self._new_state("G", model.tree.num_listed, np.float64)
+        cdef double[:, ::1] q_pi = self._new_state("q_pi", model.tree.num_enumerated, np.float64)
+        cdef double[:, ::1] G = self._new_state("G", model.tree.num_enumerated, np.float64)
         cdef double[:, ::1] p_first
         cdef double[:, ::1] evaluated_qs
         cdef Py_ssize_t[:, ::1] action = self._new_state("action", model.num_factors, np.intp)
@@ -66,7 +66,7 @@ cdef class PopulationCore(ParallelWork):
         cdef Py_ssize_t[:, ::1] time = self._new_state("time", 1, np.intp)
         cdef uint64_t[:, ::1] random = self._new_state("random", 4, np.uint64)
         self._qs = &qs[0, 0]
-        if model.tree.num_listed:
+        if model.tree.num_enumerated:
             self._q_pi, self._G = &q_pi[0, 0], &G[0, 0]
         else:
             p_first = self._new_state("p_first", model.num_controls_total, np.float64)
@@ -84,7 +84,7 @@ cdef class PopulationCore(ParallelWork):
         self._set_parameters(parameters)
         self.together = 1
         if self._shares_products():
-            self.together = TOGETHER
+            self.together = AGENTS_PER_GEMM
 
     # Dense transitions and groups of one factor: reading a matrix once for several agents pays.
     # (Factors that are summed out one by one share little: 3 factors of 8 gained nothing.)
@@ -93,7 +93,7 @@ cdef class PopulationCore(ParallelWork):
         for g in range(self.packed.model.num_groups):
             if self.packed.model.groups[g].num_factors > 1:
                 return False
-        return not self.packed.merges and self._search_size == 0
+        return not self.packed.uses_belief_graph and self._search_size == 0
 
     cdef object _new_state(self, str name, shape, dtype):
         self.state[name] = np.zeros((self.size, shape), dtype=dtype)
@@ -219,29 +219,29 @@ cdef class PopulationCore(ParallelWork):
         status = np.asarray(self._status)
         return np.flatnonzero(status), bool((status == -NO_MEMORY).any())
 
-    def list_policies(self, Py_ssize_t i):
+    def enumerate_policies(self, Py_ssize_t i):
         """Return q_pi and G of agent i, arrays over all policies: where they are too many to
         keep, evaluated again from the beliefs they were evaluated from last."""
-        cdef Scratch scratch
+        cdef OwnedWorkspace workspace
         cdef AgentState agent
         cdef int status
         if not 0 <= i < self.size:
             raise IndexError(f"agent {i} is not in 0 to {self.size - 1}")
         if not self._has_policies[i]:
             raise ValueError(f"agent {i} needs an infer_policies before its policies are listed")
-        scratch = self.packed.take_scratch()
+        workspace = self.packed.acquire_workspace()
         try:
             agent = self._agent(i, NULL)
             n = self.packed.model.tree.num_policies
-            if are_listed(&agent):
+            if are_enumerated(&agent):
                 return new_array(agent.q_pi, n), new_array(agent.G, n)
             with nogil:
-                status = list_evaluated(&agent, &scratch.work)
+                status = enumerate_evaluated(&agent, &workspace.work)
             raise_status(status, "G")
-            return (new_array(<double*>scratch.work.graph.listed_q_pi.data, n),
-                    new_array(<double*>scratch.work.graph.listed_G.data, n))
+            return (new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n),
+                    new_array(<double*>workspace.work.graph.enumerated_G.data, n))
         finally:
-            self.packed.give_scratch(scratch)
+            self.packed.release_workspace(workspace)
 
     cdef Py_ssize_t _extra_size(self):
         return self._search_size
@@ -272,9 +272,9 @@ cdef class PopulationCore(ParallelWork):
         agent.search_memory = extra if self._search_size else NULL
         agent.qs = self._qs + i * model.qs_size
         agent.evaluated_efe = agent.efe
-        if are_listed(&agent):
-            agent.q_pi = self._q_pi + i * model.tree.num_listed
-            agent.G = self._G + i * model.tree.num_listed
+        if are_enumerated(&agent):
+            agent.q_pi = self._q_pi + i * model.tree.num_enumerated
+            agent.G = self._G + i * model.tree.num_enumerated
         else:
             agent.p_first = self._p_first + i * model.num_controls_total
             agent.evaluated_qs = self._evaluated_qs + i * model.qs_size
@@ -313,10 +313,10 @@ cdef class PopulationCore(ParallelWork):
     # _step of some agents, whose policies are evaluated together.
     cdef void _step_together(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
                              double* extra) noexcept nogil:
-        cdef AgentState agents[TOGETHER]
-        cdef const double* qs[TOGETHER]
-        cdef int status[TOGETHER]
-        cdef Py_ssize_t index[TOGETHER]
+        cdef AgentState agents[AGENTS_PER_GEMM]
+        cdef const double* qs[AGENTS_PER_GEMM]
+        cdef int status[AGENTS_PER_GEMM]
+        cdef Py_ssize_t index[AGENTS_PER_GEMM]
         cdef Py_ssize_t i, k, count = 0
         for i in range(start, stop):
             if self._mask != NULL and not self._mask[i]:
@@ -364,13 +364,13 @@ cdef class PopulationCore(ParallelWork):
         cdef const double* p
         cdef Py_ssize_t f, policy
         cdef int status
-        if not are_listed(agent):
+        if not are_enumerated(agent):
             q_pi = NULL
             if agent.full:
-                status = list_evaluated(agent, work)
+                status = enumerate_evaluated(agent, work)
                 if status != 0:
                     return status
-                q_pi = <double*>work.graph.listed_q_pi.data
+                q_pi = <double*>work.graph.enumerated_q_pi.data
         p = action_probabilities(agent, q_pi, p_first, work)
         if agent.full:
             policy = self._draw(random, p, model.tree.num_policies)
@@ -446,7 +446,7 @@ cdef class PopulationCore(ParallelWork):
         else:
             learn_D(own, self._given_qs + i * qs_size, self._to_learn, self._lr)
         refresh(own, work)
-        if self.packed.model.tree.num_listed == 0:  # they could not be listed as they were
+        if self.packed.model.tree.num_enumerated == 0:  # they could not be listed as they were
             self._has_policies[i] = 0
 
 

@@ -23,5 +23,5 @@ cdef class StepBatch(ParallelWork):
     cdef void* _memory_block
     cdef readonly list errors      # an exception or None per agent
     cdef int _lock_all(self, list cores, bint considerate) except -1
-    cdef list _lay_out(self)
+    cdef list _frame_at(self)
     cdef int _read(self, Py_ssize_t i, observation) except -1

@@ -15,7 +15,7 @@ from freeagent_core._kernels.agents.agent_step cimport keep_beliefs, keep_polici
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.agents.parallel_work cimport monotonic_ns
-from freeagent_core._kernels.model.workspace cimport Scratch, Workspace
+from freeagent_core._kernels.model.workspace cimport OwnedWorkspace, Workspace
 
 
 cdef extern from "<time.h>" nogil:
@@ -30,7 +30,7 @@ cdef enum:
     NOT_READ = 2
 
 # With `considerate`, the GIL is given away for a moment after as many agents.
-cdef Py_ssize_t HOLD = 100
+cdef Py_ssize_t AGENTS_PER_YIELD = 100
 
 
 cdef void _let_others_run() noexcept nogil:
@@ -93,14 +93,14 @@ cdef class StepBatch(ParallelWork):
                 raise TypeError("cores must be AgentCores")
         self._lock_all(cores, considerate)
         try:
-            self.provide(num_threads, self._lay_out(), 0)
+            self.provide(num_threads, self._frame_at(), 0)
             for i in range(count):
                 try:
                     self._read(i, observations[i])
                 except Exception as error:
                     self.errors[i] = error
                     self._items[i].status = NOT_READ
-                if considerate and i % HOLD == HOLD - 1:
+                if considerate and i % AGENTS_PER_YIELD == AGENTS_PER_YIELD - 1:
                     with nogil:
                         _let_others_run()
         except BaseException:
@@ -122,7 +122,7 @@ cdef class StepBatch(ParallelWork):
             qsort(order, count, sizeof(void*), _by_address)
         for i in range(count):
             (<AgentCore>order[i])._lock.acquire()
-            if considerate and i % HOLD == HOLD - 1:
+            if considerate and i % AGENTS_PER_YIELD == AGENTS_PER_YIELD - 1:
                 with nogil:
                     _let_others_run()
         free(order)
@@ -137,7 +137,7 @@ cdef class StepBatch(ParallelWork):
 
     # What each agent reads and what is drawn from, in one block.
     # Return the models.
-    cdef list _lay_out(self):
+    cdef list _frame_at(self):
         cdef Py_ssize_t i, size = 0
         cdef dict index = {}
         cdef AgentCore core
@@ -180,20 +180,20 @@ cdef class StepBatch(ParallelWork):
         cdef AgentCore core = self._cores[i]
         cdef Item* item = &self._items[i]
         cdef const Model* model = &core.packed.model
-        cdef Scratch scratch = core.packed.take_scratch()
+        cdef OwnedWorkspace workspace = core.packed.acquire_workspace()
         cdef int read
         try:
-            read = core._read_step(scratch, observation, False)
+            read = core._read_step(workspace, observation, False)
             item.vectors, item.has_action = read & 1, (read & 2) != 0
             if item.vectors:
-                memcpy(item.distributions, scratch.work.distributions[0],
+                memcpy(item.distributions, workspace.work.distributions[0],
                        model.num_obs_total * sizeof(double))
             else:
-                memcpy(item.observation, scratch.work.observation,
+                memcpy(item.observation, workspace.work.observation,
                        model.num_modalities * sizeof(Py_ssize_t))
-            memcpy(item.action, scratch.work.action, model.num_factors * sizeof(Py_ssize_t))
+            memcpy(item.action, workspace.work.action, model.num_factors * sizeof(Py_ssize_t))
         finally:
-            core.packed.give_scratch(scratch)
+            core.packed.release_workspace(workspace)
         return 0
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
@@ -236,7 +236,7 @@ cdef class StepBatch(ParallelWork):
                     core._has_policies = True
                     core._action_object = core._draw_action(item.choice)
                     actions[i] = core._action_object
-                if considerate and i % HOLD == HOLD - 1:
+                if considerate and i % AGENTS_PER_YIELD == AGENTS_PER_YIELD - 1:
                     with nogil:
                         _let_others_run()
             return actions, durations

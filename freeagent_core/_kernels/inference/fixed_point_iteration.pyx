@@ -14,9 +14,9 @@ from freeagent_core._kernels.base.primitives cimport FC_EPS, P
 
 
 cdef enum:
-    SOFTMAXES_AT_ONCE = 4          # of factors
+    SOFTMAX_BATCH = 4              # of factors
 
-cdef double LEAST_WEIGHT = 1.232595164407831e-32  # 2^-106
+cdef double SPARSE_WEIGHT_THRESHOLD = 1.232595164407831e-32  # 2^-106
 
 
 # out[s] = sum_p B[s, p, action] * prod_d previous[d][p_d]
@@ -35,7 +35,7 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
     for d in range(f.num_dependencies):
         sizes[d] = model.factors[f.dependencies[d]].num_states
     cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
-                                        work.largest_joint)
+                                        work.max_joint)
     if not f.is_sparse[action]:
         count = P.support(x, f.num_previous, 0.0, work.index, work.weights)
         P.sparse_gemv_t(work.weights, f.B + action * f.num_previous * f.stride, work.index, count,
@@ -43,7 +43,7 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
         return
     memset(out, 0, f.stride * sizeof(double))
     start = f.sparse_start + action * f.num_previous
-    count = P.support(x, f.num_previous, LEAST_WEIGHT, work.index, work.weights)
+    count = P.support(x, f.num_previous, SPARSE_WEIGHT_THRESHOLD, work.index, work.weights)
     for p in range(count):
         weight = work.weights[p]
         for k in range(start[work.index[p]], start[work.index[p] + 1]):
@@ -153,7 +153,7 @@ cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observati
 
 
 # Below this sum the factors of a product may have lost digits to underflow.
-cdef double LEAST_PRODUCT = 1e-200
+cdef double MIN_PRODUCT = 1e-200
 
 
 # work.qs_new from the observation in the workspace (indices, or `vectors`) and the prior
@@ -164,7 +164,7 @@ cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
     cdef double total
     if model.num_factors == 1:
         total = _product_of_outcomes(model, observation, vectors, joint_likelihood, work)
-        if total > LEAST_PRODUCT and isfinite(total):
+        if total > MIN_PRODUCT and isfinite(total):
             P.scale(1.0 / total, work.qs_new, model.factors[0].num_states, work.qs_new)
             return 0
     if vectors:
@@ -274,16 +274,16 @@ cdef int _update_beliefs(const Model* model, const FPIParameters* parameters,
 
 # q_f = softmax(message_f + log prior_f); returns sum_f (q_f . message_f - log norm_f).
 cdef double _posterior(const Model* model, Workspace* work) noexcept nogil:
-    cdef const double* message[SOFTMAXES_AT_ONCE]
-    cdef const double* prior[SOFTMAXES_AT_ONCE]
-    cdef double* qs[SOFTMAXES_AT_ONCE]
-    cdef Py_ssize_t size[SOFTMAXES_AT_ONCE]
+    cdef const double* message[SOFTMAX_BATCH]
+    cdef const double* prior[SOFTMAX_BATCH]
+    cdef double* qs[SOFTMAX_BATCH]
+    cdef Py_ssize_t size[SOFTMAX_BATCH]
     cdef const Factor* f
     cdef Py_ssize_t i = 0, count
     cdef double norm, norms = 1.0, value = 0.0
     while i < model.num_factors:
         count = 0
-        while i < model.num_factors and count < SOFTMAXES_AT_ONCE:
+        while i < model.num_factors and count < SOFTMAX_BATCH:
             f = &model.factors[i]
             message[count], prior[count] = work.message + f.offset, work.prior + f.offset
             qs[count], size[count] = work.qs_new + f.offset, f.num_states

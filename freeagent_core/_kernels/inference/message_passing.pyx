@@ -30,13 +30,13 @@ cdef void _marginal(const Model* model, const Group* group, Py_ssize_t j, const 
         rest //= f.num_states
         P.gemv(partial, qs + f.offset, rest, f.num_states, store)
         partial = store
-        store = work.contraction + (work.largest_joint if store == work.contraction else 0)
+        store = work.contraction + (work.max_joint if store == work.contraction else 0)
     for k in range(j):
         f = &model.factors[group.factors[k]]
         rest //= f.num_states
         P.gemv_t(qs + f.offset, partial, f.num_states, rest, store)
         partial = store
-        store = work.contraction + (work.largest_joint if store == work.contraction else 0)
+        store = work.contraction + (work.max_joint if store == work.contraction else 0)
     memcpy(out, partial, model.factors[group.factors[j]].num_states * sizeof(double))
 
 
@@ -223,7 +223,7 @@ cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t
         rest //= f.num_states
         P.gemv(partial, qs + f.offset, rest, f.num_states, store)
         partial = store
-        store = work.contraction + (work.largest_joint if store == work.contraction else 0)
+        store = work.contraction + (work.max_joint if store == work.contraction else 0)
     return F - partial[0]
 
 

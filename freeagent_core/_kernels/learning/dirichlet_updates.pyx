@@ -20,7 +20,7 @@ cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors
     for i in range(count):
         parts[i] = qs + own.factors[factors[i]].offset
         sizes[i] = own.factors[factors[i]].num_states
-    return joint_belief(parts, sizes, count, work.joint, work.largest_joint)
+    return joint_belief(parts, sizes, count, work.joint, work.max_joint)
 
 
 # pA[o, s] += lr * observation[o] * q(s) where A[o, s] > 0, in each modality to learn
@@ -125,8 +125,8 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
     cdef Modality* modality
     cdef double* column = work.row                  # room for two columns
     cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
-    cdef double* novelty_A = <double*>group.novelty_A + s * group.novelty_stride
-    cdef double* novelty_wA = <double*>group.novelty_wA + s * group.novelty_stride
+    cdef double* A_by_state = <double*>group.A_by_state + s * group.wA_stride
+    cdef double* wA_by_state = <double*>group.wA_by_state + s * group.wA_stride
     cdef double total, raised, neg_ambiguity = 0.0, gain = 0.0
     cdef Py_ssize_t k, m, o, step, filled = 1, before = 0, kept = 0
     for step in range(group.num_utility_steps):
@@ -138,18 +138,18 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
         for o in range(modality.num_obs):
             column[o] = own.pA[m][o * group.num_joint + s]
         total = P.sum(column, modality.num_obs)
-        if group.novelty_wA != NULL:
+        if group.wA_by_state != NULL:
             raised = 0.0
             for o in range(modality.num_obs):
                 raised += column[o] + FC_EPS
             for o in range(modality.num_obs):
-                novelty_wA[before + o] = (
+                wA_by_state[before + o] = (
                     1.0 / raised - 1.0 / (column[o] + FC_EPS)) * (column[o] > 0.0)
         for o in range(modality.num_obs):
             column[o] /= total
             (<double*>modality.A)[o * group.num_joint + s] = column[o]
-        if group.novelty_A != NULL:
-            memcpy(novelty_A + before, column, modality.num_obs * sizeof(double))
+        if group.A_by_state != NULL:
+            memcpy(A_by_state + before, column, modality.num_obs * sizeof(double))
         for step in range(group.num_utility_steps):
             (<double*>group.utility)[step * group.num_joint + s] += P.dot(
                 modality.log_C + (step if modality.num_C_steps > 1 else 0) * modality.num_obs,
@@ -161,26 +161,26 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
                     outcomes[step * modality.num_obs + o] = total * column[o]
             filled *= modality.num_obs
         else:
-            o = modality.num_obs - (group.num_rests > 0)
+            o = modality.num_obs - (group.num_complements > 0)
             memcpy(outcomes + kept, column, o * sizeof(double))
             kept += o
-            gain += _certain_gain(column, modality.num_obs, work, &neg_ambiguity)
+            gain += _point_mass_gain(column, modality.num_obs, work, &neg_ambiguity)
         before += modality.num_obs
         P.log_eps(column, modality.num_obs, column)
         for o in range(modality.num_obs):
             (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
     if group.joint_outcomes:
-        gain = _certain_gain(outcomes, filled, work, &neg_ambiguity)
+        gain = _point_mass_gain(outcomes, filled, work, &neg_ambiguity)
     outcomes[group.num_outcomes] = neg_ambiguity  # with rests in the place of a last outcome
-    (<double*>group.certain_gain)[s] = gain
+    (<double*>group.point_mass_gain)[s] = gain
     if group.contraction != group.outcomes:
         memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
                outcomes, group.outcome_stride * sizeof(double))
 
 
 # sum_o A (log(A + exp(-16)) - log(A + 1e-16)); the first term is added to neg_ambiguity as well.
-cdef double _certain_gain(const double* A, Py_ssize_t n, Workspace* work,
-                          double* neg_ambiguity) noexcept nogil:
+cdef double _point_mass_gain(const double* A, Py_ssize_t n, Workspace* work,
+                             double* neg_ambiguity) noexcept nogil:
     cdef double* logs = work.row + n
     cdef double ambiguity
     cdef Py_ssize_t o

@@ -18,7 +18,7 @@ from libc.string cimport memcpy, memset
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_D, refresh
 from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, padded
 from freeagent_core._kernels.model.python_input cimport new_array
-from freeagent_core._kernels.model.workspace cimport Scratch
+from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 import numpy as np
 
@@ -112,7 +112,7 @@ cdef class LearnedModel(PackedModel):
     Parameters
     ----------
     shared : PackedModel
-        What it begins as; it takes its scratch memory too.
+        What it begins as; it takes its workspace too.
     pA, pB, pD : object array or None
         Dirichlet parameters of the shapes of A, B and D, not negative.
     """
@@ -125,9 +125,9 @@ cdef class LearnedModel(PackedModel):
         self.model = shared.model
         self._keep = []
         self._pool = shared._pool
-        self.merges = shared.merges
-        self.brief = shared.brief
-        self.largest = shared.largest
+        self.uses_belief_graph = shared.uses_belief_graph
+        self.short_step = shared.short_step
+        self.workspace_sizes = shared.workspace_sizes
         self._given = [pA, pB, pD]
         # freed by PackedModel
         self._factors = <Factor*>_copied(shared._factors, num_factors * sizeof(Factor))
@@ -174,11 +174,11 @@ cdef class LearnedModel(PackedModel):
                 modality.log_A = self._copy(modality.log_A, modality.num_obs * group.num_joint)
             group.utility = self._copy(group.utility, group.num_utility_steps * group.num_joint)
             self._own_outcomes(group)
-            if group.novelty_A != NULL:
-                group.novelty_A = self._copy(group.novelty_A,
-                                             group.num_joint * group.novelty_stride)
-                group.novelty_wA = self._copy(group.novelty_wA,
-                                              group.num_joint * group.novelty_stride)
+            if group.A_by_state != NULL:
+                group.A_by_state = self._copy(group.A_by_state,
+                                              group.num_joint * group.wA_stride)
+                group.wA_by_state = self._copy(group.wA_by_state,
+                                               group.num_joint * group.wA_stride)
             self.own.stale_columns[g] = <unsigned char*>self._block(group.num_joint)
         self._pA = DirichletParameters(pA, False)
         self.own.pA = self._pA.values
@@ -189,21 +189,21 @@ cdef class LearnedModel(PackedModel):
     cdef int _own_outcomes(self, Group* group) except -1:
         cdef bint in_order = group.contraction == group.outcomes
         cdef Py_ssize_t size
-        if group.learned_rest_start != NULL:
-            group.rest_start = group.learned_rest_start
-            group.num_rests = 1 if group.joint_outcomes else group.num_modalities
-            group.num_outcomes = group.rest_start[group.num_rests]
+        if group.learned_complement_start != NULL:
+            group.complement_start = group.learned_complement_start
+            group.num_complements = 1 if group.joint_outcomes else group.num_modalities
+            group.num_outcomes = group.complement_start[group.num_complements]
         else:  # the dense modalities alone may have rests
-            group.num_outcomes += group.num_rests + group.num_sparse_outcomes
-            group.num_rests = 0
+            group.num_outcomes += group.num_complements + group.num_sparse_outcomes
+            group.num_complements = 0
         group.outcome_stride = padded(group.num_outcomes + 1)
         group.num_sparse_outcomes = 0
         group.sparse_start = NULL
         size = group.num_joint * group.outcome_stride * <Py_ssize_t>sizeof(double)
         group.outcomes = <double*>self._block(size)
         group.contraction = group.outcomes if in_order else <double*>self._block(size)
-        group.certain_gain = self._copy(group.certain_gain, group.num_joint)
-        group.ahead = NULL
+        group.point_mass_gain = self._copy(group.point_mass_gain, group.num_joint)
+        group.next_outcomes = NULL
         return 0
 
     cdef int _own_B(self) except -1:
@@ -229,9 +229,9 @@ cdef class LearnedModel(PackedModel):
                            factor.stride * sizeof(double))
             factor.B = B
             factor.is_sparse = <unsigned char*>self._block(factor.num_controls)
-            factor.certain_state = NULL
+            factor.deterministic_next = NULL
         for i in range(model.num_groups):
-            self._groups[i].ahead = NULL  # it depends on B
+            self._groups[i].next_outcomes = NULL  # it depends on B
         for f in range(model.num_factors):
             factor = &self._factors[f]
             size = factor.num_controls * factor.num_previous
@@ -314,12 +314,12 @@ cdef class LearnedModel(PackedModel):
 
     def bring_up_to_date(self):
         """Do the work that updates have put off."""
-        cdef Scratch scratch
+        cdef OwnedWorkspace workspace
         if self.own.stale_A or self.own.stale_B:
-            scratch = self.take_scratch()
+            workspace = self.acquire_workspace()
             with nogil:
-                refresh(&self.own, &scratch.work)
-            self.give_scratch(scratch)
+                refresh(&self.own, &workspace.work)
+            self.release_workspace(workspace)
 
     @property
     def pA(self):

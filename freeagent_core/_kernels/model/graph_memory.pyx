@@ -1,6 +1,6 @@
 """Memory of a belief graph: arrays that grow, and tables that find equal things in them.
 
-A graph belongs to one thread's scratch memory and is filled anew at each step. How many
+A graph belongs to one thread's workspace and is filled anew at each step. How many
 distinct beliefs a step meets is not known before, so its arrays grow; what they have grown to
 is kept, so that after a few steps no step allocates. Tables are emptied by another stamp.
 """
@@ -12,13 +12,13 @@ from libc.string cimport memset
 
 # One array of a graph; a step that needs more ends with an error instead of exhausting the
 # machine.
-cdef Py_ssize_t MOST_BYTES = <Py_ssize_t>1 << 28
+cdef Py_ssize_t MAX_ARRAY_BYTES = <Py_ssize_t>1 << 28
 
 
 def bound_memory(Py_ssize_t num_bytes):
     """Let one array of a belief graph take so many bytes at most; return what it was before."""
-    global MOST_BYTES
-    before, MOST_BYTES = MOST_BYTES, num_bytes
+    global MAX_ARRAY_BYTES
+    before, MAX_ARRAY_BYTES = MAX_ARRAY_BYTES, num_bytes
     return before
 
 
@@ -32,14 +32,14 @@ cdef void free_graph(Graph* graph) noexcept nogil:
     free(graph.belief_factor.data)
     free(graph.belief_start.data)
     free(graph.belief_count.data)
-    free(graph.sure_state.data)
+    free(graph.point_mass_state.data)
     free(graph.inductive.data)
     free(graph.child.data)
-    free(graph.novelty.data)
+    free(graph.neg_pB_gain.data)
     free(graph.state.data)
     free(graph.weight.data)
     free(graph.beliefs.slots.data)
-    free(graph.certain.data)
+    free(graph.point_mass_belief.data)
     free(graph.group_key.data)
     free(graph.group_value.data)
     free(graph.group_values.slots.data)
@@ -51,20 +51,20 @@ cdef void free_graph(Graph* graph) noexcept nogil:
     free(graph.node_step.data)
     free(graph.belief_node.data)
     free(graph.num_within.data)
-    free(graph.future.data)
-    free(graph.listed.data)
-    free(graph.listed_G.data)
-    free(graph.listed_q_pi.data)
+    free(graph.soft_value.data)
+    free(graph.path_node.data)
+    free(graph.enumerated_G.data)
+    free(graph.enumerated_q_pi.data)
     free(graph)
 
 
-# Have room for so many bytes. Returns 0, or -1 if there is no memory or MOST_BYTES is passed.
-cdef int reserve(Array* array, Py_ssize_t num_bytes) noexcept nogil:
+# Have room for so many bytes. Returns 0, or -1 if there is no memory or MAX_ARRAY_BYTES is passed.
+cdef int reserve(GrowableArray* array, Py_ssize_t num_bytes) noexcept nogil:
     cdef Py_ssize_t larger
     cdef void* data
     if num_bytes <= array.num_bytes:
         return 0
-    if num_bytes > MOST_BYTES:
+    if num_bytes > MAX_ARRAY_BYTES:
         return -1
     larger = max(2 * array.num_bytes, num_bytes, 256)
     data = realloc(array.data, larger)
@@ -74,7 +74,7 @@ cdef int reserve(Array* array, Py_ssize_t num_bytes) noexcept nogil:
     return 0
 
 
-cdef void clear_table(Table* table) noexcept nogil:
+cdef void clear_table(HashTable* table) noexcept nogil:
     table.used = 0
     table.stamp += 1
     if table.stamp == 0:  # after 2^32 steps
@@ -84,11 +84,11 @@ cdef void clear_table(Table* table) noexcept nogil:
 
 
 # The slot where `hash` stands or would stand; walk on with next_slot.
-cdef Slot* first_slot(Table* table, uint64_t hash) noexcept nogil:
+cdef Slot* first_slot(HashTable* table, uint64_t hash) noexcept nogil:
     return <Slot*>table.slots.data + (hash & <uint64_t>(table.num_slots - 1))
 
 
-cdef Slot* next_slot(Table* table, Slot* slot) noexcept nogil:
+cdef Slot* next_slot(HashTable* table, Slot* slot) noexcept nogil:
     slot += 1
     if slot == <Slot*>table.slots.data + table.num_slots:
         return <Slot*>table.slots.data
@@ -96,8 +96,8 @@ cdef Slot* next_slot(Table* table, Slot* slot) noexcept nogil:
 
 
 # Have room for one more, before the slot is looked for. At most half of the slots are taken.
-cdef int reserve_slot(Table* table) noexcept nogil:
-    cdef Array before = table.slots
+cdef int reserve_slot(HashTable* table) noexcept nogil:
+    cdef GrowableArray before = table.slots
     cdef Py_ssize_t i, num_before = table.num_slots
     cdef Slot* old
     cdef Slot* slot

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 class PackedModel:
-    merges: bool
-    brief: bool
+    uses_belief_graph: bool
+    short_step: bool
     def __init__(
         self,
         factors: list[dict[str, Any]],
@@ -15,10 +15,10 @@ class PackedModel:
         D: npt.NDArray[np.float64],
         log_E: npt.NDArray[np.float64] | None,
         softmax_E: npt.NDArray[np.float64] | None,
-        merges: bool,
+        uses_belief_graph: bool,
     ) -> None: ...
     @property
-    def lists_policies(self) -> bool: ...
+    def enumerates_policies(self) -> bool: ...
     @property
     def qs_size(self) -> int: ...
     def graph_size(self) -> dict[str, int] | None: ...

@@ -8,28 +8,30 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 
 from freeagent_core._kernels.model.structs cimport (
-    FIRSTS_AT_ONCE, MAX_FACTORS, Factor, Group, Modality, PolicyTree, padded,
+    CONTRACTION_ROWS, MAX_FACTORS, Factor, Group, Modality, PolicyTree, padded,
 )
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.model.workspace cimport Scratch, ScratchPool, new_scratch
+from freeagent_core._kernels.model.workspace cimport (
+    OwnedWorkspace, WorkspacePool, WorkspaceSizes, new_workspace,
+)
 
 import numpy as np
 
 
-cdef Py_ssize_t LARGEST_FREE_ENERGY_JOINT = 1 << 22
+cdef Py_ssize_t MAX_FREE_ENERGY_JOINT = 1 << 22
 # With so many values a step takes 0.3 to 16 us (grids of 25 to 100 cells, sure of their cell or
 # not at all): it does not give the GIL away.
-cdef Py_ssize_t MOST_BRIEF = 4096
+cdef Py_ssize_t MAX_SHORT_STEP = 4096
 
 
 cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
                                 Py_ssize_t count, double* out,
-                                Py_ssize_t largest) noexcept nogil:
+                                Py_ssize_t max_joint) noexcept nogil:
     cdef const double* joint = parts[count - 1]
     cdef Py_ssize_t size = sizes[count - 1], k
     for k in range(count - 2, -1, -1):
-        P.outer(parts[k], sizes[k], joint, size, out + (largest if k % 2 else 0))
-        joint = out + (largest if k % 2 else 0)
+        P.outer(parts[k], sizes[k], joint, size, out + (max_joint if k % 2 else 0))
+        joint = out + (max_joint if k % 2 else 0)
         size *= sizes[k]
     return joint
 
@@ -111,11 +113,11 @@ cdef class PackedModel:
         free(self._groups)
 
     def __init__(self, list factors, list modalities, list groups, dict tree, D, log_E,
-                 softmax_E, bint merges):
+                 softmax_E, bint uses_belief_graph):
         if self._factors != NULL:
             raise TypeError("a PackedModel cannot be initialised twice")
         self._keep = []
-        self._pool = ScratchPool()
+        self._pool = WorkspacePool()
         self._factors = <Factor*>calloc(len(factors), sizeof(Factor))
         self._modalities = <Modality*>calloc(len(modalities), sizeof(Modality))
         self._groups = <Group*>calloc(len(groups), sizeof(Group))
@@ -129,7 +131,7 @@ cdef class PackedModel:
         self.model.factors = self._factors
         self.model.modalities = self._modalities
         self.model.groups = self._groups
-        self.merges = merges
+        self.uses_belief_graph = uses_belief_graph
         self._pack_factors(factors)
         self._pack_groups(groups, modalities)
         if tree["num_steps"]:
@@ -137,25 +139,26 @@ cdef class PackedModel:
         else:
             self._pack_tree(tree)
         self.model.D = _doubles(self._keep, D, self.model.qs_size, "D")
-        if self.model.tree.num_listed:
+        if self.model.tree.num_enumerated:
             self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
             self.model.softmax_E = _doubles(self._keep, softmax_E, self.model.tree.num_policies,
                                             "softmax_E")
-            self.brief = self._most_values() <= MOST_BRIEF
+            self.short_step = self._max_values() <= MAX_SHORT_STEP
 
     # States times distinct beginnings of policies: what a step may have to value.
-    cdef Py_ssize_t _most_values(self):
+    cdef Py_ssize_t _max_values(self):
         cdef const PolicyTree* tree = &self.model.tree
         cdef Py_ssize_t g, step, states = 0, prefixes = tree.num_prefixes, sequences = 1
         for g in range(self.model.num_groups):
             states += self._groups[g].num_joint
-        for step in range(tree.num_steps):  # at most num_listed in all
+        for step in range(tree.num_steps):  # at most num_enumerated in all
             sequences *= tree.num_actions
             prefixes += sequences
         return states * prefixes
 
     cdef int _pack_factors(self, list factors) except -1:
         cdef Py_ssize_t f, dependency, size, num_factors = len(factors)
+        cdef WorkspaceSizes* room = &self.workspace_sizes
         cdef Factor* factor
         for f in range(num_factors):
             factor = &self._factors[f]
@@ -166,7 +169,7 @@ cdef class PackedModel:
             factor.num_controls = factors[f]["num_controls"]
             factor.control_offset = self.model.num_controls_total
             self.model.num_controls_total += factor.num_controls
-            self.model.most_controls = max(self.model.most_controls, factor.num_controls)
+            self.model.max_controls = max(self.model.max_controls, factor.num_controls)
         for f in range(num_factors):
             spec = factors[f]
             factor = &self._factors[f]
@@ -192,9 +195,9 @@ cdef class PackedModel:
                 factor.sparse_state = _indices(self._keep, spec["sparse_state"],
                                                len(spec["sparse_B"]), 0, factor.num_states,
                                                f"B[{f}]")
-                if spec["certain_state"] is not None:
-                    factor.certain_state = _indices(self._keep, spec["certain_state"], size, -1,
-                                                    factor.num_states, f"B[{f}]")
+                if spec["deterministic_next"] is not None:
+                    factor.deterministic_next = _indices(
+                        self._keep, spec["deterministic_next"], size, -1, factor.num_states, f"B[{f}]")
             factor.backward = _optional(
                 self._keep, spec["backward"],
                 factor.num_controls * factor.num_states * padded(factor.num_previous), f"B[{f}]")
@@ -207,15 +210,16 @@ cdef class PackedModel:
                 factor.inductive_row = _indices(self._keep, spec["inductive_row"],
                                                 factor.num_states, -1, size, f"I[{f}]")
                 self.model.has_inductive = True
-            self.largest.joint = max(self.largest.joint, factor.num_previous, factor.stride)
-            self.largest.stride = max(self.largest.stride, factor.stride)
+            room.joint = max(room.joint, factor.num_previous, factor.stride)
+            room.stride = max(room.stride, factor.stride)
             if factor.backward != NULL:
-                self.largest.stride = max(self.largest.stride, padded(factor.num_previous))
+                room.stride = max(room.stride, padded(factor.num_previous))
         return 0
 
     cdef int _pack_groups(self, list groups, list modalities) except -1:
         cdef Py_ssize_t g, f, m, size, partial
         cdef const Factor* factor
+        cdef WorkspaceSizes* room = &self.workspace_sizes
         cdef Group* group
         cdef Modality* modality
         for g in range(len(groups)):
@@ -255,15 +259,17 @@ cdef class PackedModel:
             group.outcomes = _doubles(self._keep, spec["outcomes"], size, "outcomes")
             group.outcome_utility = _doubles(self._keep, spec["outcome_utility"],
                                              group.outcome_stride, "outcome_utility")
-            group.rest_utility = spec["rest_utility"]
-            if spec["rest_start"] is not None:
-                group.num_rests = len(spec["rest_start"]) - 1
-                group.rest_start = _indices(self._keep, spec["rest_start"], group.num_rests + 1, 0,
-                                            group.num_outcomes + 1, "rest_start")
-            if spec["learned_rest_start"] is not None:
+            group.complement_utility = spec["complement_utility"]
+            if spec["complement_start"] is not None:
+                group.num_complements = len(spec["complement_start"]) - 1
+                group.complement_start = _indices(
+                    self._keep, spec["complement_start"], group.num_complements + 1, 0,
+                    group.num_outcomes + 1, "complement_start")
+            if spec["learned_complement_start"] is not None:
                 size = 1 if group.joint_outcomes else group.num_modalities
-                group.learned_rest_start = _indices(self._keep, spec["learned_rest_start"],
-                                                    size + 1, 0, 2**31 - 1, "learned_rest_start")
+                group.learned_complement_start = _indices(
+                    self._keep, spec["learned_complement_start"], size + 1, 0, 2**31 - 1,
+                    "learned_complement_start")
             size = group.num_joint * group.outcome_stride
             group.contraction = _doubles(self._keep, spec["contraction"], size, "contraction")
             group.contraction_order = _indices(self._keep, spec["contraction_order"],
@@ -271,15 +277,16 @@ cdef class PackedModel:
                                                "contraction_order")
             group.contraction_row = _indices(self._keep, spec["contraction_row"], group.num_joint,
                                              0, group.num_joint, "contraction_row")
-            if spec["ahead"] is not None:
+            if spec["next_outcomes"] is not None:
                 factor = &self._factors[group.factors[0]]
-                group.ahead = _doubles(
-                    self._keep, spec["ahead"],
-                    factor.num_controls * factor.num_previous * group.outcome_stride, "ahead")
-                group.ahead_least = _doubles(self._keep, spec["ahead_least"],
-                                             factor.num_controls, "ahead_least")
-            group.certain_gain = _doubles(self._keep, spec["certain_gain"], group.num_joint,
-                                          "certain_gain")
+                group.next_outcomes = _doubles(
+                    self._keep, spec["next_outcomes"],
+                    factor.num_controls * factor.num_previous * group.outcome_stride,
+                    "next_outcomes")
+                group.min_row_sum = _doubles(self._keep, spec["min_row_sum"],
+                                             factor.num_controls, "min_row_sum")
+            group.point_mass_gain = _doubles(self._keep, spec["point_mass_gain"], group.num_joint,
+                                             "point_mass_gain")
             group.num_sparse_outcomes = spec["num_sparse_outcomes"]
             if spec["sparse_A"] is not None:
                 size = len(spec["sparse_A"])
@@ -288,38 +295,38 @@ cdef class PackedModel:
                                               group.num_joint + 1, 0, size + 1, "A")
                 group.sparse_outcome = _indices(self._keep, spec["sparse_outcome"], size, 0,
                                                 group.num_sparse_outcomes, "A")
-            group.novelty_stride = spec["novelty_stride"]
-            group.novelty_A = _optional(self._keep, spec["novelty_A"],
-                                        group.num_joint * group.novelty_stride, "A")
-            group.novelty_wA = _optional(self._keep, spec["novelty_wA"],
-                                         group.num_joint * group.novelty_stride, "pA")
-            self.model.has_wA |= group.novelty_wA != NULL
-            self.largest.joint = max(self.largest.joint, group.num_joint)
-            self.largest.stride = max(self.largest.stride, group.outcome_stride,
-                                      group.novelty_stride, spec["learned_stride"])
-            self.largest.sparse = max(self.largest.sparse, group.num_sparse_outcomes)
+            group.wA_stride = spec["wA_stride"]
+            group.A_by_state = _optional(self._keep, spec["A_by_state"],
+                                         group.num_joint * group.wA_stride, "A")
+            group.wA_by_state = _optional(self._keep, spec["wA_by_state"],
+                                          group.num_joint * group.wA_stride, "pA")
+            self.model.has_wA |= group.wA_by_state != NULL
+            room.joint = max(room.joint, group.num_joint)
+            room.stride = max(room.stride, group.outcome_stride,
+                                              group.wA_stride, spec["learned_stride"])
+            room.sparse = max(room.sparse, group.num_sparse_outcomes)
             # of all outcomes, as a learned model has them
             size = group.num_joint * max(group.outcome_stride,
                                          <Py_ssize_t>spec["learned_stride"])
             partial = 0
             for f in range(group.num_factors - 1):
                 size //= self._factors[group.factors[group.contraction_order[f]]].num_states
-                partial += size * FIRSTS_AT_ONCE
-            if group.num_factors > 1 and not self.merges:
-                self.largest.partial = max(self.largest.partial, partial)
+                partial += size * CONTRACTION_ROWS
+            if group.num_factors > 1 and not self.uses_belief_graph:
+                room.partial = max(room.partial, partial)
         return 0
 
     cdef int _pack_sequences(self, dict spec) except -1:
         cdef PolicyTree* tree = &self.model.tree
         cdef Py_ssize_t i, num_factors = self.model.num_factors
-        if not self.merges:
+        if not self.uses_belief_graph:
             raise ValueError("policies without a tree need a belief graph")
-        tree.num_policies, tree.num_listed = spec["num_policies"], spec["num_listed"]
+        tree.num_policies, tree.num_enumerated = spec["num_policies"], spec["num_enumerated"]
         tree.num_steps, tree.num_actions = spec["num_steps"], len(spec["actions"])
         if len(spec["actions"]) ** spec["num_steps"] != spec["num_policies"] or (
-                spec["num_listed"] not in (0, spec["num_policies"])):
+                spec["num_enumerated"] not in (0, spec["num_policies"])):
             raise ValueError("packed policies have the wrong number")
-        tree.num_following = spec["num_policies"] // len(spec["actions"])
+        tree.policies_per_action = spec["num_policies"] // len(spec["actions"])
         tree.actions = _indices(self._keep, spec["actions"], tree.num_actions * num_factors, 0,
                                 2**31 - 1, "actions")
         for i in range(tree.num_actions * num_factors):
@@ -335,7 +342,7 @@ cdef class PackedModel:
         cdef Py_ssize_t i, g, num_factors = self.model.num_factors
         cdef Py_ssize_t num_groups = self.model.num_groups
         keep = self._keep
-        tree.num_policies = tree.num_listed = len(spec["policy_prefix"])
+        tree.num_policies = tree.num_enumerated = len(spec["policy_prefix"])
         tree.num_factor_nodes = len(spec["node_factor"])
         tree.num_group_nodes = len(spec["group_of"])
         tree.num_prefixes = len(spec["prefix_parent"])
@@ -392,9 +399,9 @@ cdef class PackedModel:
         # MMP without gradient descent sums over the joint states of all factors
         joint = 1
         for i in range(num_factors):
-            joint = min(joint * self._factors[i].num_states, LARGEST_FREE_ENERGY_JOINT + 1)
-        if joint <= LARGEST_FREE_ENERGY_JOINT:
-            self.largest.joint = max(self.largest.joint, joint)
+            joint = min(joint * self._factors[i].num_states, MAX_FREE_ENERGY_JOINT + 1)
+        if joint <= MAX_FREE_ENERGY_JOINT:
+            self.workspace_sizes.joint = max(self.workspace_sizes.joint, joint)
         tree.policy_actions = _indices(keep, spec["policy_actions"],
                                        tree.num_policies * tree.policy_len * num_factors, 0,
                                        2**31 - 1, "policy_actions")
@@ -420,9 +427,9 @@ cdef class PackedModel:
         return self.model.qs_size
 
     @property
-    def lists_policies(self):
+    def enumerates_policies(self):
         """Whether agents keep G and q_pi of all policies, or list them when asked."""
-        return self.model.tree.num_listed > 0
+        return self.model.tree.num_enumerated > 0
 
     def graph_size(self):
         """Return how large the belief graph of a step was: the last one that ended (of several
@@ -435,26 +442,26 @@ cdef class PackedModel:
             ``nodes`` (distinct joint beliefs, the present one included); all 0 for a step that
             followed states instead of beliefs.
         """
-        cdef Scratch scratch = self._pool.spare
-        if not self.merges or scratch is None:
+        cdef OwnedWorkspace workspace = self._pool.spare
+        if not self.uses_belief_graph or workspace is None:
             return None
-        return {"beliefs": scratch.work.graph.num_beliefs,
-                "entries": scratch.work.graph.num_entries,
-                "nodes": scratch.work.graph.num_nodes}
+        return {"beliefs": workspace.work.graph.num_beliefs,
+                "entries": workspace.work.graph.num_entries,
+                "nodes": workspace.work.graph.num_nodes}
 
-    cdef Scratch take_scratch(self):
-        """Return scratch memory that no other thread uses; give it back with give_scratch."""
-        cdef ScratchPool pool = self._pool
-        cdef Scratch scratch = pool.spare
-        if scratch is not None:
+    cdef OwnedWorkspace acquire_workspace(self):
+        """Return workspace that no other thread uses; give it back with release_workspace."""
+        cdef WorkspacePool pool = self._pool
+        cdef OwnedWorkspace workspace = pool.spare
+        if workspace is not None:
             pool.spare = None
-            return scratch
+            return workspace
         if pool.others:
             return pool.others.pop()
-        return new_scratch(&self.model, &self.largest, self.merges)
+        return new_workspace(&self.model, &self.workspace_sizes, self.uses_belief_graph)
 
-    cdef void give_scratch(self, Scratch scratch):
+    cdef void release_workspace(self, OwnedWorkspace workspace):
         if self._pool.spare is None:
-            self._pool.spare = scratch
+            self._pool.spare = workspace
         else:
-            self._pool.others.append(scratch)
+            self._pool.others.append(workspace)

@@ -87,7 +87,7 @@ cdef bint _is_plain_belief(object value, Py_ssize_t n, double* out) noexcept:
     return _copy_plain(value, n, out) and isfinite(P.sum(out, n)) and P.min(out, n) >= 0.0
 
 
-cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str name) except -1:
+cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value, str name) except -1:
     """Write the beliefs of all factors, an object array or a sequence, to work.qs_new."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef const Factor* f
@@ -104,18 +104,18 @@ cdef int read_beliefs(PackedModel packed, Scratch scratch, object value, str nam
         f = &packed.model.factors[i]
         belief = value[i]
         # the name is made where it is needed alone
-        if not _is_plain_belief(belief, f.num_states, scratch.work.qs_new + f.offset):
-            read_probabilities(belief, f.num_states, scratch.work.qs_new + f.offset,
+        if not _is_plain_belief(belief, f.num_states, workspace.work.qs_new + f.offset):
+            read_probabilities(belief, f.num_states, workspace.work.qs_new + f.offset,
                                f"{name}[{i}]" if num_factors > 1 else name)
     return 0
 
 
-cdef int read_action(PackedModel packed, Scratch scratch, object value) except -1:
+cdef int read_action(PackedModel packed, OwnedWorkspace workspace, object value) except -1:
     """Write an action, one control per factor, to work.action."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
-    cdef Py_ssize_t* action = scratch.work.action
+    cdef Py_ssize_t* action = workspace.work.action
     # p_actions is free between calls, and every factor has at least one control
-    cdef double* values = scratch.work.p_actions
+    cdef double* values = workspace.work.p_actions
     read_doubles(value, num_factors, values, "action")
     for i in range(num_factors):
         if not -1.0 < values[i] < 1e9:  # NaN too; the conversion is defined then
@@ -145,7 +145,7 @@ cdef bint _are_indices(const Model* model, list values, Py_ssize_t* indices) exc
     return True
 
 
-cdef int read_observation(PackedModel packed, Scratch scratch, object observation,
+cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object observation,
                           bint distr_obs) except -1:
     """Write indices to work.observation and return 0, or vectors to work.distributions: 1.
 
@@ -155,7 +155,7 @@ cdef int read_observation(PackedModel packed, Scratch scratch, object observatio
     cdef const Model* model = &packed.model
     cdef Py_ssize_t m, i, num_modalities = model.num_modalities
     if type(observation) is list and _are_indices(model, <list>observation,
-                                                  scratch.work.observation):
+                                                  workspace.work.observation):
         return 0
     if isinstance(observation, _ndarray):
         if observation.dtype == object:
@@ -187,24 +187,24 @@ cdef int read_observation(PackedModel packed, Scratch scratch, object observatio
                 i = _as_index(entry)
             except TypeError:
                 if isinstance(entry, (np.ndarray, list, tuple)) and np.ndim(entry) > 0:
-                    return _read_vectors(packed, scratch, observation, distr_obs)
+                    return _read_vectors(packed, workspace, observation, distr_obs)
                 raise TypeError(f"observation[{m}] must be an integer or a vector, "
                                 f"got {entry!r:.80}") from None
         if not 0 <= i < model.modalities[m].num_obs:
             raise ValueError(f"observation[{m}] must be in 0 to "
                              f"{model.modalities[m].num_obs - 1}, got {entry!r:.80}")
-        scratch.work.observation[m] = i
+        workspace.work.observation[m] = i
     return 0
 
 
-cdef int _read_vectors(PackedModel packed, Scratch scratch, object observation,
+cdef int _read_vectors(PackedModel packed, OwnedWorkspace workspace, object observation,
                        bint distr_obs) except -1:
     """Write one vector per modality: one-hot, or any distribution with distr_obs."""
     cdef const Model* model = &packed.model
     cdef Py_ssize_t m, o, ones, others
     cdef double* vector
     for m in range(model.num_modalities):
-        vector = <double*>scratch.work.distributions[m]
+        vector = <double*>workspace.work.distributions[m]
         read_probabilities(observation[m], model.modalities[m].num_obs, vector,
                            f"observation[{m}]")
         if distr_obs:

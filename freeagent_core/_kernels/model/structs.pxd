@@ -4,9 +4,9 @@ from libc.stdint cimport int32_t
 # More factors than any joint of two or more states each could be held in memory for.
 cdef enum:
     MAX_FACTORS = 64
-    ROWS_AT_ONCE = 64              # of a matrix product
-    TOGETHER = 8                   # agents whose beliefs share matrix products
-    FIRSTS_AT_ONCE = 4             # beliefs of a contraction's first factor
+    GEMM_ROWS = 64                 # of a matrix product
+    AGENTS_PER_GEMM = 8            # agents whose beliefs share matrix products
+    CONTRACTION_ROWS = 4           # beliefs of a contraction's first factor
 
 
 cdef struct Factor:
@@ -23,7 +23,7 @@ cdef struct Factor:
     const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if none is sparse
     const int32_t* sparse_state    # next states of the nonzero entries of B
     const double* sparse_B         # their probabilities
-    const int32_t* certain_state   # (num_controls, num_states): the next state where it is certain,
+    const int32_t* deterministic_next  # (num_controls, num_states): the next state where it is certain,
                                    # or -1; NULL if none is sparse or it depends on other factors
     const double* backward         # (num_controls, num_states, num_previous rounded up to 8): B with
                                    # axes exchanged, normalised over the previous state; NULL
@@ -54,11 +54,11 @@ cdef struct Group:                 # the modalities that depend on the same fact
     Py_ssize_t outcome_stride      # num_outcomes + 1, rounded up to 8
     const double* outcomes         # (num_joint, outcome_stride): A; sum_o A log(A + exp(-16)) over
                                    # all modalities
-    Py_ssize_t num_rests           # distributions without a column of their last outcome, which
-    const int32_t* rest_start      # has what those of their columns leave; (num_rests + 1,)
-    const int32_t* learned_rest_start  # the same with all modalities dense; NULL if no sums are 1
+    Py_ssize_t num_complements     # distributions without a column of their last outcome, which
+    const int32_t* complement_start  # has what those of their columns leave; (num_complements + 1,)
+    const int32_t* learned_complement_start  # the same with all modalities dense; NULL if no sums are 1
     const double* outcome_utility  # (outcome_stride,): log C of the columns, less that of the rest
-    double rest_utility            # the sum of log C of the rests
+    double complement_utility      # the sum of log C of the rests
     const double* contraction      # `outcomes` with rows in the order of the contraction
     const int32_t* contraction_order  # (num_factors,): positions in `factors`
     const int32_t* contraction_row    # (num_joint,): the row of a joint state
@@ -66,23 +66,23 @@ cdef struct Group:                 # the modalities that depend on the same fact
     const int32_t* sparse_start    # (num_joint + 1,) of the sparse modalities; NULL without any
     const int32_t* sparse_outcome  # outcomes of the nonzero entries of A
     const double* sparse_A         # their probabilities
-    const double* ahead            # (num_controls, num_previous, outcome_stride): B times outcomes;
+    const double* next_outcomes    # (num_controls, num_previous, outcome_stride): B times outcomes;
                                    # of dense groups of one factor, or NULL
-    const double* ahead_least      # (num_controls,): least sum of a row of B
-    const double* certain_gain     # (num_joint,): the information gain of a belief that is sure
-    Py_ssize_t novelty_stride      # sum of num_obs, rounded up to 8
-    const double* novelty_A        # (num_joint, novelty_stride): A; NULL without pA
-    const double* novelty_wA       # same shape: the novelty of pA; NULL without pA
+    const double* min_row_sum      # (num_controls,): least sum of a row of B
+    const double* point_mass_gain  # (num_joint,): the information gain of a belief that is sure
+    Py_ssize_t wA_stride           # sum of num_obs, rounded up to 8
+    const double* A_by_state       # (num_joint, wA_stride): A; NULL without pA
+    const double* wA_by_state      # same shape: the novelty of pA; NULL without pA
 
 
 cdef struct PolicyTree:
     Py_ssize_t num_policies
-    Py_ssize_t num_listed          # num_policies, or 0 if they are too many to list
+    Py_ssize_t num_enumerated      # num_policies, or 0 if they are too many to list
     # all sequences of actions, over a belief graph: what follows has no nodes then
     Py_ssize_t num_steps           # 0 with a tree
     Py_ssize_t num_actions         # joint actions
     const int32_t* actions         # (num_actions, num_factors)
-    Py_ssize_t num_following       # num_actions ** (num_steps - 1): policies with one first action
+    Py_ssize_t policies_per_action   # num_actions ** (num_steps - 1): policies with one first action
     # a tree
     Py_ssize_t num_factor_nodes    # distinct (factor, step, action sequence); first the roots
     const int32_t* node_factor
@@ -116,7 +116,7 @@ cdef struct Model:
     Py_ssize_t num_groups
     Py_ssize_t qs_size             # sum of the factors' strides
     Py_ssize_t num_controls_total
-    Py_ssize_t most_controls
+    Py_ssize_t max_controls
     bint time_dependent            # the utility of some group has several steps
     Py_ssize_t num_obs_total
     const Factor* factors
@@ -134,7 +134,7 @@ cdef struct Model:
 # The first action of a policy, (num_factors,).
 cdef inline const int32_t* first_action(const Model* model, Py_ssize_t policy) noexcept nogil:
     if model.tree.num_steps:
-        return model.tree.actions + policy // model.tree.num_following * model.num_factors
+        return model.tree.actions + policy // model.tree.policies_per_action * model.num_factors
     return model.tree.first_action + policy * model.num_factors
 
 

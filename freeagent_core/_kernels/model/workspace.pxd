@@ -13,7 +13,7 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* trailing               # (2 * largest joint,): joint beliefs of the last factors
     double* joint                  # (2 * largest joint,)
     double* row                    # (2 * largest stride,)
-    Py_ssize_t largest_joint
+    Py_ssize_t max_joint
     int32_t* index                 # (largest joint,): a joint support ...
     double* weights                # (largest joint,): ... and its weights
     int32_t* support_state         # (largest stride,): the support of a belief ...
@@ -23,20 +23,20 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     Graph* graph                   # NULL without merging
     int32_t* node_belief           # (tree.num_factor_nodes,)
     int32_t* successors            # (num_controls_total,)
-    double* novelties              # (num_controls_total,)
+    double* neg_pB_gains           # (num_controls_total,)
     double* action_weights         # (tree.num_actions,)
     double* beliefs                # (tree.beliefs_size,)
     double* total                  # (tree.num_factor_nodes,): the sum of a belief,
-    double* lowest                 # (tree.num_factor_nodes,): the least weight ...
-    double* least                  # (tree.num_factor_nodes,): ... and the least above zero
-    double* rows                   # (ROWS_AT_ONCE, largest stride): expected outcomes
+    double* min_weight             # (tree.num_factor_nodes,): the least weight ...
+    double* min_positive           # (tree.num_factor_nodes,): ... and the least above zero
+    double* rows                   # (GEMM_ROWS, largest stride): expected outcomes
     double* partial                # partial sums of a contraction
     double* factor_value           # (tree.num_factor_nodes,)
     double* group_value            # (tree.num_group_nodes,)
     double* prefix_value           # (tree.num_prefixes,)
-    double* q_pi_new               # (num_listed,)
-    double* G_new                  # (num_listed,)
-    double* p_policies             # (num_listed,)
+    double* q_pi_new               # (num_enumerated,)
+    double* G_new                  # (num_enumerated,)
+    double* p_policies             # (num_enumerated,)
     double* p_actions              # (num_controls_total,)
     double* p_first                # (num_controls_total,): of unlisted policies
     double* log_prior              # (qs_size,)
@@ -48,20 +48,20 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     Py_ssize_t* action             # (num_factors,)
 
 
-cdef class Scratch:
+cdef class OwnedWorkspace:
     cdef Workspace work
     cdef void* _block
 
 
-cdef class ScratchPool:
-    cdef Scratch spare
+cdef class WorkspacePool:
+    cdef OwnedWorkspace spare
     cdef list others
 
 
-cdef struct Largest:               # what a model's arrays need room for
+cdef struct WorkspaceSizes:        # what a model's arrays need room for
     Py_ssize_t joint, stride       # states of a joint belief, entries of a padded row
     Py_ssize_t sparse              # outcomes of sparse modalities
     Py_ssize_t partial             # partial sums of a contraction
 
 
-cdef Scratch new_scratch(const Model* model, const Largest* largest, bint merges)
+cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room, bint uses_belief_graph)

@@ -8,41 +8,41 @@ from freeagent_core._kernels.model.workspace cimport Workspace
 
 
 # What is below it is left out of a belief.
-cdef double least_weight(const Model* model, const EFEParameters* parameters) noexcept nogil
+cdef double weight_threshold(const Model* model, const EFEParameters* parameters) noexcept nogil
 
 
 # Of a belief's support: one state, with all the weight but what was left out.
-cdef inline bint is_sure(const Factor* f, const double* weight, Py_ssize_t count,
-                         double least_weight) noexcept nogil:
-    return count == 1 and fabs(weight[0] - 1.0) < f.num_states * least_weight + 1e-15
+cdef inline bint is_point_mass(const Factor* f, const double* weight, Py_ssize_t count,
+                               double weight_threshold) noexcept nogil:
+    return count == 1 and fabs(weight[0] - 1.0) < f.num_states * weight_threshold + 1e-15
 
 
-cdef int begin_graph(const Model* model, const EFEParameters* parameters, const double* qs,
+cdef int reset_graph(const Model* model, const EFEParameters* parameters, const double* qs,
                      Workspace* work) noexcept nogil
 cdef int32_t next_belief(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
-                         Py_ssize_t action, const int32_t* parents, double* novelty,
+                         Py_ssize_t action, const int32_t* parents, double* neg_pB_gain,
                          Workspace* work) noexcept nogil
-cdef double support_value_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
+cdef double support_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                              Py_ssize_t step, const int32_t* beliefs,
                              Workspace* work) noexcept nogil
-cdef double group_value_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
+cdef double group_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                            Py_ssize_t step, const int32_t* beliefs, Workspace* work) noexcept nogil
 
 
-cdef inline uint64_t mixed(uint64_t hash, uint64_t value) noexcept nogil:
+cdef inline uint64_t mix_hash(uint64_t hash, uint64_t value) noexcept nogil:
     hash = (hash ^ value) * <uint64_t>0x9E3779B97F4A7C15
     return hash ^ (hash >> 32)
 
 
 # The belief after `action`, if it is known already and no novelty is asked for, or -1: most of
 # a graph's edges, so it is inlined.
-cdef inline int32_t known_successor(const Graph* graph, const Factor* f, int32_t belief,
-                                    Py_ssize_t action) noexcept nogil:
+cdef inline int32_t cached_successor(const Graph* graph, const Factor* f, int32_t belief,
+                                     Py_ssize_t action) noexcept nogil:
     cdef int32_t state
-    if f.certain_state == NULL or f.wB != NULL:
+    if f.deterministic_next == NULL or f.wB != NULL:
         return -1
-    state = (<int32_t*>graph.sure_state.data)[belief]
+    state = (<int32_t*>graph.point_mass_state.data)[belief]
     if state < 0:
         return -1
-    state = f.certain_state[action * f.num_states + state]
-    return (<int32_t*>graph.certain.data)[f.offset + state] if state >= 0 else -1
+    state = f.deterministic_next[action * f.num_states + state]
+    return (<int32_t*>graph.point_mass_belief.data)[f.offset + state] if state >= 0 else -1

@@ -5,7 +5,7 @@ merging changes nothing; the successor of a belief under an action is computed o
 value of a combination of beliefs once, however many policies and steps lead there. In a
 deterministic world the cost of a step thus follows the number of states in reach.
 
-What is left out: weights below LEAST_WEIGHT (2^-52, half an ulp of a belief's sum) in models of
+What is left out: weights below WEIGHT_THRESHOLD (2^-52, half an ulp of a belief's sum) in models of
 up to 10^4 states a factor, proportionally less in larger ones. pymdp's log(x + 1e-16) leaves
 tails of that size in every state (1e-16 after a surprise, 1e-32 else), which would keep beliefs
 apart that differ nowhere else. The bound: states below exp(-16) count in no information gain, so
@@ -24,73 +24,73 @@ from freeagent_core._kernels.model.graph_memory cimport (
 )
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.planning.expected_free_energy cimport support_value, transition_novelty
+from freeagent_core._kernels.planning.expected_free_energy cimport support_terms, neg_pB_info_gain
 
 
 # Up to so many entries are added up in a sorted list, instead of in an array of all states.
-cdef Py_ssize_t FEW = 8
-cdef double LEAST_WEIGHT = 2.220446049250313e-16  # 2^-52
-cdef Py_ssize_t MOST_STATES = 10000
+cdef Py_ssize_t MAX_SORTED_ENTRIES = 8
+cdef double WEIGHT_THRESHOLD = 2.220446049250313e-16  # 2^-52
+cdef Py_ssize_t MAX_THRESHOLD_STATES = 10000
 
 
-cdef double least_weight(const Model* model, const EFEParameters* parameters) noexcept nogil:
+cdef double weight_threshold(const Model* model, const EFEParameters* parameters) noexcept nogil:
     if parameters.use_param_info_gain:
         return 0.0
-    return LEAST_WEIGHT * MOST_STATES / max(model.qs_size, MOST_STATES)
+    return WEIGHT_THRESHOLD * MAX_THRESHOLD_STATES / max(model.qs_size, MAX_THRESHOLD_STATES)
 
 
 # An empty graph, then the present beliefs: that of factor f is number f.
 # Returns 0, or -1 without memory.
-cdef int begin_graph(const Model* model, const EFEParameters* parameters, const double* qs,
+cdef int reset_graph(const Model* model, const EFEParameters* parameters, const double* qs,
                      Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef const Factor* factor
     cdef Py_ssize_t f, count
-    graph.least_weight = least_weight(model, parameters)
+    graph.weight_threshold = weight_threshold(model, parameters)
     graph.num_beliefs = graph.num_entries = graph.num_group_values = 0
     clear_table(&graph.beliefs)
     clear_table(&graph.group_values)
-    if reserve(&graph.certain, model.qs_size * <Py_ssize_t>sizeof(int32_t)) != 0:
+    if reserve(&graph.point_mass_belief, model.qs_size * <Py_ssize_t>sizeof(int32_t)) != 0:
         return -1
-    memset(graph.certain.data, 0xff, model.qs_size * sizeof(int32_t))
+    memset(graph.point_mass_belief.data, 0xff, model.qs_size * sizeof(int32_t))
     for f in range(model.num_factors):
         factor = &model.factors[f]
-        count = P.support(qs + factor.offset, factor.num_states, graph.least_weight,
+        count = P.support(qs + factor.offset, factor.num_states, graph.weight_threshold,
                           work.support_state, work.support_weight)
-        if is_sure(factor, work.support_weight, count, graph.least_weight):
+        if is_point_mass(factor, work.support_weight, count, graph.weight_threshold):
             work.support_weight[0] = 1.0
-        if _numbered(model, f, work.support_state, work.support_weight, count, work) < 0:
+        if _intern_belief(model, f, work.support_state, work.support_weight, count, work) < 0:
             return -1
     return 0
 
 
-cdef int _grow_beliefs(Graph* graph, Py_ssize_t most_controls) noexcept nogil:
-    cdef Py_ssize_t most = max(2 * graph.most_beliefs, 64)
-    if (reserve(&graph.belief_factor, most * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.belief_start, most * <Py_ssize_t>sizeof(Py_ssize_t)) != 0
-            or reserve(&graph.belief_count, most * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.belief_node, most * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.sure_state, most * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.inductive, most * <Py_ssize_t>sizeof(double)) != 0
-            or reserve(&graph.child, most * most_controls * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.novelty, most * most_controls * <Py_ssize_t>sizeof(double)) != 0):
+cdef int _grow_beliefs(Graph* graph, Py_ssize_t max_controls) noexcept nogil:
+    cdef Py_ssize_t capacity = max(2 * graph.belief_capacity, 64)
+    if (reserve(&graph.belief_factor, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.belief_start, capacity * <Py_ssize_t>sizeof(Py_ssize_t)) != 0
+            or reserve(&graph.belief_count, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.belief_node, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.point_mass_state, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.inductive, capacity * <Py_ssize_t>sizeof(double)) != 0
+            or reserve(&graph.child, capacity * max_controls * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.neg_pB_gain, capacity * max_controls * <Py_ssize_t>sizeof(double)) != 0):
         return -1
-    graph.most_beliefs = most
+    graph.belief_capacity = capacity
     return 0
 
 
 cdef int _grow_entries(Graph* graph, Py_ssize_t needed) noexcept nogil:
-    cdef Py_ssize_t most = max(2 * graph.most_entries, needed, 256)
-    if (reserve(&graph.state, most * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.weight, most * <Py_ssize_t>sizeof(double)) != 0):
+    cdef Py_ssize_t capacity = max(2 * graph.entry_capacity, needed, 256)
+    if (reserve(&graph.state, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.weight, capacity * <Py_ssize_t>sizeof(double)) != 0):
         return -1
-    graph.most_entries = most
+    graph.entry_capacity = capacity
     return 0
 
 
 # (memcmp costs more than a handful of comparisons)
-cdef bint _same(const int32_t* state, const int32_t* other_state, const uint64_t* bits,
-                const uint64_t* other_bits, Py_ssize_t count) noexcept nogil:
+cdef bint _equal_supports(const int32_t* state, const int32_t* other_state, const uint64_t* bits,
+                          const uint64_t* other_bits, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(count):
         if state[k] != other_state[k] or bits[k] != other_bits[k]:
@@ -100,23 +100,23 @@ cdef bint _same(const int32_t* state, const int32_t* other_state, const uint64_t
 
 # The number of this belief of `factor`, a new one or the one it has, or -1 without memory.
 # Cost: one multiplication per state of the support, and as many comparisons.
-cdef int32_t _numbered(const Model* model, Py_ssize_t factor, const int32_t* state,
-                       const double* weight, Py_ssize_t count, Workspace* work) noexcept nogil:
+cdef int32_t _intern_belief(const Model* model, Py_ssize_t factor, const int32_t* state,
+                            const double* weight, Py_ssize_t count, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef const Factor* f = &model.factors[factor]
-    cdef int32_t* certain = <int32_t*>graph.certain.data + f.offset
+    cdef int32_t* point_masses = <int32_t*>graph.point_mass_belief.data + f.offset
     cdef const uint64_t* bits = <const uint64_t*>weight
-    cdef bint sure = count == 1 and weight[0] == 1.0
+    cdef bint point_mass = count == 1 and weight[0] == 1.0
     cdef uint64_t hash = <uint64_t>factor + 1
     cdef Slot* slot = NULL
     cdef Py_ssize_t k, start
     cdef int32_t number
-    if sure:
-        if certain[state[0]] >= 0:
-            return certain[state[0]]
+    if point_mass:
+        if point_masses[state[0]] >= 0:
+            return point_masses[state[0]]
     else:
         for k in range(count):
-            hash = mixed(hash + <uint64_t>state[k], bits[k])
+            hash = mix_hash(hash + <uint64_t>state[k], bits[k])
         if reserve_slot(&graph.beliefs) != 0:
             return -1
         slot = first_slot(&graph.beliefs, hash)
@@ -126,19 +126,19 @@ cdef int32_t _numbered(const Model* model, Py_ssize_t factor, const int32_t* sta
                 start = (<Py_ssize_t*>graph.belief_start.data)[number]
                 if ((<int32_t*>graph.belief_factor.data)[number] == factor
                         and (<int32_t*>graph.belief_count.data)[number] == count
-                        and _same(<int32_t*>graph.state.data + start, state,
-                                  <uint64_t*>graph.weight.data + start, bits, count)):
+                        and _equal_supports(<int32_t*>graph.state.data + start, state,
+                                            <uint64_t*>graph.weight.data + start, bits, count)):
                     return number
             slot = next_slot(&graph.beliefs, slot)
-    if (graph.num_beliefs == graph.most_beliefs
-            and _grow_beliefs(graph, model.most_controls) != 0):
+    if (graph.num_beliefs == graph.belief_capacity
+            and _grow_beliefs(graph, model.max_controls) != 0):
         return -1
-    if (graph.num_entries + count > graph.most_entries
+    if (graph.num_entries + count > graph.entry_capacity
             and _grow_entries(graph, graph.num_entries + count) != 0):
         return -1
     number = <int32_t>graph.num_beliefs
-    if sure:
-        certain[state[0]] = number
+    if point_mass:
+        point_masses[state[0]] = number
     else:
         slot.stamp, slot.hash, slot.number = graph.beliefs.stamp, hash, number
         graph.beliefs.used += 1
@@ -147,22 +147,22 @@ cdef int32_t _numbered(const Model* model, Py_ssize_t factor, const int32_t* sta
         (<int32_t*>graph.state.data)[start + k] = state[k]
         (<double*>graph.weight.data)[start + k] = weight[k]
     (<int32_t*>graph.belief_node.data)[number] = -1
-    (<int32_t*>graph.sure_state.data)[number] = state[0] if sure else -1
+    (<int32_t*>graph.point_mass_state.data)[number] = state[0] if point_mass else -1
     (<int32_t*>graph.belief_factor.data)[number] = <int32_t>factor
     (<Py_ssize_t*>graph.belief_start.data)[number] = start
     (<int32_t*>graph.belief_count.data)[number] = <int32_t>count
-    for k in range(number * model.most_controls, (number + 1) * model.most_controls):
+    for k in range(number * model.max_controls, (number + 1) * model.max_controls):
         (<int32_t*>graph.child.data)[k] = -1
     if model.has_inductive:
-        (<double*>graph.inductive.data)[number] = _inductive(f, work.inductive_row[factor], state,
+        (<double*>graph.inductive.data)[number] = _inductive_cost_of(f, work.inductive_row[factor], state,
                                                             weight, count)
     graph.num_entries += count
     graph.num_beliefs += 1
     return number
 
 
-cdef double _inductive(const Factor* f, int32_t row, const int32_t* state, const double* weight,
-                       Py_ssize_t count) noexcept nogil:
+cdef double _inductive_cost_of(const Factor* f, int32_t row, const int32_t* state, const double* weight,
+                               Py_ssize_t count) noexcept nogil:
     cdef double value = 0.0
     cdef Py_ssize_t k
     if f.inductive_cost == NULL or row < 0:
@@ -200,26 +200,26 @@ cdef Py_ssize_t _joint_support(const Model* model, Graph* graph, const int32_t* 
 # The belief of `factor` after `action`, from the beliefs `parents` of its dependencies
 # (belief_update.predict), and the novelty of that transition. -1 without memory.
 cdef int32_t next_belief(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
-                         Py_ssize_t action, const int32_t* parents, double* novelty,
+                         Py_ssize_t action, const int32_t* parents, double* neg_pB_gain,
                          Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef const Factor* f = &model.factors[factor]
     cdef bint itself = f.num_dependencies == 1 and f.dependencies[0] == factor
-    cdef Py_ssize_t at = parents[0] * model.most_controls + action
+    cdef Py_ssize_t at = parents[0] * model.max_controls + action
     cdef int32_t number
     if itself and (<int32_t*>graph.child.data)[at] >= 0:
-        novelty[0] = (<double*>graph.novelty.data)[at]
+        neg_pB_gain[0] = (<double*>graph.neg_pB_gain.data)[at]
         return (<int32_t*>graph.child.data)[at]
-    number = _predicted(model, parameters, factor, action, parents, novelty, work)
+    number = _predict_belief(model, parameters, factor, action, parents, neg_pB_gain, work)
     if itself and number >= 0:
         (<int32_t*>graph.child.data)[at] = number
-        (<double*>graph.novelty.data)[at] = novelty[0]
+        (<double*>graph.neg_pB_gain.data)[at] = neg_pB_gain[0]
     return number
 
 
-cdef int32_t _predicted(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
-                        Py_ssize_t action, const int32_t* parents, double* novelty,
-                        Workspace* work) noexcept nogil:
+cdef int32_t _predict_belief(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
+                             Py_ssize_t action, const int32_t* parents, double* neg_pB_gain,
+                             Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef const Factor* f = &model.factors[factor]
     cdef const int32_t* index
@@ -229,8 +229,8 @@ cdef int32_t _predicted(const Model* model, const EFEParameters* parameters, Py_
     cdef Py_ssize_t k, e, count, entries = 0, next_count = -1
     cdef int32_t only_state
     cdef double only_weight
-    cdef bint want_novelty = parameters.use_param_info_gain and f.wB != NULL
-    novelty[0] = 0.0
+    cdef bint use_pB_gain = parameters.use_param_info_gain and f.wB != NULL
+    neg_pB_gain[0] = 0.0
     if f.num_dependencies == 1:
         k = (<Py_ssize_t*>graph.belief_start.data)[parents[0]]
         count = (<int32_t*>graph.belief_count.data)[parents[0]]
@@ -241,15 +241,15 @@ cdef int32_t _predicted(const Model* model, const EFEParameters* parameters, Py_
         index, weights = work.index, work.weights
     if f.is_sparse[action]:
         column = f.sparse_start + action * f.num_previous
-        if count == 1 and column[index[0] + 1] == column[index[0]] + 1 and not want_novelty:
+        if count == 1 and column[index[0] + 1] == column[index[0]] + 1 and not use_pB_gain:
             e = column[index[0]]
             only_state, only_weight = f.sparse_state[e], weights[0] * f.sparse_B[e]
-            return _numbered(model, factor, &only_state, &only_weight, 1, work)
-        if count <= FEW:
+            return _intern_belief(model, factor, &only_state, &only_weight, 1, work)
+        if count <= MAX_SORTED_ENTRIES:
             for k in range(count):
                 entries += column[index[k] + 1] - column[index[k]]
-        if entries and entries <= FEW:
-            next_count = _add_few(f, column, index, weights, count, graph.least_weight, work)
+        if entries and entries <= MAX_SORTED_ENTRIES:
+            next_count = _sum_sorted(f, column, index, weights, count, graph.weight_threshold, work)
         else:
             memset(out, 0, f.stride * sizeof(double))
             for k in range(count):
@@ -259,19 +259,19 @@ cdef int32_t _predicted(const Model* model, const EFEParameters* parameters, Py_
         P.sparse_gemv_t(weights, f.B + action * f.num_previous * f.stride, index, count, f.stride,
                         out)
     if next_count < 0:
-        next_count = P.support(out, f.num_states, graph.least_weight, work.support_state,
+        next_count = P.support(out, f.num_states, graph.weight_threshold, work.support_state,
                                work.support_weight)
-    if want_novelty:
-        novelty[0] = transition_novelty(f, action, index, weights, count, work.support_state,
-                                        work.support_weight, next_count, work)
-    return _numbered(model, factor, work.support_state, work.support_weight, next_count, work)
+    if use_pB_gain:
+        neg_pB_gain[0] = neg_pB_info_gain(f, action, index, weights, count, work.support_state,
+                                          work.support_weight, next_count, work)
+    return _intern_belief(model, factor, work.support_state, work.support_weight, next_count, work)
 
 
 # work.support_state and work.support_weight: columns of few entries, added up in a sorted
 # list. The sums are those of the dense way, to the bit.
-cdef Py_ssize_t _add_few(const Factor* f, const int32_t* column, const int32_t* index,
-                         const double* weights, Py_ssize_t count, double least_weight,
-                         Workspace* work) noexcept nogil:
+cdef Py_ssize_t _sum_sorted(const Factor* f, const int32_t* column, const int32_t* index,
+                            const double* weights, Py_ssize_t count, double weight_threshold,
+                            Workspace* work) noexcept nogil:
     cdef int32_t* state = work.support_state
     cdef double* weight = work.support_weight
     cdef Py_ssize_t k, e, at, i, n = 0
@@ -291,30 +291,30 @@ cdef Py_ssize_t _add_few(const Factor* f, const int32_t* column, const int32_t* 
             n += 1
     at = 0
     for k in range(n):
-        if weight[k] > least_weight:
+        if weight[k] > weight_threshold:
             state[at], weight[at] = state[k], weight[k]
             at += 1
     return at
 
 
-# support_value of the beliefs of group g's factors.
-cdef double support_value_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
+# support_terms of the beliefs of group g's factors.
+cdef double support_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                              Py_ssize_t step, const int32_t* beliefs,
                              Workspace* work) noexcept nogil:
     cdef const Group* group = &model.groups[g]
     cdef Py_ssize_t count = _joint_support(model, work.graph, group.factors, beliefs,
                                            group.num_factors, work.index, work.weights)
-    return support_value(model, parameters, group, step, work.index, work.weights, count, work)
+    return support_terms(model, parameters, group, step, work.index, work.weights, count, work)
 
 
 # The same, computed once for each combination.
-cdef double group_value_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
+cdef double group_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                            Py_ssize_t step, const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef const Group* group = &model.groups[g]
     cdef int32_t key[MAX_FACTORS + 2]
-    cdef Py_ssize_t length = group.num_factors + 2, most_length = model.num_factors + 2
-    cdef Py_ssize_t i, most
+    cdef Py_ssize_t length = group.num_factors + 2, max_length = model.num_factors + 2
+    cdef Py_ssize_t i, capacity
     cdef Slot* slot = NULL
     cdef uint64_t hash = 0
     cdef double value
@@ -322,29 +322,29 @@ cdef double group_value_of(const Model* model, const EFEParameters* parameters, 
     key[0], key[1] = <int32_t>g, <int32_t>step if group.num_utility_steps > 1 else 0
     memcpy(key + 2, beliefs, group.num_factors * sizeof(int32_t))
     for i in range(length):
-        hash = mixed(hash, <uint64_t>key[i] + 1)
+        hash = mix_hash(hash, <uint64_t>key[i] + 1)
     if reserve_slot(&graph.group_values) == 0:
         slot = first_slot(&graph.group_values, hash)
         while slot.stamp == graph.group_values.stamp:
             if slot.hash == hash and memcmp(
-                    <int32_t*>graph.group_key.data + slot.number * most_length, key,
+                    <int32_t*>graph.group_key.data + slot.number * max_length, key,
                     length * sizeof(int32_t)) == 0:
                 return (<double*>graph.group_value.data)[slot.number]
             slot = next_slot(&graph.group_values, slot)
-    value = support_value_of(model, parameters, g, step, beliefs, work)
+    value = support_terms_of(model, parameters, g, step, beliefs, work)
     if slot == NULL:  # no memory to keep it: the next one computes it again
         return value
-    if graph.num_group_values == graph.most_group_values:
-        most = max(2 * graph.most_group_values, 64)
-        if (reserve(&graph.group_key, most * most_length * <Py_ssize_t>sizeof(int32_t)) != 0
-                or reserve(&graph.group_value, most * <Py_ssize_t>sizeof(double)) != 0):
+    if graph.num_group_values == graph.group_value_capacity:
+        capacity = max(2 * graph.group_value_capacity, 64)
+        if (reserve(&graph.group_key, capacity * max_length * <Py_ssize_t>sizeof(int32_t)) != 0
+                or reserve(&graph.group_value, capacity * <Py_ssize_t>sizeof(double)) != 0):
             return value
-        graph.most_group_values = most
+        graph.group_value_capacity = capacity
     slot.stamp, slot.hash = graph.group_values.stamp, hash
     slot.number = <int32_t>graph.num_group_values
     graph.group_values.used += 1
     keys = <int32_t*>graph.group_key.data
-    memcpy(keys + graph.num_group_values * most_length, key, length * sizeof(int32_t))
+    memcpy(keys + graph.num_group_values * max_length, key, length * sizeof(int32_t))
     (<double*>graph.group_value.data)[graph.num_group_values] = value
     graph.num_group_values += 1
     return value

@@ -3,5 +3,5 @@ from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
 from freeagent_core._kernels.model.workspace cimport Workspace
 
 
-cdef bint follow_states(const Model* model, const EFEParameters* parameters, const double* qs,
-                        Workspace* work) noexcept nogil
+cdef bint rollout_states(const Model* model, const EFEParameters* parameters, const double* qs,
+                         Workspace* work) noexcept nogil

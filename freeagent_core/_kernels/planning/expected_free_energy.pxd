@@ -16,19 +16,19 @@ cdef struct EFEParameters:
     bint use_param_info_gain
 
 
-cdef double support_value(const Model* model, const EFEParameters* parameters, const Group* group,
+cdef double support_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           Py_ssize_t step, int32_t* index, double* weights, Py_ssize_t count,
                           Workspace* work) noexcept nogil
-cdef double group_value(const Model* model, const EFEParameters* parameters, const Group* group,
+cdef double group_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                         Py_ssize_t step, const double** parts, Workspace* work) noexcept nogil
-cdef double step_value(const Model* model, const Group* group, const double** parts,
-                       Workspace* work) noexcept nogil
-cdef double transition_novelty(const Factor* f, Py_ssize_t action, const int32_t* index,
-                               const double* weights, Py_ssize_t count, const int32_t* state,
-                               const double* next_weights, Py_ssize_t next_count,
-                               Workspace* work) noexcept nogil
+cdef double first_step_terms(const Model* model, const Group* group, const double** parts,
+                             Workspace* work) noexcept nogil
+cdef double neg_pB_info_gain(const Factor* f, Py_ssize_t action, const int32_t* index,
+                             const double* weights, Py_ssize_t count, const int32_t* state,
+                             const double* next_weights, Py_ssize_t next_count,
+                             Workspace* work) noexcept nogil
 cdef void find_inductive_rows(const Model* model, const double* qs,
                               Workspace* work) noexcept nogil
-cdef double inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil
-cdef double inductive_value(const Model* model, const double* qs, const double* predicted,
-                            Workspace* work) noexcept nogil
+cdef double expected_inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil
+cdef double calc_inductive_cost(const Model* model, const double* qs, const double* predicted,
+                                Workspace* work) noexcept nogil

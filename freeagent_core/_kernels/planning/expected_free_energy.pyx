@@ -4,7 +4,7 @@ A belief comes as its *support*: the joint states it gives weight to, and their 
 expected utility comes from ``utility``, a dot product over states, so that expected outcomes
 are needed only for the states that the mask of the information gain lets through. A belief
 that is sure of its state needs none: its information gain was computed when the model was
-packed (``certain_gain``).
+packed (``point_mass_gain``).
 """
 
 from libc.stdint cimport int32_t
@@ -25,29 +25,29 @@ cdef double EQUAL_BELIEFS = 1e-12
 # `index` and `weights`, of `count` joint states, are overwritten.
 # Cost: for each state above the mask the dense outcomes, and the nonzero entries of the
 # sparse modalities; a logarithm per outcome that any of them gives weight to.
-cdef double support_value(const Model* model, const EFEParameters* parameters, const Group* group,
+cdef double support_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           Py_ssize_t step, int32_t* index, double* weights, Py_ssize_t count,
                           Workspace* work) noexcept nogil:
     cdef const double* utility = group.utility
     cdef Py_ssize_t k, above = 0
     cdef double value = 0.0
-    cdef bint novelty = parameters.use_param_info_gain and group.novelty_wA != NULL
+    cdef bint use_pA_gain = parameters.use_param_info_gain and group.wA_by_state != NULL
     if group.num_utility_steps > 1:
         utility += step * group.num_joint
-    if count == 1 and weights[0] == 1.0 and not novelty:
+    if count == 1 and weights[0] == 1.0 and not use_pA_gain:
         if parameters.use_utility:
             value += utility[index[0]]
         if parameters.use_states_info_gain:
-            value += group.certain_gain[index[0]]
+            value += group.point_mass_gain[index[0]]
         return value
     if parameters.use_utility:
         for k in range(count):
             value += weights[k] * utility[index[k]]
-    if novelty:
-        P.sparse_gemv_t(weights, group.novelty_A, index, count, group.novelty_stride, work.row)
-        P.sparse_gemv_t(weights, group.novelty_wA, index, count, group.novelty_stride,
-                        work.row + group.novelty_stride)
-        value -= P.dot(work.row, work.row + group.novelty_stride, group.novelty_stride)
+    if use_pA_gain:
+        P.sparse_gemv_t(weights, group.A_by_state, index, count, group.wA_stride, work.row)
+        P.sparse_gemv_t(weights, group.wA_by_state, index, count, group.wA_stride,
+                        work.row + group.wA_stride)
+        value -= P.dot(work.row, work.row + group.wA_stride, group.wA_stride)
     if parameters.use_states_info_gain:
         for k in range(count):
             if weights[k] > FC_MASK:
@@ -57,7 +57,7 @@ cdef double support_value(const Model* model, const EFEParameters* parameters, c
     return value
 
 
-# The part `states` of support_value.
+# The part `states` of support_terms.
 cdef double _information_gain(const Group* group, const int32_t* index, const double* weights,
                               Py_ssize_t count, Workspace* work) noexcept nogil:
     cdef double* row = work.row
@@ -65,12 +65,12 @@ cdef double _information_gain(const Group* group, const int32_t* index, const do
     cdef int32_t* touched = work.touched
     cdef double value = 0.0, total = 0.0
     cdef Py_ssize_t k, e, o, num_touched = 0
-    if group.num_outcomes or group.num_rests:
+    if group.num_outcomes or group.num_complements:
         P.sparse_gemv_t(weights, group.outcomes, index, count, group.outcome_stride, row)
         for k in range(count):
             total += weights[k]
         P.outcome_terms(row, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
-                        group.rest_start, group.num_rests, &value)
+                        group.complement_start, group.num_complements, &value)
         value += row[group.num_outcomes]
     else:  # all modalities are sparse
         for k in range(count):
@@ -90,37 +90,37 @@ cdef double _information_gain(const Group* group, const int32_t* index, const do
     return value - P.neg_entropy(row, num_touched)
 
 
-# support_value of the beliefs `parts` of the group's factors.
-cdef double group_value(const Model* model, const EFEParameters* parameters, const Group* group,
+# support_terms of the beliefs `parts` of the group's factors.
+cdef double group_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                         Py_ssize_t step, const double** parts, Workspace* work) noexcept nogil:
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef Py_ssize_t k, count
     for k in range(group.num_factors):
         sizes[k] = model.factors[group.factors[k]].num_states
     cdef const double* q = joint_belief(parts, sizes, group.num_factors, work.joint,
-                                        work.largest_joint)
+                                        work.max_joint)
     count = P.support(q, group.num_joint, 0.0, work.index, work.weights)
-    return support_value(model, parameters, group, step, work.index, work.weights, count, work)
+    return support_terms(model, parameters, group, step, work.index, work.weights, count, work)
 
 
 # Utility and information gain about states of one group and the first step.
-cdef double step_value(const Model* model, const Group* group, const double** parts,
-                       Workspace* work) noexcept nogil:
+cdef double first_step_terms(const Model* model, const Group* group, const double** parts,
+                             Workspace* work) noexcept nogil:
     cdef EFEParameters parameters
     parameters.gamma = 1.0
     parameters.use_utility = True
     parameters.use_states_info_gain = True
     parameters.use_param_info_gain = False
-    return group_value(model, &parameters, group, 0, parts, work)
+    return group_terms(model, &parameters, group, 0, parts, work)
 
 
 # sum_s q(s) sum_p wB[s, p, action] q(p): minus the information gain about pB, for one
 # factor and step. pymdp.legacy.control.calc_pB_info_gain_interactions. Both beliefs are
 # supports, the one before over the joint states of the factor's dependencies.
-cdef double transition_novelty(const Factor* f, Py_ssize_t action, const int32_t* index,
-                               const double* weights, Py_ssize_t count, const int32_t* state,
-                               const double* next_weights, Py_ssize_t next_count,
-                               Workspace* work) noexcept nogil:
+cdef double neg_pB_info_gain(const Factor* f, Py_ssize_t action, const int32_t* index,
+                             const double* weights, Py_ssize_t count, const int32_t* state,
+                             const double* next_weights, Py_ssize_t next_count,
+                             Workspace* work) noexcept nogil:
     cdef double value = 0.0
     cdef Py_ssize_t k
     P.sparse_gemv_t(weights, f.wB + action * f.num_previous * f.stride, index, count, f.stride,
@@ -150,7 +150,7 @@ cdef void find_inductive_rows(const Model* model, const double* qs,
 
 
 # sum_f sum_s I_f[row, s] q_f(s) over beliefs of all factors, for the rows that hold now
-cdef double inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil:
+cdef double expected_inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil:
     cdef const Factor* f
     cdef double value = 0.0
     cdef Py_ssize_t i
@@ -163,9 +163,9 @@ cdef double inductive_cost(const Model* model, const double* qs, Workspace* work
 
 
 # The inductive cost of beliefs `predicted` from the present ones, `qs`: calc_inductive_cost.
-cdef double inductive_value(const Model* model, const double* qs, const double* predicted,
-                            Workspace* work) noexcept nogil:
+cdef double calc_inductive_cost(const Model* model, const double* qs, const double* predicted,
+                                Workspace* work) noexcept nogil:
     if not model.has_inductive:
         return 0.0
     find_inductive_rows(model, qs, work)
-    return inductive_cost(model, predicted, work)
+    return expected_inductive_cost(model, predicted, work)

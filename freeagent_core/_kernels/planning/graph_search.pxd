@@ -3,7 +3,7 @@ from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
 from freeagent_core._kernels.model.workspace cimport Workspace
 
 
-cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, const double* qs,
-                         Workspace* work) noexcept nogil
-cdef int list_policies(const Model* model, const EFEParameters* parameters,
-                       Workspace* work) noexcept nogil
+cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, const double* qs,
+                        Workspace* work) noexcept nogil
+cdef int enumerate_policies(const Model* model, const EFEParameters* parameters,
+                            Workspace* work) noexcept nogil

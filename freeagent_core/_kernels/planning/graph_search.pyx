@@ -6,7 +6,7 @@ step), and a policy is a path through it. G of a policy is the sum of the values
 
     G(u_1 ... u_T) = sum_t value(node_t),  node_t = child(node_{t-1}, u_t)
 
-Policies that are too many to list (`tree.num_listed` is 0) are summed over from the end,
+Policies that are too many to list (`tree.num_enumerated` is 0) are summed over from the end,
 
     future_0 = 0,  future_n(node) = log sum_u exp(gamma * value(child_u) + future_{n-1}(child_u)),
 
@@ -21,7 +21,7 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from freeagent_core._kernels.planning.belief_graph cimport (
-    begin_graph, group_value_of, known_successor, mixed, next_belief, support_value_of,
+    reset_graph, group_terms_of, cached_successor, mix_hash, next_belief, support_terms_of,
 )
 from freeagent_core._kernels.model.graph_memory cimport (
     Graph, Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
@@ -30,66 +30,66 @@ from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, P
 from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.planning.expected_free_energy cimport NO_MEMORY, NOT_FINITE, find_inductive_rows
-from freeagent_core._kernels.planning.deterministic_rollout cimport follow_states
+from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
 
 
 # policy_evaluation.evaluate_policies. Cost: one value per distinct combination of beliefs,
 # one look-up per distinct joint belief and action, one addition per listed policy.
-cdef int evaluate_merged(const Model* model, const EFEParameters* parameters, const double* qs,
-                         Workspace* work) noexcept nogil:
+cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, const double* qs,
+                        Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Graph* graph = work.graph
     if model.has_inductive:
         find_inductive_rows(model, qs, work)
-    if follow_states(model, parameters, qs, work):
+    if rollout_states(model, parameters, qs, work):
         graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
         return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
     graph.has_edges = parameters.use_param_info_gain and model.has_wB
-    if begin_graph(model, parameters, qs, work) != 0:
+    if reset_graph(model, parameters, qs, work) != 0:
         return NO_MEMORY
     if tree.num_steps == 0:
-        if _follow_tree(model, parameters, work) != 0:
+        if _value_tree_nodes(model, parameters, work) != 0:
             return NO_MEMORY
         return tree_posterior(model, parameters, work)
     if _build_nodes(model, parameters, work) != 0:
         return NO_MEMORY
-    if tree.num_listed == 0:
-        return _sum_over_policies(model, parameters, work)
-    return list_policies(model, parameters, work)
+    if tree.num_enumerated == 0:
+        return _soft_value_backup(model, parameters, work)
+    return enumerate_policies(model, parameters, work)
 
 
 # --- all sequences of actions ----------------------------------------------------------------
 
 
 cdef int _grow_nodes(const Model* model, Graph* graph) noexcept nogil:
-    cdef Py_ssize_t most = max(2 * graph.most_nodes, 64)
+    cdef Py_ssize_t capacity = max(2 * graph.node_capacity, 64)
     if (reserve(&graph.node_beliefs,
-                most * model.num_factors * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.node_step, most * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.node_value, most * <Py_ssize_t>sizeof(double)) != 0
-            or reserve(&graph.future, 2 * most * <Py_ssize_t>sizeof(double)) != 0):
+                capacity * model.num_factors * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.node_step, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
+            or reserve(&graph.node_value, capacity * <Py_ssize_t>sizeof(double)) != 0
+            or reserve(&graph.soft_value, 2 * capacity * <Py_ssize_t>sizeof(double)) != 0):
         return -1
-    graph.most_nodes = most
+    graph.node_capacity = capacity
     return 0
 
 
 # Room for the children of one more node. The nodes of the last step, most of all, have none.
 cdef int _grow_edges(const Model* model, Graph* graph) noexcept nogil:
-    cdef Py_ssize_t most = max(2 * graph.most_expanded, 4), actions = model.tree.num_actions
+    cdef Py_ssize_t capacity = max(2 * graph.expanded_capacity, 4), actions = model.tree.num_actions
     # novelty may be asked for later with the same memory
-    if (reserve(&graph.node_child, most * actions * <Py_ssize_t>sizeof(int32_t)) != 0
+    if (reserve(&graph.node_child, capacity * actions * <Py_ssize_t>sizeof(int32_t)) != 0
             or (model.has_wB and reserve(
-                &graph.edge_value, most * actions * <Py_ssize_t>sizeof(double)) != 0)):
+                &graph.edge_value, capacity * actions * <Py_ssize_t>sizeof(double)) != 0)):
         return -1
-    graph.most_expanded = most
+    graph.expanded_capacity = capacity
     return 0
 
 
 # The number of this joint belief, a new one or the one it has, or -1 without memory. `step`
 # counts actions before it, from 0, and is 0 where utilities do not depend on it. With one
 # factor and no steps, belief_node has been looked at.
-cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
-                      const int32_t* beliefs, Workspace* work) noexcept nogil:
+cdef int32_t _intern_node(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
+                          const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
     cdef Py_ssize_t f, num_factors = model.num_factors
     cdef bint direct = num_factors == 1 and not model.time_dependent
@@ -99,7 +99,7 @@ cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ss
     cdef Slot* slot = NULL
     if not direct:
         for f in range(num_factors):
-            hash = mixed(hash, <uint64_t>beliefs[f] + 1)
+            hash = mix_hash(hash, <uint64_t>beliefs[f] + 1)
         if reserve_slot(&graph.nodes) != 0:
             return -1
         slot = first_slot(&graph.nodes, hash)
@@ -109,7 +109,7 @@ cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ss
                                num_factors * sizeof(int32_t)) == 0):
                 return slot.number
             slot = next_slot(&graph.nodes, slot)
-    if graph.num_nodes == graph.most_nodes:
+    if graph.num_nodes == graph.node_capacity:
         if _grow_nodes(model, graph) != 0:
             return -1
         node_beliefs = <int32_t*>graph.node_beliefs.data
@@ -123,11 +123,11 @@ cdef int32_t _node_of(const Model* model, const EFEParameters* parameters, Py_ss
     (<int32_t*>graph.node_step.data)[number] = <int32_t>step
     for f in range(num_factors):
         node_beliefs[number * num_factors + f] = beliefs[f]
-    (<double*>graph.node_value.data)[number] = _node_value(model, parameters, step, beliefs, work)
+    (<double*>graph.node_value.data)[number] = _node_terms(model, parameters, step, beliefs, work)
     return number
 
 
-cdef double _node_value(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
+cdef double _node_terms(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
                         const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef const Group* group
     cdef int32_t members[MAX_FACTORS]
@@ -138,9 +138,9 @@ cdef double _node_value(const Model* model, const EFEParameters* parameters, Py_
         for f in range(group.num_factors):
             members[f] = beliefs[group.factors[f]]
         if group.num_factors == model.num_factors:  # each combination comes once
-            value += support_value_of(model, parameters, g, step, members, work)
+            value += support_terms_of(model, parameters, g, step, members, work)
         else:
-            value += group_value_of(model, parameters, g, step, members, work)
+            value += group_terms_of(model, parameters, g, step, members, work)
     if model.has_inductive:
         for f in range(model.num_factors):
             value += (<double*>work.graph.inductive.data)[beliefs[f]]
@@ -156,7 +156,7 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
     cdef Py_ssize_t step, node = 0, u, f
     cdef int32_t beliefs[MAX_FACTORS]
     cdef int32_t child
-    cdef double novelty
+    cdef double neg_pB_gain
     cdef const int32_t* action
     cdef Py_ssize_t* num_within
     if reserve(&graph.num_within, (tree.num_steps + 1) * <Py_ssize_t>sizeof(Py_ssize_t)) != 0:
@@ -164,7 +164,7 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
     num_within = <Py_ssize_t*>graph.num_within.data
     graph.num_nodes = 0
     clear_table(&graph.nodes)
-    if graph.most_nodes == 0 and _grow_nodes(model, graph) != 0:
+    if graph.node_capacity == 0 and _grow_nodes(model, graph) != 0:
         return -1
     # the root has no value, and with a step of its own no policy comes back to it
     graph.num_nodes = num_within[0] = 1
@@ -173,34 +173,34 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
         (<int32_t*>graph.node_beliefs.data)[f] = <int32_t>f
     for step in range(tree.num_steps):
         while node < num_within[step]:
-            if node == graph.most_expanded and _grow_edges(model, graph) != 0:
+            if node == graph.expanded_capacity and _grow_edges(model, graph) != 0:
                 return -1
             if _successors(model, parameters, node, work) != 0:
                 return -1
             action = tree.actions
             for u in range(num_actions):
-                novelty = 0.0
+                neg_pB_gain = 0.0
                 for f in range(num_factors):
                     beliefs[f] = work.successors[model.factors[f].control_offset + action[f]]
-                    novelty += work.novelties[model.factors[f].control_offset + action[f]]
+                    neg_pB_gain += work.neg_pB_gains[model.factors[f].control_offset + action[f]]
                 action += num_factors
                 child = -1
                 if num_factors == 1 and not model.time_dependent:
                     child = (<int32_t*>graph.belief_node.data)[beliefs[0]]
                 if child < 0:
-                    child = _node_of(model, parameters, step if model.time_dependent else 0,
-                                     beliefs, work)
+                    child = _intern_node(model, parameters, step if model.time_dependent else 0,
+                                         beliefs, work)
                 if child < 0:
                     return -1
                 (<int32_t*>graph.node_child.data)[node * num_actions + u] = child
                 if graph.has_edges:
-                    (<double*>graph.edge_value.data)[node * num_actions + u] = -novelty
+                    (<double*>graph.edge_value.data)[node * num_actions + u] = -neg_pB_gain
             node += 1
         num_within[step + 1] = graph.num_nodes
     return 0
 
 
-# work.successors[f, u] and work.novelties: what becomes of each factor under each control.
+# work.successors[f, u] and work.neg_pB_gains: what becomes of each factor under each control.
 cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssize_t node,
                      Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
@@ -215,12 +215,12 @@ cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssi
             parents[d] = beliefs[factor.dependencies[d]]
         for u in range(factor.num_controls):
             d = factor.control_offset + u
-            work.novelties[d] = 0.0
-            work.successors[d] = known_successor(graph, factor, beliefs[f], u)
+            work.neg_pB_gains[d] = 0.0
+            work.successors[d] = cached_successor(graph, factor, beliefs[f], u)
             if work.successors[d] >= 0:
                 continue
             work.successors[d] = next_belief(model, parameters, f, u, parents,
-                                             work.novelties + d, work)
+                                             work.neg_pB_gains + d, work)
             if work.successors[d] < 0:
                 return -1
     return 0
@@ -228,8 +228,8 @@ cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssi
 
 # work.G_new and work.q_pi_new, or, where the workspace has no room for so many policies, the
 # graph's own arrays. Cost: an addition per policy and step, an exponential per policy.
-cdef int list_policies(const Model* model, const EFEParameters* parameters,
-                       Workspace* work) noexcept nogil:
+cdef int enumerate_policies(const Model* model, const EFEParameters* parameters,
+                            Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Graph* graph = work.graph
     cdef Py_ssize_t num_policies = tree.num_policies, num_actions = tree.num_actions
@@ -241,14 +241,14 @@ cdef int list_policies(const Model* model, const EFEParameters* parameters,
     cdef double* q_pi = work.q_pi_new
     cdef int32_t* at
     cdef double value
-    if reserve(&graph.listed, num_policies * <Py_ssize_t>sizeof(int32_t)) != 0:
+    if reserve(&graph.path_node, num_policies * <Py_ssize_t>sizeof(int32_t)) != 0:
         return NO_MEMORY
-    if tree.num_listed == 0:
-        if (reserve(&graph.listed_G, num_policies * <Py_ssize_t>sizeof(double)) != 0
-                or reserve(&graph.listed_q_pi, num_policies * <Py_ssize_t>sizeof(double)) != 0):
+    if tree.num_enumerated == 0:
+        if (reserve(&graph.enumerated_G, num_policies * <Py_ssize_t>sizeof(double)) != 0
+                or reserve(&graph.enumerated_q_pi, num_policies * <Py_ssize_t>sizeof(double)) != 0):
             return NO_MEMORY
-        G, q_pi = <double*>graph.listed_G.data, <double*>graph.listed_q_pi.data
-    at = <int32_t*>graph.listed.data
+        G, q_pi = <double*>graph.enumerated_G.data, <double*>graph.enumerated_q_pi.data
+    at = <int32_t*>graph.path_node.data
     at[0], G[0] = 0, 0.0
     for step in range(tree.num_steps):
         for p in range(count - 1, -1, -1):  # from the end: in place
@@ -266,28 +266,28 @@ cdef int list_policies(const Model* model, const EFEParameters* parameters,
 
 # work.p_first, without a list of policies.
 # Cost: an exponential per step, distinct joint belief and action.
-cdef int _sum_over_policies(const Model* model, const EFEParameters* parameters,
+cdef int _soft_value_backup(const Model* model, const EFEParameters* parameters,
                             Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Graph* graph = work.graph
     cdef const Py_ssize_t* num_within = <Py_ssize_t*>graph.num_within.data
-    cdef double* future = <double*>graph.future.data
-    cdef double* later = future + graph.num_nodes
+    cdef double* soft_value = <double*>graph.soft_value.data
+    cdef double* next_soft_value = soft_value + graph.num_nodes
     cdef double* weight = work.action_weights
     cdef Py_ssize_t num_actions = tree.num_actions, step, node, u, f
     cdef double top
     cdef const int32_t* action
-    memset(later, 0, graph.num_nodes * sizeof(double))
+    memset(next_soft_value, 0, graph.num_nodes * sizeof(double))
     for step in range(tree.num_steps - 1, 0, -1):
         for node in range(num_within[step]):
-            _weights(graph, parameters.gamma, node, later, num_actions, weight)
+            _action_logits(graph, parameters.gamma, node, next_soft_value, num_actions, weight)
             top = P.max(weight, num_actions)
             for u in range(num_actions):
                 weight[u] -= top
             P.exp(weight, num_actions, weight)
-            future[node] = top + log(P.sum(weight, num_actions))
-        future, later = later, future
-    _weights(graph, parameters.gamma, 0, later, num_actions, weight)
+            soft_value[node] = top + log(P.sum(weight, num_actions))
+        soft_value, next_soft_value = next_soft_value, soft_value
+    _action_logits(graph, parameters.gamma, 0, next_soft_value, num_actions, weight)
     P.softmax(weight, num_actions, weight)
     memset(work.p_first, 0, model.num_controls_total * sizeof(double))
     action = tree.actions
@@ -299,8 +299,8 @@ cdef int _sum_over_policies(const Model* model, const EFEParameters* parameters,
 
 
 # weight[u] = gamma * value(child_u) + later(child_u)
-cdef void _weights(const Graph* graph, double gamma, Py_ssize_t node, const double* later,
-                   Py_ssize_t num_actions, double* weight) noexcept nogil:
+cdef void _action_logits(const Graph* graph, double gamma, Py_ssize_t node, const double* next_soft_value,
+                         Py_ssize_t num_actions, double* weight) noexcept nogil:
     cdef const int32_t* child = <int32_t*>graph.node_child.data + node * num_actions
     cdef const double* edge = <double*>graph.edge_value.data + node * num_actions
     cdef const double* node_value = <double*>graph.node_value.data
@@ -309,15 +309,15 @@ cdef void _weights(const Graph* graph, double gamma, Py_ssize_t node, const doub
         weight[u] = node_value[child[u]]
         if graph.has_edges:
             weight[u] += edge[u]
-        weight[u] = weight[u] * gamma + later[child[u]]
+        weight[u] = weight[u] * gamma + next_soft_value[child[u]]
 
 
 # --- other policies --------------------------------------------------------------------------
 
 
 # work.group_value and work.factor_value of the tree's nodes, through the graph.
-cdef int _follow_tree(const Model* model, const EFEParameters* parameters,
-                      Workspace* work) noexcept nogil:
+cdef int _value_tree_nodes(const Model* model, const EFEParameters* parameters,
+                           Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Graph* graph = work.graph
     cdef const Factor* f
@@ -325,7 +325,7 @@ cdef int _follow_tree(const Model* model, const EFEParameters* parameters,
     cdef const int32_t* nodes
     cdef int32_t parents[MAX_FACTORS]
     cdef Py_ssize_t i, k, first, factor
-    cdef double novelty
+    cdef double neg_pB_gain
     for i in range(tree.num_factor_nodes):
         factor = tree.node_factor[i]
         f = &model.factors[factor]
@@ -336,10 +336,10 @@ cdef int _follow_tree(const Model* model, const EFEParameters* parameters,
         for k in range(f.num_dependencies):
             parents[k] = work.node_belief[tree.node_parents[first + k]]
         work.node_belief[i] = next_belief(model, parameters, factor, tree.node_action[i], parents,
-                                          &novelty, work)
+                                          &neg_pB_gain, work)
         if work.node_belief[i] < 0:
             return -1
-        work.factor_value[i] = -novelty
+        work.factor_value[i] = -neg_pB_gain
         if model.has_inductive:
             work.factor_value[i] += (<double*>graph.inductive.data)[work.node_belief[i]]
     for i in range(tree.num_group_nodes):
@@ -347,6 +347,6 @@ cdef int _follow_tree(const Model* model, const EFEParameters* parameters,
         nodes = tree.group_factor_nodes + tree.group_start[i]
         for k in range(group.num_factors):
             parents[k] = work.node_belief[nodes[k]]
-        work.group_value[i] = group_value_of(model, parameters, tree.group_of[i],
+        work.group_value[i] = group_terms_of(model, parameters, tree.group_of[i],
                                              tree.group_step[i], parents, work)
     return 0

@@ -2,7 +2,7 @@
 
 Three ways, chosen when the model is packed (`freeagent_core._model.packing`):
 
-- where transitions are sparse, equal predicted beliefs are merged: `merged_policies`;
+- where transitions are sparse, equal predicted beliefs are merged: `graph_search`;
 - where they are dense, hardly any two beliefs are equal, and all beliefs of a step are
   matrix products: `policy_tree`;
 - beliefs given step by step, policy by policy (MMP), are valued as they are, here.
@@ -10,12 +10,12 @@ Three ways, chosen when the model is packed (`freeagent_core._model.packing`):
 
 from libc.math cimport isfinite
 
-from freeagent_core._kernels.planning.graph_search cimport evaluate_merged
+from freeagent_core._kernels.planning.graph_search cimport evaluate_graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Group
 from freeagent_core._kernels.planning.policy_tree cimport evaluate_tree
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.planning.expected_free_energy cimport (
-    NOT_FINITE, find_inductive_rows, group_value, inductive_cost,
+    NOT_FINITE, expected_inductive_cost, find_inductive_rows, group_terms,
 )
 
 
@@ -27,7 +27,7 @@ from freeagent_core._kernels.planning.expected_free_energy cimport (
 cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, const double* qs,
                            Workspace* work) noexcept nogil:
     if work.graph != NULL:
-        return evaluate_merged(model, parameters, qs, work)
+        return evaluate_graph(model, parameters, qs, work)
     return evaluate_tree(model, parameters, qs, work)
 
 
@@ -56,8 +56,8 @@ cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
                 group = &model.groups[g]
                 for f in range(group.num_factors):
                     parts[f] = belief + model.factors[group.factors[f]].offset
-                value += group_value(model, parameters, group, step, parts, work)
-            value += inductive_cost(model, belief, work)
+                value += group_terms(model, parameters, group, step, parts, work)
+            value += expected_inductive_cost(model, belief, work)
         work.G_new[order[row]] = value
         work.q_pi_new[order[row]] = value * parameters.gamma - F[row] + model.log_E[order[row]]
     P.softmax(work.q_pi_new, num_policies, work.q_pi_new)

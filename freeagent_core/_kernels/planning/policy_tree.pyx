@@ -29,30 +29,30 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
 from freeagent_core._kernels.model.structs cimport (
-    FIRSTS_AT_ONCE, MAX_FACTORS, ROWS_AT_ONCE, Factor, Group, PolicyTree,
+    CONTRACTION_ROWS, MAX_FACTORS, GEMM_ROWS, Factor, Group, PolicyTree,
 )
 from freeagent_core._kernels.model.packed_model cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_MASK, P
 from freeagent_core._kernels.planning.expected_free_energy cimport (
-    NOT_FINITE, find_inductive_rows, group_value, transition_novelty,
+    NOT_FINITE, find_inductive_rows, group_terms, neg_pB_info_gain,
 )
 
 
 cdef struct Rows:                  # of a product that is being gathered
     Py_ssize_t count
-    const double* sources[ROWS_AT_ONCE]
-    double* results[ROWS_AT_ONCE]
-    Py_ssize_t agent[ROWS_AT_ONCE]
-    Py_ssize_t node[ROWS_AT_ONCE]
-    double least[ROWS_AT_ONCE]     # a bound on the weights of the belief that is valued
-    double total[ROWS_AT_ONCE]     # their sum
+    const double* sources[GEMM_ROWS]
+    double* results[GEMM_ROWS]
+    Py_ssize_t agent[GEMM_ROWS]
+    Py_ssize_t node[GEMM_ROWS]
+    double min_positive[GEMM_ROWS]   # a bound on the weights of the belief that is valued
+    double total[GEMM_ROWS]        # their sum
 
 
 cdef struct Tensor:                # partial sums T_k of a contraction
     const double* data
     Py_ssize_t size
     Py_ssize_t start, stop         # the group nodes that share it
-    double least                   # the product of the least weights of the beliefs in it ...
+    double min_positive            # the product of the least weights of the beliefs in it ...
     double total                   # ... and that of their sums
 
 
@@ -69,7 +69,7 @@ cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, co
                          Workspace** works, Py_ssize_t num_agents, int* status) noexcept nogil:
     cdef Py_ssize_t first_leaf = _first_leaf(model, parameters), agent
     _predict_nodes(model, parameters, qs, first_leaf, works, num_agents)
-    _value_groups(model, parameters, first_leaf, works, num_agents)
+    _evaluate_groups(model, parameters, first_leaf, works, num_agents)
     for agent in range(num_agents):
         status[agent] = tree_posterior(model, parameters, works[agent])
 
@@ -83,7 +83,7 @@ cdef Py_ssize_t _first_leaf(const Model* model, const EFEParameters* parameters)
         return model.tree.num_factor_nodes
     for g in range(model.num_groups):
         group = &model.groups[g]
-        if group.ahead == NULL or (group.num_utility_steps > 1 and parameters.use_utility):
+        if group.next_outcomes == NULL or (group.num_utility_steps > 1 and parameters.use_utility):
             return model.tree.num_factor_nodes
     return model.tree.first_leaf
 
@@ -122,7 +122,7 @@ cdef int policy_posterior(const Model* model, double gamma, const double* G,
     cdef Py_ssize_t p, num_policies = model.tree.num_policies
     for p in range(num_policies):
         q_pi[p] = G[p] * gamma
-    if model.tree.num_listed:
+    if model.tree.num_enumerated:
         for p in range(num_policies):
             q_pi[p] += model.log_E[p]
     P.softmax(q_pi, num_policies, q_pi)
@@ -151,7 +151,7 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
             f = &model.factors[i]
             memcpy(work.beliefs + tree.node_offset[i], qs[agent] + f.offset,
                    f.num_states * sizeof(double))
-            work.lowest[i] = P.min(qs[agent] + f.offset, f.num_states)
+            work.min_weight[i] = P.min(qs[agent] + f.offset, f.num_states)
             work.total[i] = P.sum(qs[agent] + f.offset, f.num_states)
     i = model.num_factors
     while i < first_leaf:
@@ -172,8 +172,8 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
                         tree.node_parents[tree.node_parent_start[node]]]
                     rows.results[rows.count] = work.beliefs + tree.node_offset[node]
                     rows.count += 1
-                    if rows.count == ROWS_AT_ONCE or (node == stop - 1
-                                                      and agent == num_agents - 1):
+                    if rows.count == GEMM_ROWS or (node == stop - 1
+                                                   and agent == num_agents - 1):
                         P.gemm(rows.sources, rows.count, f.num_previous,
                                f.B + action * f.num_previous * f.stride, f.stride,
                                rows.results)
@@ -198,45 +198,45 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
         predict(model, factor, action, previous, work, belief)
     if parameters.use_states_info_gain:
         work.total[node] = P.sum(belief, f.num_states)
-        work.lowest[node] = work.least[node] = P.min(belief, f.num_states)
-        if work.lowest[node] <= 0.0:
-            work.least[node] = P.min_positive(belief, f.num_states)
+        work.min_weight[node] = work.min_positive[node] = P.min(belief, f.num_states)
+        if work.min_weight[node] <= 0.0:
+            work.min_positive[node] = P.min_positive(belief, f.num_states)
     work.factor_value[node] = 0.0
     if parameters.use_param_info_gain and f.wB != NULL:
-        work.factor_value[node] -= _novelty(model, f, action, previous, belief, work)
+        work.factor_value[node] -= _neg_pB_gain_of(model, f, action, previous, belief, work)
     if f.inductive_cost != NULL and work.inductive_row[factor] >= 0:
         work.factor_value[node] += P.dot(
             f.inductive_cost + work.inductive_row[factor] * f.num_states, belief, f.num_states)
 
 
-cdef double _novelty(const Model* model, const Factor* f, Py_ssize_t action,
-                     const double** previous, const double* belief, Workspace* work) noexcept nogil:
+cdef double _neg_pB_gain_of(const Model* model, const Factor* f, Py_ssize_t action,
+                            const double** previous, const double* belief, Workspace* work) noexcept nogil:
     cdef Py_ssize_t[MAX_FACTORS] sizes
     cdef Py_ssize_t d, count, next_count
     for d in range(f.num_dependencies):
         sizes[d] = model.factors[f.dependencies[d]].num_states
     cdef const double* x = joint_belief(previous, sizes, f.num_dependencies, work.joint,
-                                        work.largest_joint)
+                                        work.max_joint)
     count = P.support(x, f.num_previous, 0.0, work.index, work.weights)
     next_count = P.support(belief, f.num_states, 0.0, work.support_state, work.support_weight)
-    return transition_novelty(f, action, work.index, work.weights, count, work.support_state,
-                              work.support_weight, next_count, work)
+    return neg_pB_info_gain(f, action, work.index, work.weights, count, work.support_state,
+                            work.support_weight, next_count, work)
 
 
 # --- values of groups --------------------------------------------------------------------------
 
 
-# work.group_value of all group nodes: step_values.group_value of each.
-cdef void _value_groups(const Model* model, const EFEParameters* parameters,
-                        Py_ssize_t first_leaf, Workspace** works,
-                        Py_ssize_t num_agents) noexcept nogil:
+# work.group_value of all group nodes: expected_free_energy.group_value of each.
+cdef void _evaluate_groups(const Model* model, const EFEParameters* parameters,
+                           Py_ssize_t first_leaf, Workspace** works,
+                           Py_ssize_t num_agents) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
-    cdef EFEParameters novelty_only = parameters[0]
+    cdef EFEParameters pA_gain_only = parameters[0]
     cdef const Group* group
     cdef Workspace* work
     cdef Py_ssize_t i = 0, node, stop, agent
     cdef bint columns
-    novelty_only.use_utility = novelty_only.use_states_info_gain = False
+    pA_gain_only.use_utility = pA_gain_only.use_states_info_gain = False
     while i < tree.num_group_nodes:
         group = &model.groups[tree.group_of[i]]
         stop = i + 1
@@ -247,24 +247,24 @@ cdef void _value_groups(const Model* model, const EFEParameters* parameters,
         columns = (parameters.use_states_info_gain and group.sparse_start == NULL
                    and (group.num_utility_steps == 1 or not parameters.use_utility))
         if columns and group.num_factors == 1:
-            _multiply(model, parameters, group, i, stop, first_leaf, works, num_agents)
+            _gemm_nodes(model, parameters, group, i, stop, first_leaf, works, num_agents)
         for agent in range(num_agents):
             work = works[agent]
             if columns and group.num_factors > 1:
-                _contract_all(model, parameters, group, i, stop, work)
+                _contract_nodes(model, parameters, group, i, stop, work)
             for node in range(i, stop):
                 if not columns:
-                    work.group_value[node] = _one_by_one(model, parameters, group, node, work)
-                elif parameters.use_param_info_gain and group.novelty_wA != NULL:
-                    work.group_value[node] += _one_by_one(model, &novelty_only, group, node, work)
+                    work.group_value[node] = _group_node_terms(model, parameters, group, node, work)
+                elif parameters.use_param_info_gain and group.wA_by_state != NULL:
+                    work.group_value[node] += _group_node_terms(model, &pA_gain_only, group, node, work)
         i = stop
 
 
-cdef double _one_by_one(const Model* model, const EFEParameters* parameters, const Group* group,
-                        Py_ssize_t node, Workspace* work) noexcept nogil:
+cdef double _group_node_terms(const Model* model, const EFEParameters* parameters, const Group* group,
+                              Py_ssize_t node, Workspace* work) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
     _parts_of(model, node, parts, work)
-    return group_value(model, parameters, group, model.tree.group_step[node], parts, work)
+    return group_terms(model, parameters, group, model.tree.group_step[node], parts, work)
 
 
 # The beliefs of a group node.
@@ -279,24 +279,24 @@ cdef void _parts_of(const Model* model, Py_ssize_t node, const double** parts,
 
 # work.group_value from expected outcomes: their utility and information gain.
 # Cost: a logarithm per outcome.
-cdef void _value_outcomes(const Model* model, const EFEParameters* parameters, const Group* group,
-                          Rows* rows, Workspace** works) noexcept nogil:
+cdef void _evaluate_outcomes(const Model* model, const EFEParameters* parameters, const Group* group,
+                             Rows* rows, Workspace** works) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
     cdef const double* utility = NULL
-    cdef double rest_utility = 0.0
-    cdef double values[ROWS_AT_ONCE]
+    cdef double complement_utility = 0.0
+    cdef double values[GEMM_ROWS]
     cdef Workspace* work
     cdef Py_ssize_t k
     if parameters.use_utility:
-        utility, rest_utility = group.outcome_utility, group.rest_utility
+        utility, complement_utility = group.outcome_utility, group.complement_utility
     P.outcome_terms(works[0].rows, rows.count, group.outcome_stride, group.num_outcomes, utility,
-                    rows.total, group.rest_start, group.num_rests, values)
+                    rows.total, group.complement_start, group.num_complements, values)
     for k in range(rows.count):
         work = works[rows.agent[k]]
-        values[k] += rows.results[k][group.num_outcomes] + rest_utility * rows.total[k]
-        if rows.least[k] <= FC_MASK:
+        values[k] += rows.results[k][group.num_outcomes] + complement_utility * rows.total[k]
+        if rows.min_positive[k] <= FC_MASK:
             _parts_of(model, rows.node[k], parts, work)
-            values[k] = _masked_value(model, parameters, group, rows.results[k], rows.total[k],
+            values[k] = _masked_terms(model, parameters, group, rows.results[k], rows.total[k],
                                       parts, work)
         work.group_value[rows.node[k]] = values[k]
     rows.count = 0
@@ -304,7 +304,7 @@ cdef void _value_outcomes(const Model* model, const EFEParameters* parameters, c
 
 # The same for a belief with masked states: what they have added to `outcomes` and to `total`
 # is taken off for the information gain.
-cdef double _masked_value(const Model* model, const EFEParameters* parameters, const Group* group,
+cdef double _masked_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           double* outcomes, double total, const double** parts,
                           Workspace* work) noexcept nogil:
     cdef Py_ssize_t sizes[MAX_FACTORS]
@@ -313,10 +313,10 @@ cdef double _masked_value(const Model* model, const EFEParameters* parameters, c
     cdef double value = 0.0, gain
     if parameters.use_utility:
         value = (P.dot(group.outcome_utility, outcomes, group.outcome_stride)
-                 + group.rest_utility * total)
+                 + group.complement_utility * total)
     for k in range(group.num_factors):
         sizes[k] = model.factors[group.factors[k]].num_states
-    q = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
+    q = joint_belief(parts, sizes, group.num_factors, work.joint, work.max_joint)
     count = P.support(q, group.num_joint, 0.0, work.index, work.weights)
     for k in range(count):
         if work.weights[k] <= FC_MASK:
@@ -329,47 +329,47 @@ cdef double _masked_value(const Model* model, const EFEParameters* parameters, c
     for k in range(group.num_outcomes):  # what rounding leaves of an outcome
         outcomes[k] = max(outcomes[k], 0.0)
     P.outcome_terms(outcomes, 1, group.outcome_stride, group.num_outcomes, NULL, &total,
-                    group.rest_start, group.num_rests, &gain)
+                    group.complement_start, group.num_complements, &gain)
     return value + outcomes[group.num_outcomes] + gain
 
 
 # A group of one factor: beliefs (nodes, states) times outcomes (states, columns). Beliefs of
 # the last step come from those before: times B and the outcomes at once, `ahead`.
-cdef void _multiply(const Model* model, const EFEParameters* parameters, const Group* group,
-                    Py_ssize_t start, Py_ssize_t stop, Py_ssize_t first_leaf, Workspace** works,
-                    Py_ssize_t num_agents) noexcept nogil:
+cdef void _gemm_nodes(const Model* model, const EFEParameters* parameters, const Group* group,
+                      Py_ssize_t start, Py_ssize_t stop, Py_ssize_t first_leaf, Workspace** works,
+                      Py_ssize_t num_agents) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Rows rows
     cdef Workspace* work
     cdef Py_ssize_t node, agent, belief, source, action = -1
-    cdef bint ahead
+    cdef bint one_step_before
     rows.count = 0
     for node in range(start, stop):
         belief = tree.group_factor_nodes[tree.group_start[node]]
-        ahead = belief >= first_leaf
+        one_step_before = belief >= first_leaf
         if ahead and tree.node_action[belief] != action:  # another matrix
-            _value_rows(model, parameters, group, action, &rows, works)
+            _evaluate_rows(model, parameters, group, action, &rows, works)
             action = tree.node_action[belief]
-        source = tree.node_parents[tree.node_parent_start[belief]] if ahead else belief
+        source = tree.node_parents[tree.node_parent_start[belief]] if one_step_before else belief
         for agent in range(num_agents):
             work = works[agent]
             rows.sources[rows.count] = work.beliefs + tree.node_offset[source]
             rows.results[rows.count] = works[0].rows + rows.count * group.outcome_stride
             rows.agent[rows.count], rows.node[rows.count] = agent, node
             rows.total[rows.count] = work.total[source]
-            if ahead:
-                rows.least[rows.count] = work.lowest[source] * group.ahead_least[action]
+            if one_step_before:
+                rows.min_positive[rows.count] = work.min_weight[source] * group.min_row_sum[action]
             else:
-                rows.least[rows.count] = work.least[source]
+                rows.min_positive[rows.count] = work.min_positive[source]
             rows.count += 1
-            if rows.count == ROWS_AT_ONCE:
-                _value_rows(model, parameters, group, action, &rows, works)
-    _value_rows(model, parameters, group, action, &rows, works)
+            if rows.count == GEMM_ROWS:
+                _evaluate_rows(model, parameters, group, action, &rows, works)
+    _evaluate_rows(model, parameters, group, action, &rows, works)
 
 
 # The values of gathered rows; `action` is -1, or that of a step ahead.
-cdef void _value_rows(const Model* model, const EFEParameters* parameters, const Group* group,
-                      Py_ssize_t action, Rows* rows, Workspace** works) noexcept nogil:
+cdef void _evaluate_rows(const Model* model, const EFEParameters* parameters, const Group* group,
+                         Py_ssize_t action, Rows* rows, Workspace** works) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Py_ssize_t factor = group.factors[0], k, stride = group.outcome_stride
     cdef Py_ssize_t num_states = model.factors[factor].num_states
@@ -378,15 +378,15 @@ cdef void _value_rows(const Model* model, const EFEParameters* parameters, const
     if rows.count == 0:
         return
     if action >= 0:
-        matrix = group.ahead + action * num_states * stride
+        matrix = group.next_outcomes + action * num_states * stride
     P.gemm(rows.sources, rows.count, num_states, matrix, stride, rows.results)
     for k in range(rows.count):
-        if action >= 0 and rows.least[k] <= FC_MASK:  # the bound does not do: look at the belief
+        if action >= 0 and rows.min_positive[k] <= FC_MASK:  # the bound does not do: look at the belief
             belief = works[rows.agent[k]].beliefs + tree.node_offset[
                 tree.group_factor_nodes[tree.group_start[rows.node[k]]]]
             predict(model, factor, action, &rows.sources[k], works[rows.agent[k]], belief)
-            rows.least[k] = P.min_positive(belief, num_states)
-    _value_outcomes(model, parameters, group, rows, works)
+            rows.min_positive[k] = P.min_positive(belief, num_states)
+    _evaluate_outcomes(model, parameters, group, rows, works)
 
 
 # A group of several factors: with T_0 the outcomes (s_1, ..., s_F, columns) in the order of
@@ -394,17 +394,17 @@ cdef void _value_rows(const Model* model, const EFEParameters* parameters, const
 # Nodes are sorted by their factor nodes in that order, so those that share the first ones
 # share T_k; several beliefs of a factor share the reading of T_{k-1}.
 # Cost: sum_k (distinct combinations of the first k beliefs) * (size of T_{k-1}).
-cdef void _contract_all(const Model* model, const EFEParameters* parameters, const Group* group,
-                        Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
+cdef void _contract_nodes(const Model* model, const EFEParameters* parameters, const Group* group,
+                          Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
     cdef Rows rows
     cdef Tensor outcomes
     outcomes.data, outcomes.size = group.contraction, group.num_joint * group.outcome_stride
-    outcomes.least = outcomes.total = 1.0
+    outcomes.min_positive = outcomes.total = 1.0
     outcomes.start, outcomes.stop = start, stop
     rows.count = 0
     _contract(model, parameters, group, 0, &outcomes, work.partial, &rows, work)
     if rows.count:
-        _value_outcomes(model, parameters, group, &rows, &work)
+        _evaluate_outcomes(model, parameters, group, &rows, &work)
 
 
 # From T_level for the nodes that share it. The expected outcomes are gathered in `rows` and
@@ -413,22 +413,22 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
                     Py_ssize_t level, const Tensor* tensor, double* partial, Rows* rows,
                     Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
-    cdef const double* sources[ROWS_AT_ONCE]
-    cdef double* results[ROWS_AT_ONCE]
-    cdef int32_t beliefs[ROWS_AT_ONCE]
-    cdef Py_ssize_t first[ROWS_AT_ONCE + 1]  # node of each belief
+    cdef const double* sources[GEMM_ROWS]
+    cdef double* results[GEMM_ROWS]
+    cdef int32_t beliefs[GEMM_ROWS]
+    cdef Py_ssize_t first[GEMM_ROWS + 1]  # node of each belief
     cdef Tensor sum_
     cdef Py_ssize_t position = group.contraction_order[level]
     cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
     cdef bint last = level == group.num_factors - 1
-    cdef Py_ssize_t node = tensor.start, count, k, most = FIRSTS_AT_ONCE
+    cdef Py_ssize_t node = tensor.start, count, k, most = CONTRACTION_ROWS
     cdef Py_ssize_t size = tensor.size // num_states
     cdef int32_t belief, before
     while node < tensor.stop:
         if last:
-            if rows.count == ROWS_AT_ONCE:
-                _value_outcomes(model, parameters, group, rows, &work)
-            most = ROWS_AT_ONCE - rows.count
+            if rows.count == GEMM_ROWS:
+                _evaluate_outcomes(model, parameters, group, rows, &work)
+            most = GEMM_ROWS - rows.count
         count, before = 0, -1
         while node < tensor.stop:
             belief = tree.group_factor_nodes[tree.group_start[node] + position]
@@ -445,14 +445,14 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
         first[count] = node
         P.gemm(sources, count, num_states, tensor.data, size, results)
         for k in range(count):
-            sum_.least = tensor.least * work.least[beliefs[k]]
+            sum_.min_positive = tensor.min_positive * work.min_positive[beliefs[k]]
             sum_.total = tensor.total * work.total[beliefs[k]]
             if last:
                 rows.results[rows.count], rows.node[rows.count] = results[k], first[k]
-                rows.least[rows.count], rows.total[rows.count] = sum_.least, sum_.total
+                rows.min_positive[rows.count], rows.total[rows.count] = sum_.min_positive, sum_.total
                 rows.agent[rows.count] = 0
                 rows.count += 1
                 continue
             sum_.data, sum_.size, sum_.start, sum_.stop = results[k], size, first[k], first[k + 1]
-            _contract(model, parameters, group, level + 1, &sum_, partial + FIRSTS_AT_ONCE * size,
+            _contract(model, parameters, group, level + 1, &sum_, partial + CONTRACTION_ROWS * size,
                       rows, work)

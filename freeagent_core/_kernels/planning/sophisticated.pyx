@@ -11,7 +11,7 @@ from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_poste
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
 from freeagent_core._kernels.model.packed_model cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.planning.expected_free_energy cimport inductive_value, step_value
+from freeagent_core._kernels.planning.expected_free_energy cimport calc_inductive_cost, first_step_terms
 
 
 cdef struct Frame:                 # one level of the search
@@ -30,21 +30,21 @@ cdef Py_ssize_t _frame_size(const Model* model) noexcept nogil:
 
 
 # A search of a larger tree than this is stopped before it starts.
-cdef Py_ssize_t MOST_SEARCH_BYTES = 1 << 30
+cdef Py_ssize_t MAX_SEARCH_BYTES = 1 << 30
 
 
 # Doubles that a search of this horizon needs; MemoryError if that is too much. With the GIL.
 cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) except -1:
     cdef Py_ssize_t frame = _frame_size(model)
-    if horizon > MOST_SEARCH_BYTES // <Py_ssize_t>sizeof(double) // frame:
+    if horizon > MAX_SEARCH_BYTES // <Py_ssize_t>sizeof(double) // frame:
         raise MemoryError(
             f"si_horizon {horizon} with {model.tree.num_policies} policies needs "
-            f"more than {MOST_SEARCH_BYTES >> 20} MiB")
+            f"more than {MAX_SEARCH_BYTES >> 20} MiB")
     return horizon * frame
 
 
-cdef void _lay_out(const Model* model, double* memory, Py_ssize_t level,
-                   Frame* frame) noexcept nogil:
+cdef void _frame_at(const Model* model, double* memory, Py_ssize_t level,
+                    Frame* frame) noexcept nogil:
     cdef Py_ssize_t num_policies = model.tree.num_policies
     frame.qs = memory + level * _frame_size(model)
     frame.predicted = frame.qs + model.qs_size
@@ -67,7 +67,7 @@ cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
                               double* memory, Workspace* work) noexcept nogil:
     cdef Frame frame
     cdef Py_ssize_t num_policies = model.tree.num_policies
-    _lay_out(model, memory, 0, &frame)
+    _frame_at(model, memory, 0, &frame)
     memcpy(frame.qs, qs, model.qs_size * sizeof(double))
     if _search(model, fpi, parameters, memory, 0, work) != 0:
         return -1
@@ -84,9 +84,9 @@ cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameter
     cdef Frame frame
     cdef Py_ssize_t policy
     cdef double* outcomes
-    _lay_out(model, memory, level, &frame)
+    _frame_at(model, memory, level, &frame)
     for policy in range(model.tree.num_policies):
-        _expect(model, &frame, policy, work)
+        _predict_policy(model, &frame, policy, work)
     if _posterior(model, &frame, parameters.gamma) != 0:
         return -1
     if level >= parameters.horizon - 1:
@@ -96,8 +96,8 @@ cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameter
             frame.G[policy] -= parameters.prune_penalty
             continue
         outcomes = frame.outcomes + policy * model.num_obs_total
-        if _follow(model, fpi, parameters, memory, level, policy, outcomes, 0, 1.0,
-                   work) != 0:
+        if _expand_outcomes(model, fpi, parameters, memory, level, policy, outcomes, 0, 1.0,
+                            work) != 0:
             return -1
     return _posterior(model, &frame, parameters.gamma)
 
@@ -111,8 +111,8 @@ cdef int _posterior(const Model* model, Frame* frame, double gamma) noexcept nog
 
 
 # Predicted beliefs and outcomes of one policy, and its G without what follows.
-cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
-                  Workspace* work) noexcept nogil:
+cdef void _predict_policy(const Model* model, Frame* frame, Py_ssize_t policy,
+                          Workspace* work) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef Py_ssize_t actions[MAX_FACTORS]
@@ -125,14 +125,14 @@ cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
     for f in range(model.num_factors):
         actions[f] = first_action(model, policy)[f]
     predict_all(model, frame.qs, actions, work, predicted)
-    frame.G[policy] = inductive_value(model, frame.qs, predicted, work)
+    frame.G[policy] = calc_inductive_cost(model, frame.qs, predicted, work)
     for g in range(model.num_groups):
         group = &model.groups[g]
         for f in range(group.num_factors):
             parts[f] = predicted + model.factors[group.factors[f]].offset
             sizes[f] = model.factors[group.factors[f]].num_states
-        frame.G[policy] += step_value(model, group, parts, work)
-        joint = joint_belief(parts, sizes, group.num_factors, work.joint, work.largest_joint)
+        frame.G[policy] += first_step_terms(model, group, parts, work)
+        joint = joint_belief(parts, sizes, group.num_factors, work.joint, work.max_joint)
         for k in range(group.num_modalities):
             out = outcomes
             for m in range(group.modalities[k]):
@@ -143,30 +143,30 @@ cdef void _expect(const Model* model, Frame* frame, Py_ssize_t policy,
 
 # Walks the outcomes of modality `m` and of those after it, whose joint probability so far
 # is `probability`. It only falls, so a branch below the threshold ends here.
-cdef int _follow(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
-                 double* memory, Py_ssize_t level, Py_ssize_t policy,
-                 const double* outcomes, Py_ssize_t m, double probability,
-                 Workspace* work) noexcept nogil:
+cdef int _expand_outcomes(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
+                          double* memory, Py_ssize_t level, Py_ssize_t policy,
+                          const double* outcomes, Py_ssize_t m, double probability,
+                          Workspace* work) noexcept nogil:
     cdef Frame frame
-    cdef Frame following
+    cdef Frame next_frame
     cdef Py_ssize_t o
-    _lay_out(model, memory, level, &frame)
+    _frame_at(model, memory, level, &frame)
     if m < model.num_modalities:
         for o in range(model.modalities[m].num_obs):
             if probability * outcomes[o] < parameters.state_prune_threshold:
                 continue
             frame.observation[m] = o
-            if _follow(model, fpi, parameters, memory, level, policy,
-                       outcomes + model.modalities[m].num_obs, m + 1, probability * outcomes[o],
-                       work) != 0:
+            if _expand_outcomes(model, fpi, parameters, memory, level, policy,
+                                outcomes + model.modalities[m].num_obs, m + 1, probability * outcomes[o],
+                                work) != 0:
                 return -1
         return 0
-    _lay_out(model, memory, level + 1, &following)
+    _frame_at(model, memory, level + 1, &next_frame)
     memcpy(work.prior, frame.predicted + policy * model.qs_size, model.qs_size * sizeof(double))
     if infer_posterior(model, fpi, frame.observation, False, False, work) != 0:
         return -1
-    memcpy(following.qs, work.qs_new, model.qs_size * sizeof(double))
+    memcpy(next_frame.qs, work.qs_new, model.qs_size * sizeof(double))
     if _search(model, fpi, parameters, memory, level + 1, work) != 0:
         return -1
-    frame.G[policy] += probability * P.dot(following.q_pi, following.G, model.tree.num_policies)
+    frame.G[policy] += probability * P.dot(next_frame.q_pi, next_frame.G, model.tree.num_policies)
     return 0

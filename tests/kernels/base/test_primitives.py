@@ -182,8 +182,10 @@ def test_outcome_values(rows, parts, seed):
     x[:, n:] = rng.normal(size=(rows, x.shape[1] - n))  # no probabilities
     totals = rng.uniform(0.5, 1.5, rows)
     weights = rng.normal(size=x.shape[1])
-    rests = [np.maximum(totals - x[:, a:b].sum(axis=1), 0.0) for a, b in itertools.pairwise(start)]
-    every = np.column_stack([x[:, :n], *rests])
+    complements = [
+        np.maximum(totals - x[:, a:b].sum(axis=1), 0.0) for a, b in itertools.pairwise(start)
+    ]
+    every = np.column_stack([x[:, :n], *complements])
     expected = -(every * np.log(every + 1e-16)).sum(axis=1)
     for name in LEVELS:
         primitives.set_simd_level(name)

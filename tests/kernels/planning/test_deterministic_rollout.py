@@ -65,8 +65,8 @@ def reaches_uncertainty(arguments, state):
 def test_as_beliefs_to_the_bit(arguments, data):
     """A list of the same policies is evaluated over predicted beliefs."""
     model = GenerativeModel(**arguments)
-    listed = GenerativeModel(**arguments, policies=list(model.policy_arrays))
-    agent, other = Agent.from_model(model), Agent.from_model(listed)
+    enumerated = GenerativeModel(**arguments, policies=list(model.policy_arrays))
+    agent, other = Agent.from_model(model), Agent.from_model(enumerated)
     for _ in range(3):
         state = data.draw(st.integers(0, model.num_states[0] - 1))
         observation = [state] + [0] * (model.num_modalities - 1)
@@ -81,7 +81,7 @@ def test_as_beliefs_to_the_bit(arguments, data):
             assert follows_states(model) is not reaches_uncertainty(arguments, state)
         else:
             assert not follows_states(model)
-        assert not follows_states(listed)
+        assert not follows_states(enumerated)
 
 
 @pytest.mark.parametrize("weight", [1e-20, 1e-12, 0.1])

@@ -30,11 +30,11 @@ slow = settings(
 )
 
 # constants of packing that force a way
-GRAPH = {"MERGED_COLUMN": 1e9}
-TREE = {"MERGED_COLUMN": -1.0}
+GRAPH = {"MAX_GRAPH_COLUMN": 1e9}
+TREE = {"MAX_GRAPH_COLUMN": -1.0}
 SPARSE = {"SPARSE_COLUMN": 1e9}
 DENSE = {"SPARSE_COLUMN": -1.0, "SPARSE_SHARE": 0.0}
-UNLISTED = {"MOST_LISTED": 0}
+NOT_ENUMERATED = {"MAX_STORED_POLICIES": 0}
 
 
 def packed(arguments, *constants):
@@ -162,7 +162,7 @@ def assert_same_values(found, expected):
 @given(model=st.one_of(larger_models(), models()), seed=st.integers(0, 2**32 - 1))
 def test_all_ways_agree(model, seed):
     expected = evaluated(packed(model, TREE, DENSE), model, seed)
-    for way in ((GRAPH, SPARSE), (GRAPH, DENSE), (TREE, SPARSE), (GRAPH, SPARSE, UNLISTED)):
+    for way in ((GRAPH, SPARSE), (GRAPH, DENSE), (TREE, SPARSE), (GRAPH, SPARSE, NOT_ENUMERATED)):
         found = evaluated(packed(model, *way), model, seed)
         assert_same_values(found, expected)
 
@@ -171,26 +171,26 @@ def test_all_ways_agree(model, seed):
 @given(model=larger_models(), seed=st.integers(0, 2**32 - 1))
 def test_actions_without_a_list(model, seed):
     """The same probabilities of actions, draws and beliefs whether policies are listed or not."""
-    listed = Agent.from_model(packed(model, GRAPH))
-    unlisted = Agent.from_model(packed(model, GRAPH, UNLISTED))
-    assert listed.model.packed.lists_policies
-    assert not unlisted.model.packed.lists_policies
+    enumerated = Agent.from_model(packed(model, GRAPH))
+    not_enumerated = Agent.from_model(packed(model, GRAPH, NOT_ENUMERATED))
+    assert enumerated.model.packed.enumerates_policies
+    assert not not_enumerated.model.packed.enumerates_policies
     for t, observation in enumerate(observations(model, seed, 3)):
-        expected = listed.step(observation)
-        chosen = listed._core.action_distribution()
+        expected = enumerated.step(observation)
+        chosen = enumerated._core.action_distribution()
         np.random.seed(t)
-        unlisted.step(observation)
-        for ours, theirs in zip(unlisted._core.action_distribution(), chosen, strict=True):
+        not_enumerated.step(observation)
+        for ours, theirs in zip(not_enumerated._core.action_distribution(), chosen, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
-        np.testing.assert_allclose(unlisted.q_pi, listed.q_pi, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(unlisted.G, listed.G, rtol=1e-13, atol=1e-12)
-        unlisted.action = expected
+        np.testing.assert_allclose(not_enumerated.q_pi, enumerated.q_pi, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(not_enumerated.G, enumerated.G, rtol=1e-13, atol=1e-12)
+        not_enumerated.action = expected
 
 
 @slow
 @given(model=larger_models(), seed=st.integers(0, 2**32 - 1))
-def test_unlisted_policies_of_a_population(model, seed):
-    shared = packed(model, GRAPH, UNLISTED)
+def test_not_enumerated_policies_of_a_population(model, seed):
+    shared = packed(model, GRAPH, NOT_ENUMERATED)
     population = Population(shared, 3, num_threads=2, seed=seed)
     agents = [Agent.from_model(shared) for _ in range(3)]
     for observation in observations(model, seed, 3):
@@ -254,11 +254,11 @@ def test_very_many_policies():
     assert 0 <= many.step([12])[0] < 5
 
 
-def test_unlisted_agent_keeps_what_it_evaluated():
+def test_not_enumerated_agent_keeps_what_it_evaluated():
     """q_pi and G are those of infer_policies, whatever changed since; copies keep them too."""
     model = {**grid(3, 3, 3), "pA": object_array([np.eye(9) + 0.1])}
     expected = Agent.from_model(packed(model, GRAPH))
-    agents = [Agent.from_model(packed(model, GRAPH, UNLISTED)) for _ in range(4)]
+    agents = [Agent.from_model(packed(model, GRAPH, NOT_ENUMERATED)) for _ in range(4)]
     expected.infer_states([4])
     q_pi, _ = expected.infer_policies()
     for agent in agents:
@@ -275,26 +275,26 @@ def test_unlisted_agent_keeps_what_it_evaluated():
     assert agents[3].sample_action()[0] == 0  # of policy 7, the first action
 
 
-def test_learning_with_unlisted_policies():
+def test_learning_with_not_enumerated_policies():
     model = {
         **grid(3, 3, 3, slip=0.1),
         "pA": object_array([np.eye(9) * 5 + 0.1]),
         "pB": object_array([grid(3, 3, 1, slip=0.1)["B"][0] * 5]),
     }
-    listed = Agent.from_model(packed(model, TREE))
-    unlisted = Agent.from_model(packed(model, GRAPH, UNLISTED))
-    population = Population(packed(model, GRAPH, UNLISTED), 2, seed=0)
+    enumerated = Agent.from_model(packed(model, TREE))
+    not_enumerated = Agent.from_model(packed(model, GRAPH, NOT_ENUMERATED))
+    population = Population(packed(model, GRAPH, NOT_ENUMERATED), 2, seed=0)
     before = None
     for t, seen in enumerate([0, 1, 2, 5, 8]):
-        for agent in (listed, unlisted):
+        for agent in (enumerated, not_enumerated):
             np.random.seed(t)
             agent.infer_states([seen])
             agent.infer_policies()
-        np.testing.assert_allclose(unlisted.G, listed.G, rtol=1e-12, atol=G / 10)
+        np.testing.assert_allclose(not_enumerated.G, enumerated.G, rtol=1e-12, atol=G / 10)
         population.infer_states([seen, seen])
         assert population.infer_policies() is None
-        np.testing.assert_allclose(population.G[1], listed.G, rtol=1e-12, atol=G / 10)
-        for agent in (listed, unlisted):
+        np.testing.assert_allclose(population.G[1], enumerated.G, rtol=1e-12, atol=G / 10)
+        for agent in (enumerated, not_enumerated):
             agent.update_A([seen])
             if before is not None:
                 agent.update_B(before)
@@ -307,7 +307,7 @@ def test_learning_with_unlisted_policies():
         population._core.state["action"][:] = 3
         if before is not None:
             population.update_B([np.tile(before[0], (2, 1))])
-        before = listed.qs
+        before = enumerated.qs
 
 
 def test_too_many_distinct_beliefs():
