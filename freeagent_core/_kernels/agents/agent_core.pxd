@@ -37,7 +37,3 @@ cdef class AgentCore(AgentParameters):
     cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL
     cdef void _keep_beliefs(self, OwnedWorkspace workspace) noexcept
     cdef void _keep_policies(self, const double* qs, OwnedWorkspace workspace) noexcept
-
-
-# Raise the error that a kernel's status stands for.
-cdef int raise_status(int status, str what) except -1

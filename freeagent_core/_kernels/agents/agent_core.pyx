@@ -19,14 +19,14 @@ from freeagent_core._kernels.agents.agent_step cimport (
 )
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D
 from freeagent_core._kernels.action.numpy_generator cimport draw_below
-from freeagent_core._kernels.model.graph_memory cimport reserve
+from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Model, first_action
 from freeagent_core._kernels.model.python_input cimport (
     new_array, read_action, read_beliefs, read_observation, read_probabilities,
 )
 from freeagent_core._kernels.planning.sophisticated cimport search_size
-from freeagent_core._kernels.planning.expected_free_energy cimport NO_MEMORY
+from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
 from freeagent_core._kernels.model.workspace cimport Workspace
 
 import numpy as np
@@ -34,16 +34,6 @@ import numpy as np
 cdef object _empty = np.empty
 # More policies than this are not listed unasked (`_planning.MAX_POLICIES`).
 cdef Py_ssize_t MAX_POLICIES = 1 << 24
-
-
-cdef int raise_status(int status, str what) except -1:
-    """Raise the error that a kernel's status stands for, with the GIL."""
-    if status == NO_MEMORY:
-        raise MemoryError(f"no memory for {what}: too many predicted beliefs are distinct, or "
-                          "policies to be listed")
-    if status != 0:
-        raise FloatingPointError(f"{what} became NaN or infinite")
-    return 0
 
 
 cdef int _check_length(Py_ssize_t length, Py_ssize_t expected) except -1:

@@ -174,7 +174,7 @@ cdef class MMPCore(AgentCore):
                     window.likelihood[t * window.num_terms + m] = (
                         modality.A + workspace.work.observation[m] * group.num_joint)
                 continue
-            rows = np.ones((window.num_terms, self.packed.largest.joint))
+            rows = np.ones((window.num_terms, self.packed.workspace_sizes.joint))
             computed = rows
             keep.append(rows)
             for m in range(model.num_modalities):
@@ -204,7 +204,7 @@ cdef class MMPCore(AgentCore):
         cdef const double[::1] row
         cdef Py_ssize_t t, m, k
         shape = tuple([model.factors[k].num_states for k in range(model.num_factors)])
-        if np.prod(shape, dtype=object) > self.packed.largest.joint:
+        if np.prod(shape, dtype=object) > self.packed.workspace_sizes.joint:
             raise ValueError(
                 f"grad_descent=False needs the joint states of all factors, and {shape} are too many")
         pointers = np.zeros(max(window.past_len, 1), dtype=np.uintp)

@@ -120,7 +120,7 @@ cdef class MMPPopulationCore(PopulationCore):
     cdef Py_ssize_t _extra_size(self):
         cdef Model* model = &self.packed.model
         return (self._sequence_size + model.tree.num_policies
-                + self._horizon * (model.num_modalities + self.packed.largest.joint))
+                + self._horizon * (model.num_modalities + self.packed.workspace_sizes.joint))
 
     # Steps observed once the observation at hand is counted.
     cdef Py_ssize_t _present_len(self, Py_ssize_t i) noexcept nogil:
@@ -168,7 +168,7 @@ cdef class MMPPopulationCore(PopulationCore):
                         product[s] *= row[s]
             if not window.factorized:
                 window.likelihood[t] = product
-                product += self.packed.largest.joint
+                product += self.packed.workspace_sizes.joint
 
     # Fills extra with the sequences and F.
     cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,

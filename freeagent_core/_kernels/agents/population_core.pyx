@@ -9,7 +9,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.action.action_selection cimport count_best, nth_best
-from freeagent_core._kernels.agents.agent_core cimport raise_status
+from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
 from freeagent_core._kernels.action.agent_generator cimport below, categorical
 from freeagent_core._kernels.agents.agent_step cimport (
     action_probabilities, are_enumerated, infer_policies, infer_states, keep_policies, enumerate_evaluated,
@@ -20,7 +20,6 @@ from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, Factor, firs
 from freeagent_core._kernels.planning.policy_tree cimport evaluate_trees
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.planning.sophisticated cimport search_size
-from freeagent_core._kernels.planning.expected_free_energy cimport NO_MEMORY
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 import numpy as np

@@ -10,7 +10,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.agents.agent_core cimport AgentCore, raise_status
+from freeagent_core._kernels.agents.agent_core cimport AgentCore
+from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.agents.agent_step cimport keep_beliefs, keep_policies, whole_step
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.packed_model cimport PackedModel

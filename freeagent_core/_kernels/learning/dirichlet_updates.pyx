@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, padded
-from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, FC_MASK, P
 
 

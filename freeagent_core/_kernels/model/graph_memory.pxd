@@ -1,24 +1,5 @@
-"""Memory of a belief graph: arrays that grow, and tables that find equal things in them."""
-
-from libc.stdint cimport int32_t, uint32_t, uint64_t
-
-
-cdef struct GrowableArray:         # grows by doubling; never shrinks
-    void* data
-    Py_ssize_t num_bytes
-
-
-cdef struct HashTable:             # open addressing; numbers things by their hash
-    GrowableArray slots            # of Slot
-    Py_ssize_t num_slots           # a power of two, or 0
-    Py_ssize_t used
-    uint32_t stamp                 # slots with another one are empty
-
-
-cdef struct Slot:
-    uint32_t stamp
-    int32_t number
-    uint64_t hash
+from freeagent_core._kernels.base.growable_array cimport GrowableArray
+from freeagent_core._kernels.base.hash_table cimport HashTable
 
 
 cdef struct Graph:
@@ -63,8 +44,3 @@ cdef struct Graph:
 
 cdef Graph* new_graph() noexcept nogil
 cdef void free_graph(Graph* graph) noexcept nogil
-cdef int reserve(GrowableArray* array, Py_ssize_t num_bytes) noexcept nogil
-cdef int reserve_slot(HashTable* table) noexcept nogil
-cdef void clear_table(HashTable* table) noexcept nogil
-cdef Slot* first_slot(HashTable* table, uint64_t hash) noexcept nogil
-cdef Slot* next_slot(HashTable* table, Slot* slot) noexcept nogil

@@ -20,11 +20,3 @@ cdef class PackedModel:
     cdef Py_ssize_t _max_values(self)
     cdef OwnedWorkspace acquire_workspace(self)
     cdef void release_workspace(self, OwnedWorkspace workspace)
-
-
-# Joint belief of independent parts, x0 (x1 (x2 ...)): pymdp's spm_cross, from the last
-# part, so that the inner loop is long where the last factors are small (profiled on cue
-# chaining, where from the first part it was the largest single cost of a step). One part
-# is returned as it is; `out` has room for two joints. Cost: the joint's size.
-cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
-                                Py_ssize_t count, double* out, Py_ssize_t max_joint) noexcept nogil

@@ -10,7 +10,6 @@ from libc.stdlib cimport calloc, free
 from freeagent_core._kernels.model.structs cimport (
     CONTRACTION_ROWS, MAX_FACTORS, Factor, Group, Modality, PolicyTree, padded,
 )
-from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.model.workspace cimport (
     OwnedWorkspace, WorkspacePool, WorkspaceSizes, new_workspace,
 )
@@ -22,18 +21,6 @@ cdef Py_ssize_t MAX_FREE_ENERGY_JOINT = 1 << 22
 # With so many values a step takes 0.3 to 16 us (grids of 25 to 100 cells, sure of their cell or
 # not at all): it does not give the GIL away.
 cdef Py_ssize_t MAX_SHORT_STEP = 4096
-
-
-cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
-                                Py_ssize_t count, double* out,
-                                Py_ssize_t max_joint) noexcept nogil:
-    cdef const double* joint = parts[count - 1]
-    cdef Py_ssize_t size = sizes[count - 1], k
-    for k in range(count - 2, -1, -1):
-        P.outer(parts[k], sizes[k], joint, size, out + (max_joint if k % 2 else 0))
-        joint = out + (max_joint if k % 2 else 0)
-        size *= sizes[k]
-    return joint
 
 
 cdef const double* _doubles(list keep, object array, Py_ssize_t size, str name) except? NULL:

@@ -1,5 +1,5 @@
 from libc.math cimport fabs
-from libc.stdint cimport int32_t, uint64_t
+from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport Factor, Model
@@ -27,11 +27,6 @@ cdef double support_terms_of(const Model* model, const EFEParameters* parameters
                              Workspace* work) noexcept nogil
 cdef double group_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                            Py_ssize_t step, const int32_t* beliefs, Workspace* work) noexcept nogil
-
-
-cdef inline uint64_t mix_hash(uint64_t hash, uint64_t value) noexcept nogil:
-    hash = (hash ^ value) * <uint64_t>0x9E3779B97F4A7C15
-    return hash ^ (hash >> 32)
 
 
 # The belief after `action`, if it is known already and no novelty is asked for, or -1: most of

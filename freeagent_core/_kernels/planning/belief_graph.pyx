@@ -17,11 +17,14 @@ Measured (benchmarks/peers.py, cue chaining, policy_len 4, 780 predicted beliefs
 location): 288 us a step before, 10 us with merging.
 """
 
+from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from freeagent_core._kernels.model.graph_memory cimport (
-    Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
+from freeagent_core._kernels.base.growable_array cimport reserve
+from freeagent_core._kernels.base.hash_table cimport (
+    Slot, clear_table, first_slot, mix_hash, next_slot, reserve_slot,
 )
+from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.planning.expected_free_energy cimport support_terms, neg_pB_info_gain

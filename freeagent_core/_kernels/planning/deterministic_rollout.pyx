@@ -16,7 +16,7 @@ agent with a graph of beliefs, 0.21 us without.
 from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.planning.belief_graph cimport is_point_mass, weight_threshold
-from freeagent_core._kernels.model.graph_memory cimport reserve
+from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.model.structs cimport Factor, Group, PolicyTree
 from freeagent_core._kernels.base.primitives cimport P
 

@@ -4,11 +4,6 @@ from freeagent_core._kernels.model.structs cimport Factor, Group, Model
 from freeagent_core._kernels.model.workspace cimport Workspace
 
 
-cdef enum Status:                  # of kernels that can fail
-    NOT_FINITE = -1
-    NO_MEMORY = -2
-
-
 cdef struct EFEParameters:
     double gamma
     bint use_utility

@@ -10,7 +10,7 @@ packed (``point_mass_gain``).
 from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS
-from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_MASK, P
 
 

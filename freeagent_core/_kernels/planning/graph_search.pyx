@@ -21,15 +21,18 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from freeagent_core._kernels.planning.belief_graph cimport (
-    reset_graph, group_terms_of, cached_successor, mix_hash, next_belief, support_terms_of,
+    reset_graph, group_terms_of, cached_successor, next_belief, support_terms_of,
 )
-from freeagent_core._kernels.model.graph_memory cimport (
-    Graph, Slot, clear_table, first_slot, next_slot, reserve, reserve_slot,
+from freeagent_core._kernels.base.growable_array cimport reserve
+from freeagent_core._kernels.base.hash_table cimport (
+    Slot, clear_table, first_slot, mix_hash, next_slot, reserve_slot,
 )
+from freeagent_core._kernels.base.status cimport NO_MEMORY, NOT_FINITE
+from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, PolicyTree
 from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.planning.expected_free_energy cimport NO_MEMORY, NOT_FINITE, find_inductive_rows
+from freeagent_core._kernels.planning.expected_free_energy cimport find_inductive_rows
 from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
 
 

@@ -14,8 +14,9 @@ from freeagent_core._kernels.planning.graph_search cimport evaluate_graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Group
 from freeagent_core._kernels.planning.policy_tree cimport evaluate_tree
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.status cimport NOT_FINITE
 from freeagent_core._kernels.planning.expected_free_energy cimport (
-    NOT_FINITE, expected_inductive_cost, find_inductive_rows, group_terms,
+    expected_inductive_cost, find_inductive_rows, group_terms,
 )
 
 

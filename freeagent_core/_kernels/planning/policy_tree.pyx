@@ -31,10 +31,11 @@ from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
 from freeagent_core._kernels.model.structs cimport (
     CONTRACTION_ROWS, MAX_FACTORS, GEMM_ROWS, Factor, Group, PolicyTree,
 )
-from freeagent_core._kernels.model.packed_model cimport joint_belief
+from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_MASK, P
+from freeagent_core._kernels.base.status cimport NOT_FINITE
 from freeagent_core._kernels.planning.expected_free_energy cimport (
-    NOT_FINITE, find_inductive_rows, group_terms, neg_pB_info_gain,
+    find_inductive_rows, group_terms, neg_pB_info_gain,
 )
 
 
@@ -334,7 +335,7 @@ cdef double _masked_terms(const Model* model, const EFEParameters* parameters, c
 
 
 # A group of one factor: beliefs (nodes, states) times outcomes (states, columns). Beliefs of
-# the last step come from those before: times B and the outcomes at once, `ahead`.
+# the last step come from those before: times B and the outcomes at once, `next_outcomes`.
 cdef void _gemm_nodes(const Model* model, const EFEParameters* parameters, const Group* group,
                       Py_ssize_t start, Py_ssize_t stop, Py_ssize_t first_leaf, Workspace** works,
                       Py_ssize_t num_agents) noexcept nogil:
@@ -342,22 +343,22 @@ cdef void _gemm_nodes(const Model* model, const EFEParameters* parameters, const
     cdef Rows rows
     cdef Workspace* work
     cdef Py_ssize_t node, agent, belief, source, action = -1
-    cdef bint one_step_before
+    cdef bint from_previous
     rows.count = 0
     for node in range(start, stop):
         belief = tree.group_factor_nodes[tree.group_start[node]]
-        one_step_before = belief >= first_leaf
-        if ahead and tree.node_action[belief] != action:  # another matrix
+        from_previous = belief >= first_leaf
+        if from_previous and tree.node_action[belief] != action:  # another matrix
             _evaluate_rows(model, parameters, group, action, &rows, works)
             action = tree.node_action[belief]
-        source = tree.node_parents[tree.node_parent_start[belief]] if one_step_before else belief
+        source = tree.node_parents[tree.node_parent_start[belief]] if from_previous else belief
         for agent in range(num_agents):
             work = works[agent]
             rows.sources[rows.count] = work.beliefs + tree.node_offset[source]
             rows.results[rows.count] = works[0].rows + rows.count * group.outcome_stride
             rows.agent[rows.count], rows.node[rows.count] = agent, node
             rows.total[rows.count] = work.total[source]
-            if one_step_before:
+            if from_previous:
                 rows.min_positive[rows.count] = work.min_weight[source] * group.min_row_sum[action]
             else:
                 rows.min_positive[rows.count] = work.min_positive[source]

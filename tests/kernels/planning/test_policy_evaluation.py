@@ -18,7 +18,7 @@ from random_arrays import distribution, object_array, observations
 from random_models import models
 
 from freeagent_core import Agent, GenerativeModel, Population
-from freeagent_core._kernels.model.graph_memory import bound_memory
+from freeagent_core._kernels.base.growable_array import bound_memory
 from freeagent_core._model import packing
 from freeagent_core._model.policies import AllSequences, construct_policies
 

@@ -1,0 +1,6 @@
+cdef struct GrowableArray:         # grows by doubling; never shrinks
+    void* data
+    Py_ssize_t num_bytes
+
+
+cdef int reserve(GrowableArray* array, Py_ssize_t num_bytes) noexcept nogil

@@ -1,0 +1,57 @@
+"""Hash tables with open addressing. The caller compares what has the same hash.
+
+A table is cleared in constant time, by another stamp.
+"""
+
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from freeagent_core._kernels.base.growable_array cimport reserve
+
+
+cdef void clear_table(HashTable* table) noexcept nogil:
+    table.used = 0
+    table.stamp += 1
+    if table.stamp == 0:  # after 2^32 steps
+        if table.num_slots:
+            memset(table.slots.data, 0, table.num_slots * sizeof(Slot))
+        table.stamp = 1
+
+
+# The slot where `hash` stands or would stand; walk on with next_slot.
+cdef Slot* first_slot(HashTable* table, uint64_t hash) noexcept nogil:
+    return <Slot*>table.slots.data + (hash & <uint64_t>(table.num_slots - 1))
+
+
+cdef Slot* next_slot(HashTable* table, Slot* slot) noexcept nogil:
+    slot += 1
+    if slot == <Slot*>table.slots.data + table.num_slots:
+        return <Slot*>table.slots.data
+    return slot
+
+
+# Have room for one more, before the slot is looked for. At most half of the slots are taken.
+cdef int reserve_slot(HashTable* table) noexcept nogil:
+    cdef GrowableArray before = table.slots
+    cdef Py_ssize_t i, num_before = table.num_slots
+    cdef Slot* old
+    cdef Slot* slot
+    if 2 * (table.used + 1) <= table.num_slots:
+        return 0
+    table.slots.data, table.slots.num_bytes = NULL, 0
+    table.num_slots = max(2 * num_before, 64)
+    if reserve(&table.slots, table.num_slots * <Py_ssize_t>sizeof(Slot)) != 0:
+        table.slots, table.num_slots = before, num_before
+        return -1
+    memset(table.slots.data, 0, table.num_slots * sizeof(Slot))
+    if table.stamp == 0:
+        table.stamp = 1
+    for i in range(num_before):
+        old = <Slot*>before.data + i
+        if old.stamp == table.stamp:
+            slot = first_slot(table, old.hash)
+            while slot.stamp == table.stamp:
+                slot = next_slot(table, slot)
+            slot[0] = old[0]
+    free(before.data)
+    return 0
