@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from freeagent_core._agent.population_file import read_population, write_populat
 from freeagent_core._agent.random_streams import agent_streams
 from freeagent_core._kernels.agents.mmp_population import MMPPopulationCore
 from freeagent_core._kernels.agents.population_core import PopulationCore
+from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
 from freeagent_core.agent import ARGMAX_TOLERANCE, TIE_TOLERANCE
 from freeagent_core.model import GenerativeModel
@@ -104,7 +104,7 @@ class Population:
         self.num_threads = num_threads
         kind = MMPPopulationCore if model.inference_algo == "MMP" else PopulationCore
         self._core = kind(model.packed, self._size, _core_parameters(model))
-        self._lock = threading.Lock()
+        self._lock = StateLock()
         self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
         first = check.integer(first_agent, 0, None, "first_agent")
         self._core.state["random"][:] = agent_streams(seed, first, self._size)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from freeagent_core._agent.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from freeagent_core._kernels.agents.population_core import PopulationCore
@@ -58,16 +58,7 @@ def write_population(path: Path | BinaryIO, model: GenerativeModel, core: Popula
     if not isinstance(path, Path):
         np.savez(path, **arrays)
         return
-    handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
 class PopulationContents:

@@ -1,15 +1,18 @@
 """The threads of a process that run compiled work beside the caller's own.
 
-A thin `concurrent.futures.ThreadPoolExecutor`: a tick submits `help` once per further thread
+A thin `concurrent.futures.ThreadPoolExecutor`: a tick asks for help once per further thread
 that does not linger from the last one, and works itself. Nobody waits for a thread that has
 not begun, so a tick on a loaded machine costs no more than on one thread.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
+import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from freeagent_core._kernels.agents.parallel_work import ParallelWork
@@ -20,7 +23,13 @@ CHUNK_NS = 8_000.0
 # Below this much work a second thread is not woken: it would come too late.
 MIN_PARALLEL_NS = 60_000.0
 
+# Work that threads may help with. It is not kept alive by that: what nobody holds any more
+# takes itself out.
+_wanted: dict[int, weakref.ref[ParallelWork]] = {}
+_keys = itertools.count()
+_lock = threading.Lock()  # of the counts below
 _executor: ThreadPoolExecutor | None = None
+_helping = 0  # threads that look at `_wanted`
 _generation = 0  # of threads: they are gone after a fork
 
 
@@ -30,18 +39,50 @@ def num_cpus() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def submit(call: Callable[[], Any]) -> Future[Any]:
-    """Run `call` on one of the process's threads."""
-    global _executor
-    if _executor is None:
-        _executor = ThreadPoolExecutor(max(num_cpus() - 1, 1), "freeagent-core")
-    return _executor.submit(call)
+def ask_for_help(work: ParallelWork) -> None:
+    """Let one of the process's threads call ``work.help()``, if `work` is still wanted then."""
+    global _executor, _helping
+    key = next(_keys)
+    _wanted[key] = weakref.ref(work, lambda _: _wanted.pop(key, None))
+    most = max(num_cpus() - 1, 1)
+    with _lock:
+        if _executor is None:
+            _executor = ThreadPoolExecutor(most, "freeagent-core")
+        if _helping >= most:
+            return
+        _helping += 1
+        executor = _executor
+    executor.submit(_help)
+
+
+def _help() -> None:
+    """What a thread does until nothing is wanted."""
+    global _helping
+    while True:
+        with _lock:
+            if not _wanted:
+                _helping -= 1
+                return
+        try:
+            _, reference = _wanted.popitem()
+        except KeyError:  # it took itself out
+            continue
+        work = reference()
+        if work is not None:
+            work.help()
+        del work
+
+
+def generation() -> int:
+    """Return a number that changes in a process that was forked: its threads are gone."""
+    return _generation
 
 
 def _forget() -> None:
     """Threads do not survive a fork: the child starts its own."""
-    global _executor, _generation
-    _executor = None
+    global _executor, _generation, _helping, _lock
+    _executor, _helping, _lock = None, 0, threading.Lock()
+    _wanted.clear()
     _generation += 1
 
 
@@ -60,7 +101,7 @@ def finish(
     work: ParallelWork,
     num_threads: int,
     expected_ns: float,
-    submit: Callable[[Callable[[], Any]], Any] = submit,
+    ask: Callable[[ParallelWork], Any] = ask_for_help,
 ) -> None:
     """Carry out `work`, which is armed, on at most `num_threads` threads.
 
@@ -71,10 +112,10 @@ def finish(
         The caller's included.
     expected_ns : float
         What the work costs one thread; little work stays on the caller's.
-    submit : callable
+    ask : callable
         Starts a thread's part.
     """
     helpers = min(num_threads, work.num_chunks) - 1 if expected_ns > MIN_PARALLEL_NS else 0
     for _ in range(work.expect_helpers(helpers, _generation)):
-        submit(work.help)
+        ask(work)
     work.finish()

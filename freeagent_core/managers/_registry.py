@@ -30,6 +30,10 @@ class Registry:
         self[agent_id]
         return self._records.pop(agent_id)
 
+    def put_back(self, record: Record) -> None:
+        """Have an agent again whose removal failed."""
+        self._records.setdefault(record.agent_id, record)
+
     def __getitem__(self, agent_id: Hashable) -> Record:
         try:
             return self._records[agent_id]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import heapq
 import itertools
+import os
 import queue
 import threading
 import weakref
@@ -23,6 +24,10 @@ def _end_all() -> None:
     """Let the interpreter end where a manager was not shut down."""
     for workers in list(_all):
         workers.shutdown(wait=False)
+
+
+if hasattr(os, "register_at_fork"):  # a child has no workers to end
+    os.register_at_fork(after_in_child=_all.clear)
 
 
 # Executors wait for their threads before atexit's functions are called. What is registered

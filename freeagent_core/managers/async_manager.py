@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
+from freeagent_core._agent import threads
 from freeagent_core._model import validation as check
 from freeagent_core.managers.task_result import TaskResult
 from freeagent_core.managers.thread_pool import ThreadPoolManager
@@ -56,6 +57,10 @@ class AsyncManager:
     def __init__(self, max_pending: int = 16, **pool_arguments: Any) -> None:
         self._max_pending = check.integer(max_pending, 1, None, "max_pending")
         self._pool = ThreadPoolManager(**pool_arguments)
+        self._start_directors()
+
+    def _start_directors(self) -> None:
+        self._generation = threads.generation()
         self._directors = ThreadPoolExecutor(self._max_pending, "freeagent-core-async")
         self._pending = 0
         self._turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
@@ -102,6 +107,8 @@ class AsyncManager:
 
     async def _direct(self, call: Callable[[], T], cancelled: threading.Event | None = None) -> T:
         self._pool._check_open()
+        if self._generation != threads.generation():  # the threads stayed in the parent process
+            self._start_directors()
         async with self._turn():
             self._pending += 1
             try:
@@ -132,7 +139,8 @@ class AsyncManager:
     async def shutdown(self, wait: bool = True) -> None:
         """Take no more work and end the threads; with `wait`, when work in flight is done."""
         await asyncio.to_thread(self._pool.shutdown, wait)
-        await asyncio.to_thread(self._directors.shutdown, wait)
+        if self._generation == threads.generation():
+            await asyncio.to_thread(self._directors.shutdown, wait)
 
     async def __aenter__(self) -> AsyncManager:
         return self

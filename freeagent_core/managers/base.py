@@ -44,8 +44,12 @@ class Manager:
         """Remove an agent and return it; KeyError if there is none of this id."""
         self._check_open()
         record = self._registry.remove(agent_id)
-        with record.lock:  # when its work in flight is done
-            return record.agent
+        try:
+            with record.lock:  # when its work in flight is done
+                return record.agent
+        except BaseException:  # Ctrl-C meanwhile
+            self._registry.put_back(record)
+            raise
 
     def get_performance_stats(self) -> dict[Hashable, dict[str, Any]]:
         """Return per agent: count, errors, last_error, and mean, p50 and p99 in seconds."""

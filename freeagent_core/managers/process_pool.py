@@ -258,8 +258,8 @@ class ProcessPoolManager(Manager):
         super()._check_open()
         if self._pid != os.getpid():
             raise RuntimeError(
-                "the ProcessPoolManager belongs to the process that made it; after a fork the "
-                "child makes one of its own"
+                "the ProcessPoolManager belongs to the process that made it; one that was forked "
+                "from it makes its own"
             )
 
     def __del__(self) -> None:

@@ -20,7 +20,9 @@ from functools import partial
 from typing import Any
 
 from freeagent_core._agent import threads
+from freeagent_core._kernels.agents.parallel_work import ParallelWork
 from freeagent_core._kernels.agents.step_batch import StepBatch
+from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
 from freeagent_core.managers import _operations
 from freeagent_core.managers._choice import Choice
@@ -106,12 +108,22 @@ class ThreadPoolManager(Manager):
             raise ValueError(f"scaling_threshold must be in 0 to 1, got {threshold}")
         if interval <= 0:
             raise ValueError(f"monitoring_interval must be positive, got {interval}")
-        self._workers = Workers(initial, least, most, threshold, interval)
-        weakref.finalize(self, self._workers.shutdown, False)
-        self._batch = StepBatch()
-        self._batch_lock = threading.Lock()
+        self._scaling = (initial, least, most, threshold, interval)
+        self._start_workers()
         self._choices: dict[type, Choice] = {}
         self._completed = self._failed = 0
+
+    def _start_workers(self) -> None:
+        self._generation = threads.generation()
+        self._workers = Workers(*self._scaling)
+        weakref.finalize(self, self._workers.shutdown, False)
+        self._batch = StepBatch()
+        self._batch_lock = StateLock()
+
+    def _check_open(self) -> None:
+        super()._check_open()
+        if self._generation != threads.generation():  # the threads stayed in the parent process
+            self._start_workers()
 
     # --- all agents --------------------------------------------------------------------------
 
@@ -233,8 +245,8 @@ class ThreadPoolManager(Manager):
         finally:
             end_locks(ready)
 
-    def _help(self, call: Any) -> Any:
-        return self._workers.submit(call, HELPER_PRIORITY)
+    def _help(self, work: ParallelWork) -> Any:
+        return self._workers.submit(work.help, HELPER_PRIORITY)
 
     # --- single tasks --------------------------------------------------------------------------
 
@@ -317,7 +329,8 @@ class ThreadPoolManager(Manager):
             Return when the work in flight is done.
         """
         super().shutdown(wait)
-        self._workers.shutdown(wait)
+        if self._generation == threads.generation():
+            self._workers.shutdown(wait)
 
 
 def _is_for_one_thread(records: list[Record]) -> bool:

@@ -10,6 +10,7 @@ cdef class ThreadMemory:
 
 
 cdef class ParallelWork:
+    cdef object __weakref__
     cdef Py_ssize_t _next, _size, _chunk
     cdef Py_ssize_t _inside        # threads that may look at the work, beside the caller's
     cdef Py_ssize_t _helpers, _generation

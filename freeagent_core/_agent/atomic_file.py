@@ -1,0 +1,129 @@
+"""Files that are replaced as a whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+_count = itertools.count()
+# What a file system or kernel answers that has no files without a name.
+_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Replace the file at `path` when `write` has written all of the new one.
+
+    Parameters
+    ----------
+    path : Path
+        A symbolic link is followed: its target is replaced. An existing file keeps its mode, a
+        new one gets that of the umask. What is not a regular file (a pipe, a device) is written to.
+    write : callable
+        Is given an open binary file.
+
+    Notes
+    -----
+    The new file has no name until it is complete, where the system can do that (Linux): a
+    process that is killed leaves nothing. Elsewhere it may leave one ``.part`` file, which the
+    next call for this path takes away once that process is gone.
+    """
+    path = Path(os.path.realpath(path))
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(path, "wb") as file:
+            write(file)
+        return
+    handle, part = _open_part(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if mode is not None:
+                os.fchmod(handle, stat.S_IMODE(mode))
+            write(file)
+            file.flush()
+            os.fsync(handle)
+            if part is None:
+                _link(handle, path)
+            else:
+                os.replace(part, path)
+    except BaseException:
+        if part is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+        raise
+    _sync_directory(path.parent)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _open_part(path: Path) -> tuple[int, Path | None]:
+    """Open a new file in the directory of `path`; return its name if it needs one."""
+    _remove_stale_parts(path)
+    if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
+        try:
+            return os.open(path.parent, os.O_TMPFILE | os.O_RDWR, 0o666), None
+        except OSError as error:
+            if error.errno not in _NO_TMPFILE or not path.parent.is_dir():
+                raise
+    part = _part_name(path)
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), part
+
+
+def _link(handle: int, path: Path) -> None:
+    """Give a complete file without a name the name `path`."""
+    part = _part_name(path)
+    # With a directory's descriptor os.link is linkat, which follows the link to the file.
+    os.link(f"/proc/self/fd/{handle}", part, src_dir_fd=handle)
+    try:
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def _part_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{next(_count)}.part")
+
+
+def _remove_stale_parts(path: Path) -> None:
+    """Remove what processes that are gone have left of this file."""
+    prefix, suffix = f".{path.name}.", ".part"
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path.parent):
+            name = entry.name
+            if not (name.startswith(prefix) and name.endswith(suffix)):
+                continue
+            pid, _, _ = name[len(prefix) : -len(suffix)].partition("-")
+            if pid.isdigit() and not _is_alive(int(pid)):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sync_directory(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
