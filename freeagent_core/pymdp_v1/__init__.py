@@ -3,6 +3,7 @@
 Same names, arguments and numbers as ``pymdp`` 1.0.4 with ``jax_enable_x64``; no compile step.
 Change the import line, and leave out ``jit``, ``vmap`` and ``jax.numpy``:
 
+>>> from freeagent_core.pymdp_v1 import maths, utils  # was: from pymdp import maths, utils
 >>> from freeagent_core.pymdp_v1 import random  # was: from jax import random
 
 Modules are imported when they are first used.
@@ -11,7 +12,7 @@ Modules are imported when they are first used.
 import importlib
 from types import ModuleType
 
-_MODULES = ("random",)
+_MODULES = ("distribution", "maths", "random", "utils")
 
 __all__ = [*_MODULES]
 
