@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The whole suite with the address and undefined behaviour sanitizers. More arguments go to
+# pytest. Left out: tests that measure memory, which the sanitizer keeps.
+exec "$(dirname "$0")/run_installed.sh" address,undefined tests --ignore tests/faults/test_memory.py \
+    --ignore tests/test_doctests.py "$@"
