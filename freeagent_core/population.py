@@ -388,6 +388,7 @@ class Population:
             If the file is not one of `save`, of another version, or of another model.
         """
         contents = read_population(_opened(path), model)
+        contents.check(cls(model, 1, 1, seed=0)._core)  # before memory is taken
         population = cls(model, contents.size, num_threads, seed=0)
         contents.restore(population._core)
         return population

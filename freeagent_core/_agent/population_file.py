@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._agent.atomic_file import write_atomically
+from freeagent_core._model import validation as check
 
 if TYPE_CHECKING:
     from freeagent_core._kernels.agents.population_core import PopulationCore
@@ -69,39 +72,131 @@ class PopulationContents:
         self._model = model
         self.size = len(arrays["state/random"])
 
-    def restore(self, core: PopulationCore) -> None:
-        """Give `core`, of the same model and size, this state."""
+    def check(self, core: PopulationCore) -> None:
+        """Raise if the state does not fit; `core` is one of the same model, of any size."""
         for name, array in core.state.items():
             saved = self._arrays.get(f"state/{name}")
-            if saved is None or saved.shape != array.shape or saved.dtype != array.dtype:
-                raise ValueError(f"the file's state/{name} must have shape {array.shape}")
+            shape = (self.size, *array.shape[1:])
+            if saved is None or saved.shape != shape or saved.dtype != array.dtype:
+                raise ValueError(f"the file's state/{name} must have shape {shape}")
+            kept = core.state.get("past_actions", saved).shape[1] // self._model.num_factors
+            check_state(name, saved, self._model, kept)
+
+    def restore(self, core: PopulationCore) -> None:
+        """Give `core`, of the same model and size, this state."""
+        learned = {name: self._learned(name) for name in ("pA", "pB", "pD")}
         for name, array in core.state.items():
             array[:] = self._arrays[f"state/{name}"]
-        for name in ("pA", "pB", "pD"):
-            if f"{name}/agents" not in self._arrays:
-                continue
-            core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
-            count = sum(key.startswith(f"{name}/") for key in self._arrays) - 1
-            for row, i in enumerate(self._arrays[f"{name}/agents"].tolist()):
-                values = [self._arrays[f"{name}/{k}"][row] for k in range(count)]
-                core.learned_model(i).restore(name, values)
+        for name, (agents, values) in learned.items():
+            for row, i in enumerate(agents):
+                core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
+                core.learned_model(i).restore(name, [value[row] for value in values])
+
+    def _learned(self, name: str) -> tuple[list[int], list[npt.NDArray[np.float64]]]:
+        """Return the agents that have learned parameters `name`, and these."""
+        agents = self._arrays.get(f"{name}/agents")
+        if agents is None:
+            return [], []
+        given = getattr(self._model, name)
+        if given is None:
+            raise ValueError(f"the file has {name}, the model has none")
+        if (
+            agents.ndim != 1
+            or agents.dtype != np.int64
+            or (len(agents) and (agents.min() < 0 or agents.max() >= self.size))
+        ):
+            raise ValueError(f"the file's {name}/agents must be indices of its agents")
+        values = []
+        for k, array in enumerate(given):
+            saved = self._arrays.get(f"{name}/{k}")
+            shape = (len(agents), *array.shape)
+            if saved is None or saved.shape != shape or saved.dtype != np.float64:
+                raise ValueError(f"the file's {name}/{k} must be floats of shape {shape}")
+            check.check_non_negative(saved, f"the file's {name}/{k}")
+            values.append(saved)
+        return agents.tolist(), values
+
+
+def check_state(name: str, array: npt.NDArray[Any], model: GenerativeModel, kept: int) -> None:
+    """Raise if `array` is not what the kernels can go on from: they check no index again. Of
+    message passing `kept` actions are kept."""
+    least, most = 0, np.iinfo(np.int64).max - 1
+    bounds: Any = most
+    if name in ("has_action", "has_policies"):
+        bounds = 1
+    elif name in ("action", "past_actions"):
+        bounds = np.array(model.num_controls) - 1
+    elif name == "past":
+        bounds = np.array(model.num_obs) - 1
+    elif name == "past_len":
+        bounds = model.inference_horizon
+    elif name == "num_actions":
+        bounds = kept
+    elif name == "random":
+        return
+    elif array.dtype == np.float64:
+        if not np.isfinite(array).all() or (name not in ("G", "F") and (array < 0).any()):
+            raise ValueError(f"the file's state/{name} must be finite, and not negative")
+        return
+    per_row = array.reshape(len(array), -1, np.size(bounds))
+    if (per_row < least).any() or (per_row > bounds).any():
+        raise ValueError(f"the file's state/{name} is out of bounds")
 
 
 def read_population(path: Path | BinaryIO, model: GenerativeModel) -> PopulationContents:
-    """Read and check a file of `write_population`."""
+    """Read and check a file of `write_population`.
+
+    What the file says about sizes is held against its own size before memory is taken, and no
+    objects are unpickled.
+    """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError, ValueError, KeyError):
+        if isinstance(path, Path):
+            with open(path, "rb") as file:
+                arrays = _read_arrays(file)
+        else:
+            arrays = _read_arrays(path)
+        header = [str(arrays.get("format")), int(arrays["version"]), str(arrays["model"])]
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception:  # zipfile and NumPy raise what they come across
         raise ValueError(f"{path} is not a file of Population.save") from None
-    if str(arrays.get("format")) != FORMAT or not {"version", "model", "state/random"} <= set(
-        arrays
-    ):
+    if header[0] != FORMAT or arrays.get("state/random", np.empty(0)).ndim != 2:
         raise ValueError(f"{path} is not a file of Population.save")
-    if int(arrays["version"]) != VERSION:
-        raise ValueError(
-            f"{path} has version {int(arrays['version'])}; this freeagent_core reads {VERSION}"
-        )
-    if str(arrays["model"]) != fingerprint(model):
+    if header[1] != VERSION:
+        raise ValueError(f"{path} has version {header[1]}; this freeagent_core reads {VERSION}")
+    if header[2] != fingerprint(model):
         raise ValueError(f"{path} was saved with another model than the one given")
+    if len(arrays["state/random"]) < 1:
+        raise ValueError(f"{path} has no agents")
     return PopulationContents(arrays, model)
+
+
+def _read_arrays(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
+    size = file.seek(0, os.SEEK_END)
+    arrays = {}
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        # np.savez does not compress: a member is no larger than its part of the file
+        if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+            raise ValueError("compressed")
+        if sum(each.file_size for each in members) > size:
+            raise ValueError("larger than the file")
+        for each in members:
+            with archive.open(each) as member:
+                arrays[each.filename.removesuffix(".npy")] = _read_array(member, each.file_size)
+    return arrays
+
+
+def _read_array(file: Any, size: int) -> npt.NDArray[Any]:
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, in_columns, dtype = read_header(file)
+    count = math.prod(shape)
+    if dtype.hasobject or min(shape, default=0) < 0 or count * dtype.itemsize > size:
+        raise ValueError("larger than the file")
+    contents = file.read(count * dtype.itemsize)
+    array = np.frombuffer(contents, dtype, count)  # raises where the contents are shorter
+    return array.reshape(shape, order="F" if in_columns else "C")
