@@ -12,7 +12,7 @@ Modules are imported when they are first used.
 import importlib
 from types import ModuleType
 
-_MODULES = ("distribution", "maths", "random", "utils")
+_MODULES = ("distribution", "envs", "maths", "random", "utils")
 
 __all__ = [*_MODULES]
 
