@@ -1,4 +1,4 @@
-"""The command line: ``freeagent-core demo`` and ``freeagent-core info``."""
+"""The command line: ``freeagent-core demo``, ``report`` and ``info``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from freeagent_core._kernels.base import primitives
 from freeagent_core._version import __version__
+from freeagent_core.report.arguments import add_arguments, missing
 
 
 def info() -> str:
@@ -45,10 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--agents", type=_positive, default=300, help="default: %(default)s")
     demo.add_argument("--ticks", type=_positive, default=12, help="default: %(default)s")
     demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    report = commands.add_parser(
+        "report", help="how many agents this machine runs, and how to coordinate them"
+    )
+    add_arguments(report)
     commands.add_parser("info", help="version, SIMD level, threads, NumPy")
     chosen = parser.parse_args(arguments)
     if chosen.command == "info":
         print(info())
+    elif chosen.command == "report":
+        if lacking := missing():
+            report.error(lacking)
+        from freeagent_core.report import command_line
+
+        return command_line.run(chosen)
     else:
         from freeagent_core import demo as demo_module
 

@@ -1,0 +1,56 @@
+"""A document as JSON, Markdown and HTML."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jinja2
+
+from freeagent_core.report import plots
+from freeagent_core.report.document import Document
+
+FORMATS = ("json", "md", "html")
+
+
+def render(document: Document, name: str) -> dict[str, str]:
+    """Return the files of a document: ``{file name: text}`` for each of `FORMATS`."""
+    return {
+        f"{name}.json": json.dumps(document.to_json(), indent=1, allow_nan=False) + "\n",
+        f"{name}.md": markdown(document),
+        f"{name}.html": html(document),
+    }
+
+
+def markdown(document: Document) -> str:
+    """Return a document as Markdown."""
+    return _environment(autoescape=False).get_template("report.md.j2").render(document=document)
+
+
+def html(document: Document) -> str:
+    """Return a document as one page that needs nothing else."""
+    environment = _environment(autoescape=True)
+    style = environment.loader.get_source(environment, "style.css")[0]  # type: ignore[union-attr]
+    figures = {
+        figure.id: plots.svg(figure) for section in document.sections for figure in section.figures
+    }
+    template = environment.get_template("report.html.j2")
+    return template.render(document=document, style=style, figures=figures)
+
+
+def _environment(autoescape: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("freeagent_core.report"),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["pipe"] = _escape_pipes
+    return environment
+
+
+def _escape_pipes(text: Any) -> str:
+    """Return text that may stand in a cell of a Markdown table."""
+    return str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,62 @@
+"""Short reports, and the command as a user runs it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from freeagent_core.report import assembling, loading, machine, measuring, schedule
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Silent:
+    """Progress that nobody sees; keeps what was begun."""
+
+    def __init__(self):
+        self.begun = []
+
+    def begin(self, text, seconds):
+        self.begun.append(text)
+        return lambda share: None
+
+
+def short(**changes):
+    """Return settings of a report that takes a few seconds."""
+    plan = schedule.schedule(True, [1, 30])
+    times = {
+        "per_size": 0.4,
+        "at_reference": 0.6,
+        "search": 0.4,
+        "hold": 0.4,
+        "phases": 0.2,
+        "per_peer": 0.2,
+        "peers": 40.0,
+        "peer_sizes": (1,),
+        "limit": 120.0,
+    }
+    return replace(plan, **{**times, **changes})
+
+
+def make(model="grid-5x5", budget=2e-3, **changes):
+    """Return the document of a short report."""
+    plan = short(**changes)
+    loaded = loading.load(model)
+    measurements = measuring.measure(loaded, plan, budget, Silent())
+    return assembling.document(
+        measurements, loaded, plan, budget, "freeagent-core report", machine.describe()
+    )
+
+
+def command(*arguments, **options):
+    """Start ``freeagent-core report`` as a user does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "freeagent_core", "report", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        **options,
+    )
