@@ -1,15 +1,43 @@
 /* matrix_products.h: products of vectors and small matrices, on registers of the level.
  *
  * Each result is summed in the order of the rows of the matrix, whatever the blocks, so that a
- * row of a product has the bits it has when it is alone. Included by primitives_body.h.
+ * row of a product has the bits it has when it is alone.
  * Measured on AVX-512 (benchmarks/roofline.py): 85 to 90 % of the peak of multiply-adds for
  * 64 rows, half of it for one row, which waits for the second cache.
  */
+#include "vectors.h"
+
 /* or GCC keeps arrays of vectors in memory */
 #define UNROLL _Pragma("GCC unroll 16")
 /* a sum of few terms: a factor of 8 states, say (3 of them: 5.8 us a step before, 5.1 after) */
 #define UNROLL4 _Pragma("GCC unroll 4")
 #define UNROLL12 _Pragma("GCC unroll 12")
+
+static double dot(const double *x, const double *y, ptrdiff_t n)
+{
+    v8 total = SPLAT(0.0);
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        total = fma_v8(load(x + i), load(y + i), total);
+    if (i < n)
+        total = fma_v8(load_tail(x + i, n - i, 0.0), load_tail(y + i, n - i, 0.0), total);
+    return sum_lanes(total);
+}
+
+static void axpy(double a, const double *x, double *y, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out)
+{
+    for (ptrdiff_t i = 0; i < nx; i++) {
+        const double a = x[i];
+        for (ptrdiff_t j = 0; j < ny; j++)
+            out[i * ny + j] = a * y[j];
+    }
+}
 
 /* Four vectors of columns at a time stay in registers over all rows. */
 static void gemv_t(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out)

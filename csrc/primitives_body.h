@@ -6,6 +6,7 @@
  * e_log.c and e_exp.c: the method and its published coefficients), with selects in
  * the place of branches. Measured against mpmath: below 1 ulp (tests/test_primitives.py).
  */
+#include "matrix_products.h"
 #include "vectors.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -274,23 +275,6 @@ static void softmax(const double *x, ptrdiff_t n, double *out)
 #endif
 }
 
-static double dot(const double *x, const double *y, ptrdiff_t n)
-{
-    v8 total = SPLAT(0.0);
-    ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        total = fma_v8(load(x + i), load(y + i), total);
-    if (i < n)
-        total = fma_v8(load_tail(x + i, n - i, 0.0), load_tail(y + i, n - i, 0.0), total);
-    return sum_lanes(total);
-}
-
-static void axpy(double a, const double *x, double *y, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++)
-        y[i] += a * x[i];
-}
-
 static void add_counts(double a, double w, const double *x, const double *mask, double *y,
                        ptrdiff_t n)
 {
@@ -302,17 +286,6 @@ static void add_counts(double a, double w, const double *x, const double *mask, 
     for (; i < n; i++)
         y[i] += mask[i] > 0.0 ? a * (w * x[i]) : 0.0;
 }
-
-static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out)
-{
-    for (ptrdiff_t i = 0; i < nx; i++) {
-        const double a = x[i];
-        for (ptrdiff_t j = 0; j < ny; j++)
-            out[i * ny + j] = a * y[j];
-    }
-}
-
-#include "matrix_products.h"
 
 static ptrdiff_t support(const double *x, ptrdiff_t n, double threshold, int32_t *index,
                          double *weights)

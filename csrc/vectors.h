@@ -1,8 +1,11 @@
 /* vectors.h: vectors of doubles, with the vector extension of GCC and Clang.
  *
- * v8 is eight lanes at every level; vm is one register of the level. Included by
- * primitives_body.h, once per SIMD level.
+ * v8 is eight lanes at every level; vm is one register of the level. Compiled once per SIMD level,
+ * from primitives_body.h.
  */
+#ifndef FREEAGENT_VECTORS_H
+#define FREEAGENT_VECTORS_H
+
 #include "freeagent_primitives.h"
 
 #include <float.h>
@@ -227,3 +230,5 @@ static inline double max_lanes(v8 v)
     return m;
 #endif
 }
+
+#endif

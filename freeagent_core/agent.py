@@ -18,6 +18,7 @@ import numpy.typing as npt
 from freeagent_core._agent.attributes import AgentAttributes
 from freeagent_core._agent.learning import LearningAgent
 from freeagent_core._agent.message_passing import split_traces
+from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
 from freeagent_core._kernels.agents.agent_core import AgentCore
 from freeagent_core._kernels.agents.mmp_core import MMPCore
 from freeagent_core._model import validation as check
@@ -29,7 +30,6 @@ from freeagent_core.utils import obj_array_uniform
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
 
-TIE_TOLERANCE = 1e-8  # pymdp.legacy.control.select_highest
 # pymdp 0.0.7.1 takes numpy.argmax, the first of equals. Sums that are equal but for
 # rounding count as equal here.
 ARGMAX_TOLERANCE = 1e-13

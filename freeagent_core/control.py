@@ -14,14 +14,6 @@ import numpy.typing as npt
 
 from freeagent_core import utils
 from freeagent_core._functions.action_functions import (
-    TIE_TOLERANCE,
-    construct_policies,
-    get_num_controls_from_policies,
-    sample_action,
-    sample_policy,
-    select_highest,
-)
-from freeagent_core._functions.action_functions import (
     _sample_action_test as _sample_action_test,
 )
 from freeagent_core._functions.action_functions import (
@@ -30,7 +22,15 @@ from freeagent_core._functions.action_functions import (
 from freeagent_core._functions.action_functions import (
     _select_highest_test as _select_highest_test,
 )
+from freeagent_core._functions.action_functions import (
+    construct_policies,
+    get_num_controls_from_policies,
+    sample_action,
+    sample_policy,
+    select_highest,
+)
 from freeagent_core._functions.functional import pack_arrays
+from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
 from freeagent_core._kernels.agents.agent_core import AgentCore
 from freeagent_core._kernels.agents.mmp_core import MMPCore
 from freeagent_core._model import policies as planning

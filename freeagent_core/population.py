@@ -14,11 +14,12 @@ import numpy.typing as npt
 from freeagent_core._agent import threads
 from freeagent_core._agent.population_file import read_population, write_population
 from freeagent_core._agent.random_streams import agent_streams
+from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
 from freeagent_core._kernels.agents.mmp_population import MMPPopulationCore
 from freeagent_core._kernels.agents.population_core import PopulationCore
 from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
-from freeagent_core.agent import ARGMAX_TOLERANCE, TIE_TOLERANCE
+from freeagent_core.agent import ARGMAX_TOLERANCE
 from freeagent_core.model import GenerativeModel
 
 FloatArray = npt.NDArray[np.float64]

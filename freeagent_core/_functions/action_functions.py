@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import utils
+from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
 from freeagent_core._model import policies as planning
 from freeagent_core.maths import softmax, spm_log_single
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
-
-TIE_TOLERANCE = 1e-8  # pymdp.legacy.control.select_highest
 
 
 def construct_policies(

@@ -7,17 +7,50 @@ shapes and indices, so that no input gets past its arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from freeagent_core._kernels.model.packed_model import PackedModel
 from freeagent_core._model.packing import pack
-from freeagent_core.model import GenerativeModel
+
+FloatArray = npt.NDArray[np.float64]
 
 
-def _arrays(value: Any) -> list[Any]:
+@dataclass(frozen=True)
+class _LooseArrays:
+    """`ModelArrays` of a function's arguments."""
+
+    A: list[FloatArray]
+    B: list[FloatArray]
+    C: list[FloatArray]
+    D: list[FloatArray]
+    E: FloatArray
+    I: list[FloatArray] | None  # noqa: E741
+    pA: list[FloatArray] | None
+    pB: list[FloatArray] | None
+    num_states: list[int]
+    A_factor_list: Sequence[Sequence[int]]
+    B_factor_list: Sequence[Sequence[int]]
+    policy_arrays: list[npt.NDArray[np.int64]]
+    joint_likelihood: bool
+    inference_algo: str
+    preference_steps: int
+    constant_E: bool = False
+    sophisticated: bool = False
+
+    @property
+    def num_obs(self) -> list[int]:
+        return [len(a) for a in self.A]
+
+    @property
+    def num_factors(self) -> int:
+        return len(self.num_states)
+
+
+def _arrays(value: Any) -> list[FloatArray]:
     items = [value] if isinstance(value, np.ndarray) and value.dtype != object else list(value)
     return [np.ascontiguousarray(item, dtype=np.float64) for item in items]
 
@@ -48,7 +81,7 @@ def pack_arrays(
     if policies is None:
         policies = [np.zeros((1, num_factors), dtype=np.int64)]
     policies = [np.asarray(policy).astype(np.int64) for policy in policies]
-    model = SimpleNamespace(
+    model = _LooseArrays(
         A=likelihoods,
         B=transitions,
         C=[np.zeros(len(a)) for a in likelihoods] if C is None else _arrays(C),
@@ -57,9 +90,7 @@ def pack_arrays(
         I=None if I is None else _arrays(I),
         pA=None if pA is None else _arrays(pA),
         pB=None if pB is None else _arrays(pB),
-        num_obs=[len(a) for a in likelihoods],
         num_states=list(num_states),
-        num_factors=num_factors,
         A_factor_list=[every] * len(likelihoods) if A_factor_list is None else A_factor_list,
         B_factor_list=[[f] for f in every] if B_factor_list is None else B_factor_list,
         policy_arrays=policies,
@@ -67,4 +98,4 @@ def pack_arrays(
         inference_algo=inference_algo,
         preference_steps=preference_steps or max(len(policy) for policy in policies),
     )
-    return pack(cast(GenerativeModel, model), {})
+    return pack(model, {})

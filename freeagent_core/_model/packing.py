@@ -9,20 +9,18 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._kernels.base import primitives
 from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model.model_arrays import ModelArrays
 from freeagent_core._model.policies import AllSequences
 from freeagent_core._model.policy_tree import build_policy_tree
 from freeagent_core.maths import MASK, softmax, spm_log_single, spm_wnorm
 from freeagent_core.utils import EPS_VAL
-
-if TYPE_CHECKING:
-    from freeagent_core.model import GenerativeModel
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -97,7 +95,7 @@ def _weights(dirichlet: FloatArray) -> FloatArray:
     return weights
 
 
-def _log_preferences(model: GenerativeModel, modality: int) -> FloatArray:
+def _log_preferences(model: ModelArrays, modality: int) -> FloatArray:
     """Return ``log(softmax(C) + 1e-16)``, a row per step; one if C is the same at all steps."""
     C = model.C[modality]
     columns = C[:, : model.preference_steps] if C.ndim == 2 else C[:, np.newaxis]
@@ -110,7 +108,7 @@ def _is_sparse(nonzero: npt.NDArray[np.bool_]) -> bool:
     return bool(nonzero.sum() <= columns * max(SPARSE_COLUMN, size * SPARSE_SHARE))
 
 
-def _uses_belief_graph(model: GenerativeModel) -> bool:
+def _uses_belief_graph(model: ModelArrays) -> bool:
     """Return whether different policies are likely to lead to equal beliefs."""
     if model.inference_algo == "MMP":
         return False
@@ -120,7 +118,7 @@ def _uses_belief_graph(model: GenerativeModel) -> bool:
     )
 
 
-def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
+def _pack_factor(model: ModelArrays, factor: int) -> dict[str, Any]:
     B, num_states = model.B[factor], model.num_states[factor]
     by_action = B.reshape(num_states, -1, B.shape[-1]).transpose(2, 1, 0)
     num_controls, num_previous, _ = by_action.shape
@@ -177,7 +175,7 @@ def _pack_factor(model: GenerativeModel, factor: int) -> dict[str, Any]:
     return packed
 
 
-def group_factors(model: GenerativeModel) -> list[tuple[int, ...]]:
+def group_factors(model: ModelArrays) -> list[tuple[int, ...]]:
     """Return the distinct entries of ``A_factor_list``, in order of appearance."""
     return list(dict.fromkeys(tuple(factors) for factors in model.A_factor_list))
 
@@ -234,7 +232,7 @@ def _outcome_columns(
     return np.concatenate(columns), np.concatenate(utility), complement_utility
 
 
-def _next_outcomes(model: GenerativeModel, factor: int, by_state: FloatArray) -> dict[str, Any]:
+def _next_outcomes(model: ModelArrays, factor: int, by_state: FloatArray) -> dict[str, Any]:
     """Return the outcomes that each state leads to by each action, and how far below the
     least weight of a belief its successor's can be: at most by the sum of a row of B."""
     B, stride = model.B[factor], by_state.shape[1]
@@ -253,7 +251,7 @@ def _next_outcomes(model: GenerativeModel, factor: int, by_state: FloatArray) ->
     }
 
 
-def _contraction_order(model: GenerativeModel, factors: Sequence[int], columns: int) -> list[int]:
+def _contraction_order(model: ModelArrays, factors: Sequence[int], columns: int) -> list[int]:
     """Return the cheapest order in which to sum out factors, as positions in `factors`.
 
     A factor that has many states and few beliefs (one per sequence of its actions) comes
@@ -284,7 +282,7 @@ def _contraction_rows(order: Sequence[int], sizes: Sequence[int]) -> npt.NDArray
 
 
 def _pack_group(
-    model: GenerativeModel, factors: tuple[int, ...], uses_belief_graph: bool
+    model: ModelArrays, factors: tuple[int, ...], uses_belief_graph: bool
 ) -> dict[str, Any]:
     modalities = [m for m, list_m in enumerate(model.A_factor_list) if tuple(list_m) == factors]
     likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
@@ -366,7 +364,7 @@ def _pack_group(
     return packed
 
 
-def _pack_modality(model: GenerativeModel, modality: int) -> dict[str, Any]:
+def _pack_modality(model: ModelArrays, modality: int) -> dict[str, Any]:
     A = model.A[modality]
     by_outcome = _aligned_zeros((A.shape[0], A[0].size))
     by_outcome[:] = A.reshape(A.shape[0], -1)
@@ -381,14 +379,14 @@ def _pack_modality(model: GenerativeModel, modality: int) -> dict[str, Any]:
     }
 
 
-def _pack_prior(model: GenerativeModel) -> FloatArray:
+def _pack_prior(model: ModelArrays) -> FloatArray:
     parts = [np.zeros(_padded(n)) for n in model.num_states]
     for part, D in zip(parts, model.D, strict=True):
         part[: len(D)] = D
     return np.concatenate(parts)
 
 
-def _are_enumerated(model: GenerativeModel) -> bool:
+def _are_enumerated(model: ModelArrays) -> bool:
     """Return whether G and q_pi are kept as arrays over all sequences of actions.
 
     They need not be where equal beliefs are merged and the prior E is constant: then the
@@ -398,12 +396,13 @@ def _are_enumerated(model: GenerativeModel) -> bool:
     return few or model.sophisticated or not model.constant_E
 
 
-def pack(model: GenerativeModel, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
+def pack(model: ModelArrays, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
     """Compute the packed form of `model`.
 
     Parameters
     ----------
-    model : GenerativeModel
+    model : ModelArrays
+        A `GenerativeModel`, or loose arrays.
     parts : dict
         Parts of the packed form of a model that differs in `changed` only, or none. They
         are taken over where they do not depend on that; the missing ones are added.

@@ -7,6 +7,9 @@ from libc.string cimport memset
 from freeagent_core._kernels.model.structs cimport Factor, PolicyTree
 from freeagent_core._kernels.base.primitives cimport P
 
+# Probabilities this close to the largest are as good as it: pymdp.legacy.control.select_highest.
+TIE_TOLERANCE = 1e-8
+
 
 # work.p_actions[f, u] = sum over policies that begin with u in factor f of q_pi, normalised
 # pymdp.legacy.control.sample_action; policy by policy, so that sums that tie there tie here.

@@ -1,0 +1,1 @@
+TIE_TOLERANCE: float
