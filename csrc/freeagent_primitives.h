@@ -4,7 +4,7 @@
  * pointer: the table of functions for the SIMD level chosen at run time
  * (dispatch.c). The same source (primitives_body.h) is compiled once per level.
  *
- * Every sum runs over fixed lanes, in an order that does not hang on the size of a batch.
+ * Every sum runs over fixed lanes, in an order that does not depend on the size of a batch.
  * Products are added by fused multiply-adds where the level has them (twice as fast), so
  * levels differ by rounding; at one level equal input gives equal bits.
  *
@@ -34,12 +34,13 @@ typedef struct {
     void (*log_eps)(const double *x, ptrdiff_t n, double *out);
     /* sum(x * log(x + FC_EPS)) for x >= 0: minus the entropy. */
     double (*neg_entropy)(const double *x, ptrdiff_t n);
-    /* What expected outcomes are worth. Each of `count` rows has n probabilities, of num_parts
-     * distributions whose last outcome is left out: part k has those in part_start[k:k+1], and
-     * what is left out is rest = max(totals[r] - sum(part), 0).
-     * out[r] = dot(weights, x) - sum(x * log(x + FC_EPS)) of the n probabilities x, less
-     * sum(rest * log(rest + FC_EPS)). A row and weights have stride entries, a multiple of 8, that
-     * are finite; weights may be NULL: zeros. */
+    /* Expected utility plus entropy of expected outcomes. Each of `count` rows has n
+     * probabilities x, of num_parts distributions without their last outcome: part k has those in
+     * part_start[k:k+1], and its last outcome has complement = max(totals[r] - sum(part), 0).
+     * out[r] = dot(weights, x) - sum(x * log(x + FC_EPS))
+     *          - sum(complement * log(complement + FC_EPS)).
+     * Rows and weights have stride entries, a multiple of 8, which are finite; weights may be
+     * NULL: zeros. */
     void (*outcome_terms)(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
                           const double *weights, const double *totals, const int32_t *part_start,
                           ptrdiff_t num_parts, double *out);
@@ -60,18 +61,19 @@ typedef struct {
     void (*outer)(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out);
     /* out[i] = sum_j M[i * n + j] * x[j]: M @ x, M of shape (rows, n) */
     void (*gemv)(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out);
-    /* out[j] = sum_i x[i] * M[i * n + j]: x @ M, M of shape (rows, n); rows of weight 0 are not read */
+    /* out[j] = sum_i x[i] * M[i * n + j]: x @ M, M of shape (rows, n); rows where x[i] is 0 are
+     * not read */
     void (*gemv_t)(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out);
     /* out[j] = sum_k weights[k] * M[index[k] * stride + j], j < stride: weights @ M[index].
      * stride must be a multiple of 8. count may be 0. */
     void (*sparse_gemv_t)(const double *weights, const double *M, const int32_t *index,
                           ptrdiff_t count, ptrdiff_t stride, double *out);
-    /* out[r][j] = sum_k x[r][k] * M[k * stride + j], j < stride: for each of the rows what
-     * sparse_gemv_t gives with all n weights, to the bit. stride must be a multiple of 8. */
+    /* out[r][j] = sum_k x[r][k] * M[k * stride + j], j < stride: x @ M, each row equal to the bit
+     * to sparse_gemv_t with all n weights. stride must be a multiple of 8. */
     void (*gemm)(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
                  ptrdiff_t stride, double *const *out);
-    /* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Both hold n
-     * entries. */
+    /* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Both have room for
+     * n entries. */
     ptrdiff_t (*support)(const double *x, ptrdiff_t n, double threshold, int32_t *index,
                          double *weights);
     /* min(x), n >= 1, no NaN */

@@ -7,12 +7,13 @@
  */
 #include "vectors.h"
 
-/* or GCC keeps arrays of vectors in memory */
+/* without it GCC keeps arrays of vectors in memory */
 #define UNROLL _Pragma("GCC unroll 16")
 /* a sum of few terms: a factor of 8 states, say (3 of them: 5.8 us a step before, 5.1 after) */
 #define UNROLL4 _Pragma("GCC unroll 4")
 #define UNROLL12 _Pragma("GCC unroll 12")
 
+/* sum_i x[i] * y[i] (BLAS ddot). Cost: n multiply-adds. */
 static double dot(const double *x, const double *y, ptrdiff_t n)
 {
     v8 total = SPLAT(0.0);
@@ -24,12 +25,14 @@ static double dot(const double *x, const double *y, ptrdiff_t n)
     return sum_lanes(total);
 }
 
+/* y += a * x (BLAS daxpy). Cost: n multiply-adds. */
 static void axpy(double a, const double *x, double *y, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++)
         y[i] += a * x[i];
 }
 
+/* out[i, j] = x[i] * y[j] (BLAS dger of zeros). Cost: nx * ny products. */
 static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out)
 {
     for (ptrdiff_t i = 0; i < nx; i++) {
@@ -39,7 +42,8 @@ static void outer(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, 
     }
 }
 
-/* Four vectors of columns at a time stay in registers over all rows. */
+/* out = x @ M (BLAS dgemv, transposed). Four vectors of columns at a time stay in registers over
+ * all rows; rows of weight 0 are skipped. Cost: rows * n multiply-adds. */
 static void gemv_t(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n, double *out)
 {
     ptrdiff_t j = 0;
@@ -76,6 +80,7 @@ static void gemv_t(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n
     }
 }
 
+/* out = M @ x (BLAS dgemv). Cost: rows * n multiply-adds, a sum across lanes per eight rows. */
 static void gemv(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out)
 {
     if (n < LANES) { /* most factors have few states: a lane per term would be mostly empty */
@@ -132,6 +137,7 @@ SPARSE_GEMV_T_BLOCK(3)
 SPARSE_GEMV_T_BLOCK(2)
 SPARSE_GEMV_T_BLOCK(1)
 
+/* out = weights @ M[index] (sparse BLAS, a sparse x). Cost: count * stride multiply-adds. */
 static void sparse_gemv_t(const double *weights, const double *M, const int32_t *index,
                           ptrdiff_t count, ptrdiff_t stride, double *out)
 {
@@ -191,7 +197,8 @@ GEMM_BLOCK(1, 3)
 GEMM_BLOCK(1, 2)
 #endif
 
-/* PANEL columns at a time, so that a panel of M stays in the first cache for all rows. */
+/* gemm: out = x @ M, x by rows (BLAS dgemm). A panel of columns at a time, so that it stays in the
+ * first cache for all rows. Cost: rows * n * stride multiply-adds. */
 #if defined(FC_LEVEL_AVX512)
 #define PANEL(COLUMNS)                                                                         \
     for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                        \

@@ -4,14 +4,16 @@
  *
  * log and exp follow the classical argument reduction of FDLIBM (Sun Microsystems,
  * e_log.c and e_exp.c: the method and its published coefficients), with selects in
- * the place of branches. Measured against mpmath: below 1 ulp (tests/test_primitives.py).
+ * the place of branches. Measured against mpmath: below 1 ulp 
+ * (tests/kernels/base/test_primitives.py).
  */
 #include "matrix_products.h"
 #include "vectors.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* log of positive normal numbers; exponent_offset is added to the binary exponent. */
+/* log(x) of positive normal numbers; exponent_offset is added to the binary exponent. FDLIBM,
+ * e_log.c. Cost: a division and about twenty operations per vector. */
 static inline v8 log_normal(v8 x, v8 exponent_offset)
 {
     const v8i bits = (v8i)x + SPLATI(0x3ff0000000000000LL - 0x3fe6a09e00000000LL);
@@ -31,11 +33,13 @@ static inline v8 log_normal(v8 x, v8 exponent_offset)
         fma_v8(w, fma_v8(w, SPLAT(1.479819860511658591e-01), SPLAT(1.818357216161805012e-01)),
                SPLAT(2.857142874366239149e-01)),
         SPLAT(6.666666666666735130e-01));
-    const v8 rest = half_square + fma_v8(z, odd, w * even);
-    const v8 low = fma_v8(s, rest, k * SPLAT(1.90821492927058770002e-10));
+    const v8 tail = half_square + fma_v8(z, odd, w * even);
+    const v8 low = fma_v8(s, tail, k * SPLAT(1.90821492927058770002e-10));
     return fma_v8(k, SPLAT(6.93147180369123816490e-01), f - (half_square - low));
 }
 
+/* log(x) as IEEE has it for 0, subnormals, negatives, inf and NaN. Cost: log_normal and five
+ * selects. */
 static inline v8 log_any(v8 x)
 {
     const v8i small = x < SPLAT(DBL_MIN);
@@ -47,13 +51,16 @@ static inline v8 log_any(v8 x)
     return select_v8(x >= SPLAT(0.0), y, SPLAT(NAN));
 }
 
-/* log(x + eps) of x >= 0: never subnormal; the last term is 0, or NaN for inf and NaN. */
+/* log(x + eps) of x >= 0: never subnormal; the last term is 0, or NaN for inf and NaN.
+ * pymdp.legacy.maths.spm_log_single. Cost: log_normal. */
 static inline v8 log_eps_v8(v8 x)
 {
     const v8 y = x + SPLAT(FC_EPS);
     return log_normal(y, SPLAT(0.0)) + (y - y);
 }
 
+/* exp(x) = 2^k exp(r), |r| <= log(2) / 2. FDLIBM, e_exp.c. Cost: a division and about twenty
+ * operations per vector. */
 static inline v8 exp_v8(v8 x)
 {
     x = max_v8(SPLAT(-746.0), min_v8(SPLAT(710.0), x));
@@ -73,9 +80,9 @@ static inline v8 exp_v8(v8 x)
     const v8 y = SPLAT(1.0) - ((lo - divide_v8(r * c, SPLAT(2.0) - c)) - hi);
     /* 2^k in two factors, so that results round once where they are subnormal */
     const v8 half = (k * SPLAT(0.5) + SPLAT(ROUND_MAGIC));
-    const v8 rest = (k - (half - SPLAT(ROUND_MAGIC))) + SPLAT(ROUND_MAGIC);
+    const v8 other_half = (k - (half - SPLAT(ROUND_MAGIC))) + SPLAT(ROUND_MAGIC);
     const v8 scale_1 = (v8)(((v8i)half - SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
-    const v8 scale_2 = (v8)(((v8i)rest - SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
+    const v8 scale_2 = (v8)(((v8i)other_half - SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
     return (y * scale_1) * scale_2;
 }
 
@@ -107,19 +114,22 @@ MAP(log_array, log_any, 1.0)
 MAP(exp_array, exp_v8, 0.0)
 MAP(log_eps_array, log_eps_v8, 1.0)
 
+/* sum_i x[i] * log(x[i] + eps). Cost: a logarithm per entry, none for
+ * vectors of zeros. */
 static double neg_entropy(const double *x, ptrdiff_t n)
 {
     v8 total = SPLAT(0.0);
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const v8 p = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
-        if (bits_v8(p != SPLAT(0.0))) /* 0 * log(eps) adds nothing: most of a sharp belief */
+        if (bits_v8(p != SPLAT(0.0))) /* 0 * log(eps) adds nothing */
             total = fma_v8(p, log_eps_v8(p), total);
     }
     return sum_lanes(total);
 }
 
-/* numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to 128):
- * probabilities that come out equal to the bit there do so here, and so do draws from them. */
+/* sum_i x[i] in numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to
+ * 128): probabilities that are equal to the bit there are so here, and so are draws from them.
+ * Cost: n additions. */
 static double sum(const double *x, ptrdiff_t n)
 {
     if (n < LANES) {
@@ -143,7 +153,8 @@ static double sum(const double *x, ptrdiff_t n)
     return sum(x, half) + sum(x + half, n - half);
 }
 
-/* What eight rows have in the columns [start, stop), the first `distinct` of which differ. */
+/* sum of row[r][start:stop] for eight rows, the first `distinct` of which differ.
+ * Cost: stop - start additions per row. */
 static inline v8 part_sums(const double *const *row, ptrdiff_t distinct, ptrdiff_t start,
                            ptrdiff_t stop)
 {
@@ -168,8 +179,8 @@ static inline v8 part_sums(const double *const *row, ptrdiff_t distinct, ptrdiff
 
 static const double ONES[2 * LANES] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
 
-/* sum of x * (scale * weight - log(x + eps)) of one row, lane by lane. Where x is 0, as in most
- * of a sharp belief, it adds nothing. */
+/* sum of x * (scale * weight - log(x + eps)) of one row, lane by lane. Zeros, of which a sharp
+ * belief has many, add nothing. Cost: a logarithm per entry. */
 static v8 row_terms(const double *row, ptrdiff_t n, const double *weights, v8 scale)
 {
     v8 total = SPLAT(0.0);
@@ -182,8 +193,8 @@ static v8 row_terms(const double *row, ptrdiff_t n, const double *weights, v8 sc
     return total;
 }
 
-/* The same of two: a logarithm is a long chain. (With AVX2, one loop with a mask for all vectors
- * took 1.6 times as long as whole vectors and a masked one.) */
+/* row_terms of two rows at once: a logarithm is a long chain. (With AVX2, one loop with a mask for
+ * all vectors took 1.6 times as long as whole vectors and a masked one.) Cost: as there. */
 static void two_row_terms(const double *row, const double *other, ptrdiff_t n,
                           const double *weights, v8 scale, v8 *out)
 {
@@ -205,7 +216,10 @@ static void two_row_terms(const double *row, const double *other, ptrdiff_t n,
     out[1] = b;
 }
 
-/* Eight rows at a time: sums across lanes are then eight in one, and the rests are vectors. */
+/* dot(weights, x) - sum(x log(x + eps)) - sum(complement log(complement + eps)) of each row:
+ * expected utility plus entropy of expected outcomes. pymdp.legacy.control.calc_expected_utility
+ * and maths.spm_MDP_G. Eight rows at a time: their sums across lanes are one operation, and their
+ * complements vectors. Cost: a logarithm per entry and complement. */
 static void outcome_terms(const double *rows, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t n,
                           const double *weights, const double *totals, const int32_t *part_start,
                           ptrdiff_t num_parts, double *out)
@@ -215,7 +229,7 @@ static void outcome_terms(const double *rows, ptrdiff_t count, ptrdiff_t stride,
         weights = rows; /* any numbers */
     for (ptrdiff_t first = 0; first < count; first += LANES) {
         const ptrdiff_t left = count - first < LANES ? count - first : LANES;
-        const double *row[LANES]; /* the last one again in the place of those that are not there */
+        const double *row[LANES]; /* beyond `left`, the last row again */
         v8 value[LANES];
         ptrdiff_t r;
         for (r = 0; r < LANES; r++) {
@@ -229,14 +243,15 @@ static void outcome_terms(const double *rows, ptrdiff_t count, ptrdiff_t stride,
         v8 result = sums_of_lanes(value);
         const v8 total = load_some(totals + first, left, 0.0);
         for (ptrdiff_t k = 0; k < num_parts; k++) {
-            const v8 rest =
+            const v8 complement =
                 max_v8(SPLAT(0.0), total - part_sums(row, left, part_start[k], part_start[k + 1]));
-            result = fma_v8(-rest, log_eps_v8(rest), result);
+            result = fma_v8(-complement, log_eps_v8(complement), result);
         }
         store_some(out + first, result, left);
     }
 }
 
+/* max_i x[i]. Cost: n comparisons. */
 static double max(const double *x, ptrdiff_t n)
 {
     v8 best = SPLAT(x[0]);
@@ -248,6 +263,8 @@ static double max(const double *x, ptrdiff_t n)
     return max_lanes(best);
 }
 
+/* exp(x - max(x)) / sum(exp(x - max(x))). pymdp.legacy.maths.softmax. Cost: an exponential per
+ * entry, one division. */
 static void softmax(const double *x, ptrdiff_t n, double *out)
 {
     const double top = max(x, n);
@@ -275,6 +292,7 @@ static void softmax(const double *x, ptrdiff_t n, double *out)
 #endif
 }
 
+/* y[i] += a * (w * x[i]) where mask[i] > 0: a Dirichlet update, pymdp.legacy.learning. Cost: n. */
 static void add_counts(double a, double w, const double *x, const double *mask, double *y,
                        ptrdiff_t n)
 {
@@ -287,6 +305,8 @@ static void add_counts(double a, double w, const double *x, const double *mask, 
         y[i] += mask[i] > 0.0 ? a * (w * x[i]) : 0.0;
 }
 
+/* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Cost: n comparisons
+ * and a store per entry found. */
 static ptrdiff_t support(const double *x, ptrdiff_t n, double threshold, int32_t *index,
                          double *weights)
 {
@@ -302,36 +322,40 @@ static ptrdiff_t support(const double *x, ptrdiff_t n, double threshold, int32_t
     return count;
 }
 
+/* min_i x[i]. Cost: n comparisons. */
 static double min(const double *x, ptrdiff_t n)
 {
-    v8 least = SPLAT(x[0]), other = least;
+    v8 lowest = SPLAT(x[0]), other = lowest;
     ptrdiff_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        least = min_v8(least, load(x + i));
+        lowest = min_v8(lowest, load(x + i));
         other = min_v8(other, load(x + i + LANES));
     }
     for (; i < n; i += LANES)
-        least = min_v8(least, i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, x[0]));
-    return -max_lanes(-min_v8(least, other));
+        lowest = min_v8(lowest, i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, x[0]));
+    return -max_lanes(-min_v8(lowest, other));
 }
 
+/* min of the x[i] > 0, or inf. Cost: 2 n comparisons. */
 static double min_positive(const double *x, ptrdiff_t n)
 {
     /* two at a time: a chain of comparisons would wait for each */
-    v8 least = SPLAT(INFINITY), other = least;
+    v8 lowest = SPLAT(INFINITY), other = lowest;
     ptrdiff_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
         const v8 v = load(x + i), w = load(x + i + LANES);
-        least = min_v8(least, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
+        lowest = min_v8(lowest, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
         other = min_v8(other, select_v8(w > SPLAT(0.0), w, SPLAT(INFINITY)));
     }
     for (; i < n; i += LANES) {
         const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
-        least = min_v8(least, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
+        lowest = min_v8(lowest, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
     }
-    return -max_lanes(-min_v8(least, other));
+    return -max_lanes(-min_v8(lowest, other));
 }
 
+/* out = (x + eps) * (y + y_eps); returns sum(out): one factor of a posterior and its norm.
+ * Cost: n products. */
 static double multiply_eps(const double *x, const double *y, double y_eps, ptrdiff_t n,
                            double *out)
 {
@@ -351,6 +375,7 @@ static double multiply_eps(const double *x, const double *y, double y_eps, ptrdi
     return sum_lanes(total);
 }
 
+/* out = a * x (BLAS dscal). Cost: n products. */
 static void scale(double a, const double *x, ptrdiff_t n, double *out)
 {
     ptrdiff_t i = 0;
@@ -360,7 +385,8 @@ static void scale(double a, const double *x, ptrdiff_t n, double *out)
         store_tail(out + i, SPLAT(a) * load_tail(x + i, n - i, 0.0), n - i);
 }
 
-/* softmaxes_of_sums of `count` pairs, a constant: their sums across lanes are taken together. */
+/* softmaxes_of_sums of `count` pairs, a constant: their sums across lanes are one operation.
+ * Cost: an exponential per entry, a division per pair. */
 ALWAYS_INLINE double softmax_group(const double *const *x, const double *const *y,
                                    const ptrdiff_t *size, double *const *out, double *norm,
                                    int count)
@@ -397,6 +423,9 @@ ALWAYS_INLINE double softmax_group(const double *const *x, const double *const *
     return value;
 }
 
+/* out = softmax(x + y) of up to four pairs; returns sum_k (sum(out * x) - max(x + y)), and in *norm
+ * the product of the norms. Part of pymdp.legacy.algos.fpi.run_vanilla_fpi_factorized.
+ * Cost: an exponential per entry, a division per pair. */
 static double softmaxes_of_sums(const double *const *x, const double *const *y,
                                 const ptrdiff_t *size, ptrdiff_t count, double *const *out,
                                 double *norm)
@@ -409,6 +438,8 @@ static double softmaxes_of_sums(const double *const *x, const double *const *y,
     }
 }
 
+/* total = total * 0.5 + 1 in twelve independent registers, n times: the peak of benchmarks/
+ * roofline.py. Cost: n * multiply_adds_per_round. */
 static double multiply_adds(ptrdiff_t n, double start)
 {
     vm total[12]; /* that differ, or the compiler computes one of them */
@@ -423,6 +454,8 @@ static double multiply_adds(ptrdiff_t n, double start)
     return sum_of_all;
 }
 
+/* Sum of all x, `repeats` times: the bandwidth of benchmarks/roofline.py.
+ * Cost: n * repeats reads. */
 static double read_all(const double *x, ptrdiff_t n, ptrdiff_t repeats)
 {
     vm total[8];

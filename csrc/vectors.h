@@ -42,7 +42,8 @@ static inline void store(double *p, v8 v)
 }
 
 /* The first n < 8 lanes from p, `fill` in the others; nothing past p[n - 1] is read. (A memcpy
- * of n doubles is a call and a failed store forwarding: most of what a short vector cost.) */
+ * of n doubles is a call and a failed store forwarding, which dominated the cost of short
+ * vectors.) */
 static inline v8 load_tail(const double *p, ptrdiff_t n, double fill)
 {
 #if defined(FC_LEVEL_AVX512)
@@ -123,7 +124,7 @@ static inline v8 select_v8(v8i mask, v8 yes, v8 no)
 #endif
 }
 
-/* The lesser or the greater; x where x is NaN. */
+/* min(limit, x), lane by lane; x where x is NaN. Cost: one instruction on AVX-512. */
 static inline v8 min_v8(v8 limit, v8 x)
 {
 #if defined(FC_LEVEL_AVX512)
@@ -133,6 +134,7 @@ static inline v8 min_v8(v8 limit, v8 x)
 #endif
 }
 
+/* max(limit, x), lane by lane; x where x is NaN. Cost: one instruction on AVX-512. */
 static inline v8 max_v8(v8 limit, v8 x)
 {
 #if defined(FC_LEVEL_AVX512)
@@ -144,7 +146,7 @@ static inline v8 max_v8(v8 limit, v8 x)
 
 /* a / b for b between 1 and 4. A division of 512 bits takes 16 cycles; an approximate
  * reciprocal, two steps of Newton and Markstein's correction of the quotient take four and
- * round alike but for rare last bits. */
+ * round the same way but for rare last bits. Cost: seven operations on AVX-512, else a division. */
 static inline v8 divide_v8(v8 a, v8 b)
 {
 #if defined(FC_LEVEL_AVX512)
@@ -158,7 +160,7 @@ static inline v8 divide_v8(v8 a, v8 b)
 #endif
 }
 
-/* bit i is set where lane i of a comparison's result is true */
+/* Bit i is set where lane i of a comparison's result is true. Cost: one or two instructions. */
 static inline unsigned bits_v8(v8i mask)
 {
 #if defined(FC_LEVEL_AVX512)
@@ -175,6 +177,7 @@ static inline unsigned bits_v8(v8i mask)
 #endif
 }
 
+/* ((v0 + v4) + (v2 + v6)) + ((v1 + v5) + (v3 + v7)), at every level. Cost: seven additions. */
 static inline double sum_lanes(v8 v)
 {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
@@ -217,6 +220,7 @@ static inline double sum_lanes(v8 v)
 ACROSS_LANES(sums_of_lanes, PLUS)
 ACROSS_LANES(maxima_of_lanes, GREATER)
 
+/* max of the eight lanes. Cost: three comparisons of vectors on AVX-512, else seven. */
 static inline double max_lanes(v8 v)
 {
 #if defined(FC_LEVEL_AVX512)

@@ -43,13 +43,14 @@ cdef void action_marginals(const Model* model, const double* q_pi,
 
 
 # Added and subtracted, this rounds a number below 2^17 to a multiple of 2^-34. Choices of
-# the same worth differ by rounding errors, here and in pymdp; rounding their logits (the
+# equal value differ by rounding errors, here and in pymdp; rounding their logits (the
 # probabilities move by less than 3e-11) makes them tie to the bit, so that a draw does not
-# hang on errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
+# depend on such errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
 cdef double ROUND_LOGIT = 393216.0  # 1.5 * 2^18
 
 
-# out = softmax(alpha * log(p + 1e-16)): pymdp's precision of stochastic selection
+# out = softmax(alpha * log(p + 1e-16)): the precision of stochastic selection
+# pymdp.legacy.control.sample_action. Cost: a logarithm and an exponential per entry.
 cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noexcept nogil:
     cdef Py_ssize_t i
     P.log_eps(p, n, out)
@@ -60,8 +61,8 @@ cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noex
     P.softmax(out, n, out)
 
 
-# How many entries lie within `tolerance` of the largest, and the first of them
-# (pymdp.legacy.control.select_highest: 1e-8).
+# count = sum(abs(p - max(p)) <= tolerance), first = the first such index
+# pymdp.legacy.control.select_highest, with 1e-8. Cost: 2 n.
 cdef Py_ssize_t count_best(const double* p, Py_ssize_t n, double tolerance,
                            Py_ssize_t* first) noexcept nogil:
     cdef double best = P.max(p, n)
@@ -73,7 +74,8 @@ cdef Py_ssize_t count_best(const double* p, Py_ssize_t n, double tolerance,
     return count
 
 
-# The index of the `rank`-th of these entries.
+# flatnonzero(abs(p - max(p)) <= tolerance)[rank]
+# pymdp.legacy.control.select_highest, once `rank` is drawn. Cost: 2 n.
 cdef Py_ssize_t nth_best(const double* p, Py_ssize_t n, double tolerance,
                          Py_ssize_t rank) noexcept nogil:
     cdef double best = P.max(p, n)

@@ -6,10 +6,13 @@ from one `numpy.random.SeedSequence`, so that streams of neighbours have nothing
 """
 
 
+# x rotated left by k bits. Cost: one instruction.
 cdef uint64_t _rotated(uint64_t x, int k) noexcept nogil:
     return (x << k) | (x >> (64 - k))
 
 
+# The next 64 bits: rotl(s1 * 5, 7) * 9, then the linear step of the state. Blackman and Vigna,
+# 2021 (above). Cost: about ten operations.
 cdef uint64_t _next(uint64_t* s) noexcept nogil:
     cdef uint64_t result = _rotated(s[1] * 5, 7) * 9
     cdef uint64_t t = s[1] << 17
@@ -22,20 +25,21 @@ cdef uint64_t _next(uint64_t* s) noexcept nogil:
     return result
 
 
-# uniform in [0, 1), a multiple of 2^-53
+# u = (64 bits >> 11) * 2^-53, uniform in [0, 1). Cost: one draw.
 cdef double uniform(uint64_t* state) noexcept nogil:
     return <double>(_next(state) >> 11) * (1.0 / 9007199254740992.0)
 
 
-# uniform in range(count), count >= 1, but for a bias below count * 2^-53
+# floor(u * count), uniform in range(count), count >= 1, but for a bias below count * 2^-53.
+# Cost: one draw, none if count is 1.
 cdef Py_ssize_t below(uint64_t* state, Py_ssize_t count) noexcept nogil:
     if count == 1:
         return 0
     return min(<Py_ssize_t>(uniform(state) * count), count - 1)
 
 
-# index i with probability p[i] / sum(p); the last of positive probability where rounding
-# would leave none
+# i with probability p[i] / sum(p), by inversion: the first i with u * sum(p) < sum(p[:i + 1]),
+# or the last of positive probability where rounding leaves none. Cost: one draw, 2 n additions.
 cdef Py_ssize_t categorical(uint64_t* state, const double* p, Py_ssize_t n) noexcept nogil:
     cdef double total = 0.0, u
     cdef Py_ssize_t i, last = 0

@@ -1,8 +1,8 @@
 """Draws from NumPy's global generator, through the C interface that NumPy documents.
 
 ``np.random.choice(n)`` spends most of its time on checks of its arguments; ties between
-actions are common, so its one draw is made here. tests/kernels/action/test_numpy_generator.py compares
-values and generator states with NumPy's.
+actions are common, so its one draw is made here. tests/kernels/action/test_numpy_generator.py
+compares values and generator states with NumPy's.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -29,13 +29,15 @@ cdef extern from "Python.h":
 
 cdef object _get_bit_generator = np.random.get_bit_generator
 # The generator of the last draw, its lock's methods and its C interface. A draw takes 0.32 us
-# when these are looked up, 0.13 us with them at hand, and 0.05 us without the lock.
+# if these are looked up each time, 0.13 us if they are kept, and 0.05 us without the lock.
 cdef object _generator = None, _acquire = None, _release = None
 cdef bitgen_t* _bitgen = NULL
 
 
 # np.random.choice(count): a uniform draw from range(count), by 32 random bits under the
 # smallest mask that covers count - 1, drawn again while too large. count >= 1.
+# numpy/random/src/distributions/distributions.c (masked rejection).
+# Cost: fewer than two draws of 32 bits on average.
 cdef Py_ssize_t draw_below(Py_ssize_t count) except -1:
     cdef uint32_t highest, mask, value
     cdef bitgen_t* bitgen
@@ -62,6 +64,8 @@ cdef Py_ssize_t draw_below(Py_ssize_t count) except -1:
     return value
 
 
+# value = bits & mask until value <= highest. NumPy's masked rejection.
+# Cost: fewer than two draws on average.
 cdef uint32_t _draw_masked(bitgen_t* bitgen, uint32_t highest, uint32_t mask) noexcept:
     cdef uint32_t value = bitgen.next_uint32(bitgen.state) & mask
     while value > highest:

@@ -1,21 +1,22 @@
-"""Arrays that grow, for work whose size is not known before it is done."""
+"""Arrays that grow: for graphs whose size is known only when they are complete."""
 
 from libc.stdlib cimport realloc
 
 
-# No array takes more; a step that needs more ends with an error instead of exhausting the
+# The most that one array may take: a step that needs more fails instead of exhausting the
 # machine.
 cdef Py_ssize_t MAX_ARRAY_BYTES = <Py_ssize_t>1 << 28
 
 
 def bound_memory(Py_ssize_t num_bytes):
-    """Let one array take so many bytes at most; return what it was before."""
+    """Let one array take at most `num_bytes`; return the bound before."""
     global MAX_ARRAY_BYTES
     before, MAX_ARRAY_BYTES = MAX_ARRAY_BYTES, num_bytes
     return before
 
 
-# Have room for so many bytes. Returns 0, or -1 if there is no memory or MAX_ARRAY_BYTES is passed.
+# Makes room for num_bytes. Returns 0, or -1 without memory or past MAX_ARRAY_BYTES.
+# Cost: constant, amortised (arrays double).
 cdef int reserve(GrowableArray* array, Py_ssize_t num_bytes) noexcept nogil:
     cdef Py_ssize_t larger
     cdef void* data

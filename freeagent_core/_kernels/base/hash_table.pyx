@@ -1,6 +1,6 @@
-"""Hash tables with open addressing. The caller compares what has the same hash.
+"""Hash tables with open addressing: numbers by hash. The caller compares entries of equal hash.
 
-A table is cleared in constant time, by another stamp.
+Slots carry a stamp, so that a table is cleared in constant time.
 """
 
 from libc.stdlib cimport free
@@ -9,6 +9,7 @@ from libc.string cimport memset
 from freeagent_core._kernels.base.growable_array cimport reserve
 
 
+# Empties the table: slots of another stamp are free. Cost: constant, but once in 2^32 calls.
 cdef void clear_table(HashTable* table) noexcept nogil:
     table.used = 0
     table.stamp += 1
@@ -18,11 +19,13 @@ cdef void clear_table(HashTable* table) noexcept nogil:
         table.stamp = 1
 
 
-# The slot where `hash` stands or would stand; walk on with next_slot.
+# slots[hash mod num_slots]: where `hash` stands or would stand; walk on with next_slot.
+# Linear probing (Knuth, The Art of Computer Programming 3, 6.4). Cost: constant.
 cdef Slot* first_slot(HashTable* table, uint64_t hash) noexcept nogil:
     return <Slot*>table.slots.data + (hash & <uint64_t>(table.num_slots - 1))
 
 
+# slots[(i + 1) mod num_slots]. Cost: constant.
 cdef Slot* next_slot(HashTable* table, Slot* slot) noexcept nogil:
     slot += 1
     if slot == <Slot*>table.slots.data + table.num_slots:
@@ -30,7 +33,8 @@ cdef Slot* next_slot(HashTable* table, Slot* slot) noexcept nogil:
     return slot
 
 
-# Have room for one more, before the slot is looked for. At most half of the slots are taken.
+# Makes room for one more entry, before its slot is looked up: load factor <= 1 / 2. Returns 0,
+# or -1 without memory. Cost: constant, amortised (a table that is full doubles).
 cdef int reserve_slot(HashTable* table) noexcept nogil:
     cdef GrowableArray before = table.slots
     cdef Py_ssize_t i, num_before = table.num_slots

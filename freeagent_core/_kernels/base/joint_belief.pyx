@@ -3,11 +3,10 @@
 from freeagent_core._kernels.base.primitives cimport P
 
 
-# Joint belief of independent parts, x0 (x1 (x2 ...)): pymdp's spm_cross, from the last
-# part, so that the inner loop is long where the last factors are small (profiled on cue
-# chaining, where from the first part it was the largest single cost of a step). One part
-# is returned as it is; `out` has room for two joints of max_joint entries.
-# Cost: the size of the joint.
+# joint = x_0 (x_1 (x_2 ...)), the joint belief of independent parts, flat: pymdp's spm_cross.
+# From the last part, so that the inner loop is long where the last factors are small (on cue
+# chaining, from the first part it was the largest single cost of a step). One part is returned
+# as it is; `out` has room for two joints of max_joint entries. Cost: the size of the joint.
 cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
                                 Py_ssize_t count, double* out,
                                 Py_ssize_t max_joint) noexcept nogil:

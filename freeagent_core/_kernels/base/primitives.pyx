@@ -222,9 +222,9 @@ def sparse_gemv_t(x, M, double threshold=0.0):
 
 
 def outcome_terms(rows, Py_ssize_t n, totals, part_start, weights=None):
-    """Return what rows are worth whose first `n` entries x are expected outcomes:
-    ``weights @ x`` less ``sum(x * log(x + 1e-16))`` over these and, for each part of them, what
-    is left of `totals`. Rows and `weights` have a multiple of 8 entries."""
+    """Return the expected-free-energy terms of rows whose first `n` entries x are outcomes:
+    ``weights @ x`` minus ``sum(x * log(x + 1e-16))`` over these and the complement of each part
+    of them in `totals`. Rows and `weights` have a multiple of 8 entries."""
     cdef const double[:, ::1] matrix = _matrix(rows, "rows")
     cdef const double[::1] sums = _filled(totals, "totals")
     cdef const int32_t[::1] start = np.ascontiguousarray(part_start, dtype=np.int32)

@@ -5,7 +5,7 @@ cdef int raise_status(int status, str what) except -1:
     """Raise the error that a kernel's status stands for, with the GIL."""
     if status == NO_MEMORY:
         raise MemoryError(f"no memory for {what}: too many predicted beliefs are distinct, or "
-                          "policies to be listed")
+                          "policies to enumerate")
     if status != 0:
         raise FloatingPointError(f"{what} became NaN or infinite")
     return 0

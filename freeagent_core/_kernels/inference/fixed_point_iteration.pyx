@@ -23,8 +23,8 @@ cdef double SPARSE_WEIGHT_THRESHOLD = 1.232595164407831e-32  # 2^-106
 # pymdp.legacy.control.get_expected_states_interactions for one factor and one step.
 # `previous` are the beliefs of the factor's dependencies; `out` has room for the stride.
 # Cost: num_previous * num_states if B is dense, else the nonzeros of the columns with weight.
-# Weights below 2^-106 are no part of the sums of sparse columns: 1e-16 is added to the result
-# before it counts, where each changes the last bit at most. They are most of a sharp belief.
+# Sparse columns are summed over weights above 2^-106 only: 1e-16 is added to the result before
+# it counts, so that a smaller weight changes the last bit at most; a sharp belief has many.
 cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
                   const double** previous, Workspace* work, double* out) noexcept nogil:
     cdef const Factor* f = &model.factors[factor]
@@ -50,7 +50,9 @@ cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
             out[f.sparse_state[k]] += weight * f.sparse_B[k]
 
 
-# The beliefs of all factors after `action`: predict for each factor.
+# out_f = predict(f, action_f) for every factor f: the prior of the next step
+# pymdp.legacy.control.get_expected_states_interactions, as in pymdp.legacy.agent.infer_states.
+# Cost: that of predict per factor.
 cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* action,
                       Workspace* work, double* out) noexcept nogil:
     cdef const double* previous[MAX_FACTORS]
@@ -87,7 +89,8 @@ cdef void _log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* obse
 
 
 # The same for distributions over outcomes: p_m[s] = sum_o observation_m[o] A_m[o, s]
-# takes the place of A_m[o_m, s] (pymdp's dot_likelihood). Cost: num_obs * num_joint each.
+# takes the place of A_m[o_m, s] (pymdp.legacy.maths.dot_likelihood).
+# Cost: num_obs * num_joint per modality.
 cdef void _log_likelihood_of_distributions(const Model* model, const double** observation,
                                            bint joint_likelihood, Workspace* work) noexcept nogil:
     cdef double* LL = work.log_likelihood
@@ -108,6 +111,8 @@ cdef void _log_likelihood_of_distributions(const Model* model, const double** ob
         LL += (group.num_joint + 7) // 8 * 8
 
 
+# LL = x for the first modality of a group, then LL += x, or LL *= x with `multiply`
+# pymdp.legacy.maths.get_joint_likelihood (which multiplies). Cost: n.
 cdef inline void _combine(bint first, bint multiply, const double* x, Py_ssize_t n,
                           double* LL) noexcept nogil:
     cdef Py_ssize_t s
@@ -121,10 +126,10 @@ cdef inline void _combine(bint first, bint multiply, const double* x, Py_ssize_t
 
 
 # q(s) of one factor, in proportion to  (prior(s) + 1e-16) prod_m (A_m[o_m, s] + 1e-16):
-# what softmax(LL + log prior) is, without logarithms and exponentials. With
-# joint_likelihood:  (prior(s) + 1e-16) (prod_m A_m[o_m, s] + 1e-16).
-# Distributions over outcomes take p_m[s] = sum_o observation_m[o] A_m[o, s] for A_m[o_m, s].
-# Returns the sum, 0 or so where products of many modalities underflow.
+# softmax(LL + log prior) without logarithms and exponentials. With joint_likelihood:
+# (prior(s) + 1e-16) (prod_m A_m[o_m, s] + 1e-16). pymdp.legacy.algos.fpi.run_vanilla_fpi.
+# With distributions over outcomes, p_m[s] = sum_o observation_m[o] A_m[o, s] replaces
+# A_m[o_m, s]. Returns the sum, which is 0 or close to it where many modalities underflow.
 # Cost: num_states per modality.
 cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observation, bint vectors,
                                  bint joint_likelihood, Workspace* work) noexcept nogil:
@@ -156,8 +161,12 @@ cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observati
 cdef double MIN_PRODUCT = 1e-200
 
 
-# work.qs_new from the observation in the workspace (indices, or `vectors`) and the prior
-# beliefs in work.prior, which may be overwritten. Returns 0, or -1 if a belief is not finite.
+# work.qs_new = q(s) from the observation in the workspace (indices, or `vectors`) and the prior
+# beliefs in work.prior, which may be overwritten:
+#   q = prior * likelihood / sum(prior * likelihood)      one factor
+#   q_f = softmax(E_{q others}[LL] + log prior_f)         several, by fixed-point iteration
+# pymdp.legacy.inference.update_posterior_states_factorized. Returns 0, or -1 if a belief is not
+# finite. Cost: num_joint per modality, then that of _update_beliefs.
 cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
                          const Py_ssize_t* observation, bint vectors, bint joint_likelihood,
                          Workspace* work) noexcept nogil:
@@ -177,11 +186,11 @@ cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
 # message_f[i] = sum_g E_{q(s_others)}[LL_g | s_f = i] for every factor f; returns
 # sum_g E_q[LL_g], the accuracy. pymdp's spm_dot(log_likelihood[m], qs, [f]) and
 # compute_accuracy. Per group the first factors are summed out one by one (L_j, over the
-# factors from j on) and the last ones grow into joint weights (W_j, of those after j), so
-# that all its messages together cost about twice the joint instead of once per factor:
+# factors from j on) and the last ones grow into joint weights (W_j, of those after j):
 #   L_{j+1} = sum_{s_j} q_j(s_j) L_j[s_j],  message_j[i] = L_j[i] . W_j
-# The first factors first: whole rows are added, where the last ones would take a sum
+# The first factors first: that adds whole rows, where the last ones would need a sum
 # across lanes for each of many short rows.
+# Cost: about two joints per group for all messages, instead of one joint per factor.
 cdef double _messages(const Model* model, const double* qs, Workspace* work) noexcept nogil:
     cdef const double* LL = work.log_likelihood
     cdef const double* trailing[MAX_FACTORS]   # W_j
@@ -190,7 +199,7 @@ cdef double _messages(const Model* model, const double* qs, Workspace* work) noe
     cdef double* store
     cdef const Group* group
     cdef const Factor* f
-    cdef Py_ssize_t g, j, rest, size
+    cdef Py_ssize_t g, j, remaining, size
     cdef double accuracy = 0.0
     memset(work.message, 0, model.qs_size * sizeof(double))
     for g in range(model.num_groups):
@@ -209,21 +218,21 @@ cdef double _messages(const Model* model, const double* qs, Workspace* work) noe
                 trailing[j] = store
                 store += f.num_states * size
             size *= f.num_states
-        leading, store, rest = LL, work.contraction, group.num_joint
+        leading, store, remaining = LL, work.contraction, group.num_joint
         for j in range(group.num_factors):
             f = &model.factors[group.factors[j]]
             q = qs + f.offset
-            rest //= f.num_states
+            remaining //= f.num_states
             if j == group.num_factors - 1:
                 P.axpy(1.0, leading, work.message + f.offset, f.num_states)
                 accuracy += P.dot(leading, q, f.num_states)
                 break
-            P.gemv(leading, trailing[j], f.num_states, rest, work.joint)
+            P.gemv(leading, trailing[j], f.num_states, remaining, work.joint)
             P.axpy(1.0, work.joint, work.message + f.offset, f.num_states)
             if f.num_states > 1:
-                P.gemv_t(q, leading, f.num_states, rest, store)
+                P.gemv_t(q, leading, f.num_states, remaining, store)
                 leading = store
-                store += rest
+                store += remaining
         LL += (group.num_joint + 7) // 8 * 8
     return accuracy
 
@@ -273,6 +282,8 @@ cdef int _update_beliefs(const Model* model, const FPIParameters* parameters,
 
 
 # q_f = softmax(message_f + log prior_f); returns sum_f (q_f . message_f - log norm_f).
+# One update of pymdp.legacy.algos.fpi.run_vanilla_fpi_factorized, all factors at once.
+# Cost: an exponential per state, a logarithm in all.
 cdef double _posterior(const Model* model, Workspace* work) noexcept nogil:
     cdef const double* message[SOFTMAX_BATCH]
     cdef const double* prior[SOFTMAX_BATCH]
@@ -297,6 +308,7 @@ cdef double _posterior(const Model* model, Workspace* work) noexcept nogil:
     return value - log(norms)
 
 
+# 0 if isfinite(sum_f sum_s q_f(s)), else -1. Cost: qs_size.
 cdef int _check(const Model* model, const double* qs) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(model.num_factors):

@@ -13,7 +13,7 @@ cdef struct MMPParameters:         # pymdp's inference_params of the MMP algorit
 cdef struct MMPWindow:             # what is inferred over: observed steps, then planned ones
     Py_ssize_t past_len            # observed steps
     Py_ssize_t infer_len           # all steps
-    Py_ssize_t future_cutoff       # from this step on nothing is heard from later ones
+    Py_ssize_t future_cutoff       # from this step on no messages come from later ones
     bint factorized                # run_mmp_factorized, else run_mmp on one joint likelihood
     Py_ssize_t num_terms           # likelihoods a step has: modalities, or 1
     const int32_t* term_group      # (num_terms,): the group whose factors each depends on

@@ -1,12 +1,12 @@
 """Marginal message passing (MMP): beliefs over past and planned steps, given each policy.
 
-Beliefs of a sequence lie one step after the other, ``qs[step, :qs_size]``. Steps and
-factors are updated one after the other in place, so a belief hears the new beliefs of
-earlier steps and the old ones of later steps.
+Beliefs of a sequence are consecutive in memory, ``qs[step, :qs_size]``. Steps and factors are
+updated in turn and in place, so that a belief receives messages from the new beliefs of earlier
+steps and the old ones of later steps.
 
-The last step hears only the step before it and nobody hears the last step; its action is
+The last step receives a message from the step before it only, and sends none; its action is
 the policy's last. Policies that agree in all other actions therefore share all other
-steps, to the bit: `pass_messages` takes such policies together.
+steps, to the bit: `pass_messages` infers such policies together.
 """
 
 from libc.math cimport isfinite
@@ -18,29 +18,31 @@ from freeagent_core._kernels.base.primitives cimport FC_EPS, P
 
 
 # out[i] = E_{q(s_others)}[M | s_j = i], M over the joint states of a group's factors
-# pymdp's spm_dot(M, qs, [j]). Cost: the joint's size.
+# pymdp's spm_dot(M, qs, [j]). Cost: the size of the joint.
 cdef void _marginal(const Model* model, const Group* group, Py_ssize_t j, const double* M,
                     const double* qs, Workspace* work, double* out) noexcept nogil:
     cdef const Factor* f
     cdef const double* partial = M
     cdef double* store = work.contraction
-    cdef Py_ssize_t k, rest = group.num_joint
+    cdef Py_ssize_t k, remaining = group.num_joint
     for k in range(group.num_factors - 1, j, -1):
         f = &model.factors[group.factors[k]]
-        rest //= f.num_states
-        P.gemv(partial, qs + f.offset, rest, f.num_states, store)
+        remaining //= f.num_states
+        P.gemv(partial, qs + f.offset, remaining, f.num_states, store)
         partial = store
         store = work.contraction + (work.max_joint if store == work.contraction else 0)
     for k in range(j):
         f = &model.factors[group.factors[k]]
-        rest //= f.num_states
-        P.gemv_t(qs + f.offset, partial, f.num_states, rest, store)
+        remaining //= f.num_states
+        P.gemv_t(qs + f.offset, partial, f.num_states, remaining, store)
         partial = store
         store = work.contraction + (work.max_joint if store == work.contraction else 0)
     memcpy(out, partial, model.factors[group.factors[j]].num_states * sizeof(double))
 
 
-# lnA[s] = sum_m log(E_{q(s_others)}[p(o_m | s)] + 1e-16), over the terms that depend on f
+# lnA[s] = sum_m log(E_{q(s_others)}[p(o_m | s)] + 1e-16), over the terms that depend on `factor`
+# pymdp.legacy.algos.mmp.run_mmp_factorized (lnA); 0 after the observed steps.
+# Cost: the joint of each such term.
 cdef void _likelihood_message(const Model* model, const MMPWindow* window, Py_ssize_t step,
                               Py_ssize_t factor, const double* qs, Workspace* work,
                               double* lnA) noexcept nogil:
@@ -61,7 +63,7 @@ cdef void _likelihood_message(const Model* model, const MMPWindow* window, Py_ss
                 lnA[s] += work.row[s]
 
 
-# message[p] = sum_n qs'[n] b[p, n] / sum_p' b[p', n]: what `factor` hears from the next
+# message[p] = sum_n qs'[n] b[p, n] / sum_p' b[p', n]: the message to `factor` from the next
 # belief of factor i, whose transitions depend on it; b[p, n] = E[B_i[n, p, others]] + 1e-16
 # over the next beliefs of the other dependencies (pymdp's factor_dot_flex and spm_norm).
 # Cost: num_states * num_states, or twice the size of B_i[..., action] with other dependencies.
@@ -99,8 +101,8 @@ cdef void _backward_message(const Model* model, Py_ssize_t factor, Py_ssize_t i,
             message[here] += others * _dot_row(source, action, p, weight)
 
 
-# The joint previous state p of `source` split: the state of `factor` in it (to `here`), and
-# the probability of the states of the others.
+# prod_{d != factor} q_d(p_d) for the joint previous state p of `source`; `here` = p_factor.
+# Part of _backward_message. Cost: num_dependencies.
 cdef double _weight_of_others(const Model* model, const Factor* source, Py_ssize_t factor,
                               Py_ssize_t p, const double* qs, Py_ssize_t* here) noexcept nogil:
     cdef const Factor* dependency
@@ -117,7 +119,8 @@ cdef double _weight_of_others(const Model* model, const Factor* source, Py_ssize
     return weight
 
 
-# y += a * B[:, p, action], and x . B[:, p, action], dense or sparse
+# y[s] += a * B[s, p, action], dense or sparse. Part of _backward_message.
+# Cost: num_states, or the nonzeros of the column.
 cdef void _axpy_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
                     double* y) noexcept nogil:
     cdef Py_ssize_t row = action * f.num_previous + p, k
@@ -128,6 +131,8 @@ cdef void _axpy_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
         y[f.sparse_state[k]] += a * f.sparse_B[k]
 
 
+# sum_s x[s] * B[s, p, action], dense or sparse. Part of _backward_message.
+# Cost: num_states, or the nonzeros of the column.
 cdef double _dot_row(const Factor* f, Py_ssize_t action, Py_ssize_t p,
                      const double* x) noexcept nogil:
     cdef Py_ssize_t row = action * f.num_previous + p, k
@@ -144,8 +149,10 @@ cdef double _dot_row(const Factor* f, Py_ssize_t action, Py_ssize_t p,
 #   err = c lnA + lnB_past + lnB_future - c log q, c = 2 before the cutoff, else 1
 #   q <- softmax(log q + tau (err - mean err))             with grad_descent
 #   q <- softmax(lnA + lnB_past + lnB_future)              without
-# Returns its part of F (with grad_descent). pymdp.legacy.algos.mmp.run_mmp_factorized,
-# where lnB_future is halved, and run_mmp.
+# Returns its share of F (with grad_descent). pymdp.legacy.algos.mmp.run_mmp_factorized,
+# where lnB_future is halved, and run_mmp. Parr, Markovic, Kiebel and Friston, "Neuronal message
+# passing using Mean-field, Bethe, and Marginal approximations", Scientific Reports 9, 2019.
+# Cost: that of the three messages; two logarithms and an exponential per state.
 cdef double _update_belief(const Model* model, const MMPParameters* parameters,
                            const MMPWindow* window, Py_ssize_t step, Py_ssize_t factor,
                            const Py_ssize_t* before, const Py_ssize_t* after,
@@ -154,8 +161,8 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
     cdef const Factor* f = &model.factors[factor]
     cdef double* q = qs + f.offset
     cdef double* lnA = work.message
-    cdef double* past = work.prior
-    cdef double* future = work.qs_new
+    cdef double* lnB_past = work.prior
+    cdef double* lnB_future = work.qs_new
     cdef double* log_q = work.joint
     cdef const double* previous[MAX_FACTORS]
     cdef Py_ssize_t i, d, s, n = f.num_states, num_factors = model.num_factors
@@ -163,13 +170,13 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
     cdef const Factor* source
     _likelihood_message(model, window, step, factor, qs, work, lnA)
     if step == 0:
-        memcpy(past, log_prior + f.offset, n * sizeof(double))
+        memcpy(lnB_past, log_prior + f.offset, n * sizeof(double))
     else:
         for d in range(f.num_dependencies):
             previous[d] = earlier + model.factors[f.dependencies[d]].offset
-        predict(model, factor, before[factor], previous, work, past)
-        P.log_eps(past, n, past)
-    memset(future, 0, n * sizeof(double))
+        predict(model, factor, before[factor], previous, work, lnB_past)
+        P.log_eps(lnB_past, n, lnB_past)
+    memset(lnB_future, 0, n * sizeof(double))
     if step < window.future_cutoff:
         for i in range(num_factors):
             source = &model.factors[i]
@@ -179,16 +186,16 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
                 _backward_message(model, factor, i, after[i], later, work, work.row)
                 P.log_eps(work.row, n, work.row)
                 for s in range(n):
-                    future[s] += work.row[s] * (0.5 if window.factorized else 1.0)
+                    lnB_future[s] += work.row[s] * (0.5 if window.factorized else 1.0)
     if not parameters.grad_descent:
         for s in range(n):
-            q[s] = lnA[s] + past[s] + future[s]
+            q[s] = lnA[s] + lnB_past[s] + lnB_future[s]
         P.softmax(q, n, q)
         return 0.0
     P.log_eps(q, n, log_q)
     c = 1.0 if step >= window.future_cutoff else 2.0
     for s in range(n):
-        error[s] = c * lnA[s] + past[s] + future[s] - c * log_q[s]
+        error[s] = c * lnA[s] + lnB_past[s] + lnB_future[s] - c * log_q[s]
     mean = P.sum(error, n) / n
     if step == 0 or step == window.infer_len - 1:
         F = 0.5 * P.dot(q, error, n)
@@ -201,27 +208,28 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
     return F
 
 
-# F of one step without grad_descent: pymdp.legacy.maths.calc_free_energy, given the prior
-# itself in the place of its logarithm, as run_mmp gives it.
+# F = sum_f (q_f . log(q_f + 1e-16) - q_f . prior_f) - E_q[log p(o | s)], one step without
+# grad_descent: pymdp.legacy.maths.calc_free_energy, which run_mmp gives the prior itself where
+# a logarithm belongs. Cost: the joint states of all factors.
 cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t step,
                          const double* qs, const double* prior, Workspace* work) noexcept nogil:
     cdef double F = 0.0
     cdef const Factor* f
     cdef const double* partial
     cdef double* store = work.contraction
-    cdef Py_ssize_t i, rest = 1
+    cdef Py_ssize_t i, remaining = 1
     for i in range(model.num_factors):
         f = &model.factors[i]
         F += P.neg_entropy(qs + f.offset, f.num_states) - P.dot(qs + f.offset, prior + f.offset,
                                                                f.num_states)
-        rest *= f.num_states
+        remaining *= f.num_states
     if step >= window.past_len:
         return F
     partial = window.log_joint[step]
     for i in range(model.num_factors - 1, -1, -1):
         f = &model.factors[i]
-        rest //= f.num_states
-        P.gemv(partial, qs + f.offset, rest, f.num_states, store)
+        remaining //= f.num_states
+        P.gemv(partial, qs + f.offset, remaining, f.num_states, store)
         partial = store
         store = work.contraction + (work.max_joint if store == work.contraction else 0)
     return F - partial[0]
@@ -231,6 +239,8 @@ cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t
 # all but the last action (`members`). `prior` is that of each, (num_members, qs_size), of
 # which the first counts. xn and vn (both or none; one member) receive each iteration's
 # beliefs and errors, shape (num_iter, infer_len, qs_size).
+#   F = sum over steps and factors of _update_belief's shares (or of _free_energy)
+# pymdp.legacy.algos.mmp.run_mmp_factorized and run_mmp.
 # Returns 0, or -1 if a belief or F is not finite.
 # Cost: num_iter * (infer_len - 1 + num_members) updates of every factor.
 cdef int pass_messages(const Model* model, const MMPParameters* parameters,
@@ -292,7 +302,7 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
     return 0
 
 
-# The actions at `index` of the sequence: those taken, then those of the policy.
+# out = (past actions, then the policy's)[index]. Cost: num_factors.
 cdef void _actions_at(const Model* model, const MMPWindow* window, Py_ssize_t policy,
                       Py_ssize_t index, Py_ssize_t* out) noexcept nogil:
     cdef Py_ssize_t f, num_factors = model.num_factors

@@ -1,6 +1,6 @@
 """Dirichlet updates: kernels with the GIL released, on arrays that the caller has checked.
 
-Each writes into an array that the caller gives. An agent's own parameters grow in place:
+Each writes into an array of the caller. An agent's own parameters are updated in place:
 `learned_model.pyx`.
 """
 
@@ -11,7 +11,8 @@ from freeagent_core._kernels.base.primitives cimport P
 import numpy as np
 
 
-# pymdp.legacy.maths.spm_cross of beliefs, flat: ((x0 x1) x2) ... Cost: the joint's size.
+# ((x_0 x_1) x_2) ..., flat: pymdp.legacy.maths.spm_cross, multiplied in its order.
+# Cost: the size of the joint.
 def joint_belief(list beliefs):
     """Return the joint belief of independent factors, flat, the last factor fastest.
 
@@ -37,8 +38,9 @@ def joint_belief(list beliefs):
 
 # qA[o, s] = pA[o, s] + lr * observation[o] * q(s) where A[o, s] > 0, else pA[o, s]
 # pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: num_obs * num_joint.
-def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A, const double[::1] observation,
-                      const double[::1] q, double lr, double[:, ::1] qA):
+def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A,
+                      const double[::1] observation, const double[::1] q, double lr,
+                      double[:, ::1] qA):
     """Write the posterior Dirichlet parameters of one modality into `qA`.
 
     Parameters
@@ -59,8 +61,8 @@ def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A, const dou
             P.add_counts(lr, observation[o], &q[0], &A[o, 0], &qA[o, 0], n)
 
 
-# qB[s, p, u] = pB[s, p, u] + lr * q(s) q(p) where B[s, p, u] > 0, for the action u taken
-# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: that of a copy.
+# qB[s, p, u] = pB[s, p, u] + lr * q(s) q(p) where B[s, p, u] > 0, for the chosen action u
+# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: the size of pB.
 def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_ssize_t action,
                       const double[::1] q, const double[::1] q_previous, double lr,
                       double[:, :, ::1] qB):
@@ -88,7 +90,8 @@ def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_
                 qB[s, p, action] += lr * (q[s] * q_previous[p] * (B[s, p, action] > 0.0))
 
 
-# qD[s] = pD[s] + lr * q(s) where pD[s] > 0. pymdp.legacy.learning.update_state_prior_dirichlet
+# qD[s] = pD[s] + lr * q(s) where pD[s] > 0. pymdp.legacy.learning.update_state_prior_dirichlet.
+# Cost: num_states.
 def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::1] qD):
     """Write the posterior Dirichlet parameters of one factor's initial states into `qD`.
 

@@ -14,7 +14,7 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
     double** pD                    # (num_factors,): (num_states,)
     unsigned char** stale_columns      # (num_groups,): (num_joint,)
     unsigned char** stale_transitions  # (num_factors,): (num_controls, num_previous)
-    bint first_A                   # A is still as it was given
+    bint first_A                   # A is still that of the shared model
     bint first_B
     bint stale_A                   # `refresh` has work to do
     bint stale_B

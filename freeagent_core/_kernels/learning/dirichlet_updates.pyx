@@ -1,7 +1,8 @@
-"""Dirichlet updates of one agent's own arrays, and what follows from them: kernels.
+"""Dirichlet updates of one agent's own arrays, and of all that depends on them: kernels.
 
-An update adds to the parameters and notes the columns that it touched; `refresh` recomputes
-what depends on these alone: means, logarithms, utility, ambiguity, novelty.
+An update adds to the parameters and marks the columns that it touched; `refresh` recomputes
+what depends on these alone: means, logarithms, utility, ambiguity, the w arrays of the parameter
+information gain.
 """
 
 from libc.stdint cimport int32_t
@@ -12,6 +13,8 @@ from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, FC_MASK, P
 
 
+# q(s) = prod_f q_f(s_f) over `factors`: joint_belief of these. pymdp's spm_cross.
+# Cost: the size of the joint.
 cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors,
                           Py_ssize_t count, Workspace* work) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
@@ -24,8 +27,8 @@ cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors
 
 
 # pA[o, s] += lr * observation[o] * q(s) where A[o, s] > 0, in each modality to learn
-# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: a row per outcome
-# of positive probability.
+# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized.
+# Cost: num_joint per outcome of positive probability.
 cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
                   double lr, Workspace* work) noexcept nogil:
     cdef Group* group
@@ -59,9 +62,9 @@ cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned c
     own.stale_A = True
 
 
-# pB[s, p, u] += lr * q(s) q(p) where B[s, p, u] > 0, for the action u taken
-# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: a column per
-# previous state of positive probability.
+# pB[s, p, u] += lr * q(s) q(p) where B[s, p, u] > 0, for the chosen action u
+# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
+# Cost: num_states per previous state of positive probability.
 cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
                   const double* qs_previous, const unsigned char* to_learn, double lr,
                   Workspace* work) noexcept nogil:
@@ -89,7 +92,7 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
 
 
 # pD[s] += lr * q(s) where pD[s] > 0; D = pD / sum(pD)
-# pymdp.legacy.learning.update_state_prior_dirichlet
+# pymdp.legacy.learning.update_state_prior_dirichlet. Cost: num_states per factor.
 cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
                   double lr) noexcept nogil:
     cdef Factor* factor
@@ -102,7 +105,9 @@ cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
                 own.D + factor.offset)
 
 
-# Bring A, B and all that depends on them up to date.
+# A = pA / sum(pA), B = pB / sum(pB) in the columns that updates touched, and all that
+# follows from them. pymdp.legacy.utils.norm_dist_obj_arr.
+# Cost: that of the touched columns, below.
 cdef void refresh(Learned* own, Workspace* work) noexcept nogil:
     cdef Py_ssize_t g, f, s
     if own.stale_A:
@@ -118,8 +123,10 @@ cdef void refresh(Learned* own, Workspace* work) noexcept nogil:
         own.stale_B = False
 
 
-# One joint state of a group: A = pA / sum(pA), and what `packing._pack_group` makes of
-# it. Cost: two logarithms an outcome.
+# One joint state s of a group: A[:, s] = pA[:, s] / sum(pA[:, s]), and what
+# `packing._pack_group` derives from it:
+#   wA = (1 / sum_o(pA + 1e-16) - 1 / (pA + 1e-16)) (pA > 0),   utility = sum_o A log C
+# pymdp.legacy.utils.norm_dist and maths.spm_wnorm. Cost: two logarithms per outcome.
 cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
                           Workspace* work) noexcept nogil:
     cdef Modality* modality
@@ -171,7 +178,7 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
             (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
     if group.joint_outcomes:
         gain = _point_mass_gain(outcomes, filled, work, &neg_ambiguity)
-    outcomes[group.num_outcomes] = neg_ambiguity  # with rests in the place of a last outcome
+    outcomes[group.num_outcomes] = neg_ambiguity  # after the columns
     (<double*>group.point_mass_gain)[s] = gain
     if group.contraction != group.outcomes:
         memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
@@ -179,6 +186,7 @@ cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
 
 
 # sum_o A (log(A + exp(-16)) - log(A + 1e-16)); the first term is added to neg_ambiguity as well.
+# pymdp.legacy.maths.spm_MDP_G of a point mass. Cost: two logarithms per outcome.
 cdef double _point_mass_gain(const double* A, Py_ssize_t n, Workspace* work,
                              double* neg_ambiguity) noexcept nogil:
     cdef double* logs = work.row + n
@@ -192,7 +200,11 @@ cdef double _point_mass_gain(const double* A, Py_ssize_t n, Workspace* work,
     return ambiguity - P.neg_entropy(A, n)
 
 
-# B = pB / sum(pB) over the next state, and what `packing._pack_factor` makes of it.
+# B[:, p, u] = pB[:, p, u] / sum(pB[:, p, u]), and what `packing._pack_factor` derives from it:
+#   wB = (1 / sum_s(pB + 1e-16) - 1 / (pB + 1e-16)) (pB > 0)
+#   backward[s, p] = (B[s, p] + 1e-16) / sum_p'(B[s, p'] + 1e-16)
+# pymdp.legacy.utils.norm_dist, maths.spm_wnorm and spm_norm.
+# Cost: num_states per touched column, num_states * num_previous per touched action with MMP.
 cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:
     cdef Factor* factor = &own.factors[f]
     cdef Py_ssize_t u, p, s, column, stride = padded(factor.num_previous)

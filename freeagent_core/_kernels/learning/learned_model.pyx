@@ -1,13 +1,13 @@
 """A packed model with arrays of its own for what one agent learns.
 
-It begins as the shared model's arrays. The first update of A, B or D copies those (copy on
-write); updates then add to the Dirichlet parameters in place and note the columns they
-touched. `refresh` recomputes what follows from these columns alone (means, logarithms,
-utility, ambiguity, novelty) when the next inference or reader needs it.
+It starts with the shared model's arrays. The first update of A, B or D copies those (copy on
+write); updates then add to the Dirichlet parameters in place and mark the columns they
+touched. `refresh` recomputes what depends on these columns (means, logarithms, utility,
+ambiguity, w arrays) when the next inference or reader needs it.
 
 Measured (benchmarks/test_algorithms.py, -k learning): packing again after each update cost
-12 to 200 us, and copying the parameters for the caller was most of what was left. So
-callers get read-only views; as long as somebody holds one, the next update works on a copy.
+12 to 200 us, and copying the parameters for the caller dominated the remainder. So
+callers get read-only views; while somebody holds one, the next update works on a copy.
 """
 
 cimport cython
@@ -48,7 +48,7 @@ cdef class DirichletParameters:
     arrays : list of ndarray
         Each contiguous, belonging to no one else.
     action_first : bool
-        The arrays have the axes of B the other way round: (action, previous, next).
+        The arrays have the axes of B reversed: (action, previous, next).
     """
 
     def __init__(self, list arrays, bint action_first):
@@ -112,7 +112,7 @@ cdef class LearnedModel(PackedModel):
     Parameters
     ----------
     shared : PackedModel
-        What it begins as; it takes its workspace too.
+        The model it starts as; both share one pool of workspaces.
     pA, pB, pD : object array or None
         Dirichlet parameters of the shapes of A, B and D, not negative.
     """
@@ -193,7 +193,7 @@ cdef class LearnedModel(PackedModel):
             group.complement_start = group.learned_complement_start
             group.num_complements = 1 if group.joint_outcomes else group.num_modalities
             group.num_outcomes = group.complement_start[group.num_complements]
-        else:  # the dense modalities alone may have rests
+        else:  # only dense modalities have complements
             group.num_outcomes += group.num_complements + group.num_sparse_outcomes
             group.num_complements = 0
         group.outcome_stride = padded(group.num_outcomes + 1)
@@ -289,7 +289,7 @@ cdef class LearnedModel(PackedModel):
         return 0
 
     def restore(self, str name, list values):
-        """Take over parameters ("pA", "pB" or "pD") that another agent of the model learned."""
+        """Adopt parameters ("pA", "pB" or "pD") that another agent of the model learned."""
         cdef Py_ssize_t g, f
         cdef bytes nothing
         self._given[("pA", "pB", "pD").index(name)] = values
@@ -313,7 +313,7 @@ cdef class LearnedModel(PackedModel):
     # --- what callers see ----------------------------------------------------------------
 
     def bring_up_to_date(self):
-        """Do the work that updates have put off."""
+        """Do the work that updates have deferred."""
         cdef OwnedWorkspace workspace
         if self.own.stale_A or self.own.stale_B:
             workspace = self.acquire_workspace()

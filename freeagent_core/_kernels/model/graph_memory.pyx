@@ -1,8 +1,8 @@
 """Memory of a belief graph.
 
-A graph belongs to one thread's workspace and is filled anew at each step. How many
-distinct beliefs a step meets is not known before, so its arrays grow; what they have grown to
-is kept, so that after a few steps no step allocates.
+A graph belongs to one thread's workspace and is rebuilt at each step. How many distinct beliefs
+a step meets is not known in advance, so its arrays grow; they keep their size, so that after a
+few steps no step allocates.
 """
 
 from libc.stdlib cimport calloc, free

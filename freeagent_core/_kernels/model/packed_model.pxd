@@ -4,8 +4,8 @@ from freeagent_core._kernels.model.workspace cimport WorkspaceSizes, OwnedWorksp
 
 cdef class PackedModel:
     cdef Model model
-    cdef readonly bint uses_belief_graph  # equal predicted beliefs
-    cdef readonly bint short_step  # a step takes a few microseconds
+    cdef readonly bint uses_belief_graph  # equal predicted beliefs are one
+    cdef readonly bint short_step  # a step takes microseconds: it keeps the GIL
     cdef readonly list _keep       # the arrays that the pointers point into
     cdef Factor* _factors
     cdef Modality* _modalities

@@ -18,8 +18,8 @@ import numpy as np
 
 
 cdef Py_ssize_t MAX_FREE_ENERGY_JOINT = 1 << 22
-# With so many values a step takes 0.3 to 16 us (grids of 25 to 100 cells, sure of their cell or
-# not at all): it does not give the GIL away.
+# With at most so many values a step takes 0.3 to 16 us (grids of 25 to 100 cells, from a point
+# mass to a uniform belief): it keeps the GIL.
 cdef Py_ssize_t MAX_SHORT_STEP = 4096
 
 
@@ -79,14 +79,14 @@ cdef class PackedModel:
     factors, modalities, groups : list of dict
     tree : dict
     D : ndarray of float64
-    log_E, softmax_E : ndarray of float64, or None with unlisted policies
-    merges : bool
+    log_E, softmax_E : ndarray of float64, or None if policies are not enumerated
+    uses_belief_graph : bool
         Whether policies are evaluated over a belief graph.
 
     Notes
     -----
     Built by `freeagent_core._model.packing.pack`, which documents the keys; the fields of
-    the structs in ``packed_model.pxd`` have the same names.
+    the structs in ``structs.pxd`` have the same names.
     """
 
     def __cinit__(self):
@@ -132,7 +132,7 @@ cdef class PackedModel:
                                             "softmax_E")
             self.short_step = self._max_values() <= MAX_SHORT_STEP
 
-    # States times distinct beginnings of policies: what a step may have to value.
+    # States times distinct prefixes of policies: the values a step may need.
     cdef Py_ssize_t _max_values(self):
         cdef const PolicyTree* tree = &self.model.tree
         cdef Py_ssize_t g, step, states = 0, prefixes = tree.num_prefixes, sequences = 1
@@ -184,7 +184,8 @@ cdef class PackedModel:
                                                f"B[{f}]")
                 if spec["deterministic_next"] is not None:
                     factor.deterministic_next = _indices(
-                        self._keep, spec["deterministic_next"], size, -1, factor.num_states, f"B[{f}]")
+                        self._keep, spec["deterministic_next"], size, -1, factor.num_states,
+                        f"B[{f}]")
             factor.backward = _optional(
                 self._keep, spec["backward"],
                 factor.num_controls * factor.num_states * padded(factor.num_previous), f"B[{f}]")
@@ -415,19 +416,19 @@ cdef class PackedModel:
 
     @property
     def enumerates_policies(self):
-        """Whether agents keep G and q_pi of all policies, or list them when asked."""
+        """Whether agents store G and q_pi of all policies, or enumerate them on demand."""
         return self.model.tree.num_enumerated > 0
 
     def graph_size(self):
         """Return how large the belief graph of a step was: the last one that ended (of several
-        threads, any), or None where beliefs are not merged.
+        threads, any), or None without a belief graph.
 
         Returns
         -------
         size : dict of int
             ``beliefs`` (distinct, of single factors), ``entries`` (weights in them) and
-            ``nodes`` (distinct joint beliefs, the present one included); all 0 for a step that
-            followed states instead of beliefs.
+            ``nodes`` (distinct joint beliefs, the present one included); all 0 after a
+            deterministic rollout.
         """
         cdef OwnedWorkspace workspace = self._pool.spare
         if not self.uses_belief_graph or workspace is None:
@@ -437,7 +438,7 @@ cdef class PackedModel:
                 "nodes": workspace.work.graph.num_nodes}
 
     cdef OwnedWorkspace acquire_workspace(self):
-        """Return workspace that no other thread uses; give it back with release_workspace."""
+        """Return a workspace that no other thread uses; return it with release_workspace."""
         cdef WorkspacePool pool = self._pool
         cdef OwnedWorkspace workspace = pool.spare
         if workspace is not None:

@@ -87,7 +87,8 @@ cdef bint _is_plain_belief(object value, Py_ssize_t n, double* out) noexcept:
     return _copy_plain(value, n, out) and isfinite(P.sum(out, n)) and P.min(out, n) >= 0.0
 
 
-cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value, str name) except -1:
+cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value,
+                      str name) except -1:
     """Write the beliefs of all factors, an object array or a sequence, to work.qs_new."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef const Factor* f
@@ -103,7 +104,7 @@ cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value
     for i in range(num_factors):
         f = &packed.model.factors[i]
         belief = value[i]
-        # the name is made where it is needed alone
+        # the name is made only where it is needed
         if not _is_plain_belief(belief, f.num_states, workspace.work.qs_new + f.offset):
             read_probabilities(belief, f.num_states, workspace.work.qs_new + f.offset,
                                f"{name}[{i}]" if num_factors > 1 else name)
@@ -129,7 +130,7 @@ cdef int read_action(PackedModel packed, OwnedWorkspace workspace, object value)
     return 0
 
 
-# A list of plain ints, one in range per modality: the usual case, without any name looked up.
+# A list of plain ints, one in range per modality: the usual case, without a name lookup.
 cdef bint _are_indices(const Model* model, list values, Py_ssize_t* indices) except -1:
     cdef Py_ssize_t m
     cdef int overflow = 0
@@ -149,7 +150,7 @@ cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object o
                           bint distr_obs) except -1:
     """Write indices to work.observation and return 0, or vectors to work.distributions: 1.
 
-    Taken are an int (one modality), a sequence of ints, an integer array with an entry per
+    Accepts an int (one modality), a sequence of ints, an integer array with an entry per
     modality, a vector (one modality) and sequences or object arrays of vectors.
     """
     cdef const Model* model = &packed.model

@@ -23,14 +23,15 @@ cdef struct Factor:
     const int32_t* sparse_start    # (num_controls * num_previous + 1,), NULL if none is sparse
     const int32_t* sparse_state    # next states of the nonzero entries of B
     const double* sparse_B         # their probabilities
-    const int32_t* deterministic_next  # (num_controls, num_states): the next state where it is certain,
-                                   # or -1; NULL if none is sparse or it depends on other factors
-    const double* backward         # (num_controls, num_states, num_previous rounded up to 8): B with
-                                   # axes exchanged, normalised over the previous state; NULL
-                                   # without MMP, or with several dependencies
-    const double* wB               # like B, the novelty of pB; NULL without pB
+    const int32_t* deterministic_next  # (num_controls, num_states): the next state of a
+                                   # deterministic transition, or -1; NULL if none is sparse
+                                   # or it depends on other factors
+    const double* backward         # (num_controls, num_states, num_previous rounded up to 8): B
+                                   # with axes exchanged, normalised over the previous state;
+                                   # NULL without MMP, or with several dependencies
+    const double* wB               # like B: wB of pB; NULL without pB
     const double* inductive_cost   # (depth, num_states): (1 - I) * log(1e-3); NULL without H
-    const int32_t* inductive_row   # (num_states,): the row that holds if this state is likeliest, or -1
+    const int32_t* inductive_row   # (num_states,): the row if this state is likeliest, or -1
 
 
 cdef struct Modality:
@@ -56,9 +57,9 @@ cdef struct Group:                 # the modalities that depend on the same fact
                                    # all modalities
     Py_ssize_t num_complements     # distributions without a column of their last outcome, which
     const int32_t* complement_start  # has what those of their columns leave; (num_complements + 1,)
-    const int32_t* learned_complement_start  # the same with all modalities dense; NULL if no sums are 1
-    const double* outcome_utility  # (outcome_stride,): log C of the columns, less that of the rest
-    double complement_utility      # the sum of log C of the rests
+    const int32_t* learned_complement_start  # with all modalities dense; NULL if not normalised
+    const double* outcome_utility  # (outcome_stride,): log C of columns minus complements'
+    double complement_utility      # the sum of log C of the complements
     const double* contraction      # `outcomes` with rows in the order of the contraction
     const int32_t* contraction_order  # (num_factors,): positions in `factors`
     const int32_t* contraction_row    # (num_joint,): the row of a joint state
@@ -68,21 +69,21 @@ cdef struct Group:                 # the modalities that depend on the same fact
     const double* sparse_A         # their probabilities
     const double* next_outcomes    # (num_controls, num_previous, outcome_stride): B times outcomes;
                                    # of dense groups of one factor, or NULL
-    const double* min_row_sum      # (num_controls,): least sum of a row of B
-    const double* point_mass_gain  # (num_joint,): the information gain of a belief that is sure
+    const double* min_row_sum      # (num_controls,): the smallest sum of a row of B
+    const double* point_mass_gain  # (num_joint,): the information gain of a point mass
     Py_ssize_t wA_stride           # sum of num_obs, rounded up to 8
     const double* A_by_state       # (num_joint, wA_stride): A; NULL without pA
-    const double* wA_by_state      # same shape: the novelty of pA; NULL without pA
+    const double* wA_by_state      # same shape: wA of pA; NULL without pA
 
 
 cdef struct PolicyTree:
     Py_ssize_t num_policies
-    Py_ssize_t num_enumerated      # num_policies, or 0 if they are too many to list
-    # all sequences of actions, over a belief graph: what follows has no nodes then
+    Py_ssize_t num_enumerated      # num_policies, or 0 if there are too many
+    # all sequences of actions, over a belief graph: the tree is empty then
     Py_ssize_t num_steps           # 0 with a tree
     Py_ssize_t num_actions         # joint actions
     const int32_t* actions         # (num_actions, num_factors)
-    Py_ssize_t policies_per_action   # num_actions ** (num_steps - 1): policies with one first action
+    Py_ssize_t policies_per_action   # num_actions ** (num_steps - 1), of one first action
     # a tree
     Py_ssize_t num_factor_nodes    # distinct (factor, step, action sequence); first the roots
     const int32_t* node_factor
@@ -125,7 +126,7 @@ cdef struct Model:
     PolicyTree tree
     const double* D                # (qs_size,)
     const double* log_E            # (num_policies,)
-    const double* softmax_E        # (num_policies,): pymdp's weights of policies in MMP's inductive cost
+    const double* softmax_E        # (num_policies,): weights in MMP's inductive cost
     bint has_inductive
     bint has_wA
     bint has_wB

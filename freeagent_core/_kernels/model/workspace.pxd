@@ -20,15 +20,15 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* support_weight         # (largest stride,): ... and its weights
     double* outcome_sums           # (largest num_sparse_outcomes,), zero between calls
     int32_t* touched               # (largest num_sparse_outcomes,)
-    Graph* graph                   # NULL without merging
+    Graph* graph                   # NULL without a belief graph
     int32_t* node_belief           # (tree.num_factor_nodes,)
     int32_t* successors            # (num_controls_total,)
     double* neg_pB_gains           # (num_controls_total,)
     double* action_weights         # (tree.num_actions,)
     double* beliefs                # (tree.beliefs_size,)
     double* total                  # (tree.num_factor_nodes,): the sum of a belief,
-    double* min_weight             # (tree.num_factor_nodes,): the least weight ...
-    double* min_positive           # (tree.num_factor_nodes,): ... and the least above zero
+    double* min_weight             # (tree.num_factor_nodes,): the smallest weight ...
+    double* min_positive           # (tree.num_factor_nodes,): ... and the smallest positive one
     double* rows                   # (GEMM_ROWS, largest stride): expected outcomes
     double* partial                # partial sums of a contraction
     double* factor_value           # (tree.num_factor_nodes,)
@@ -38,7 +38,7 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* G_new                  # (num_enumerated,)
     double* p_policies             # (num_enumerated,)
     double* p_actions              # (num_controls_total,)
-    double* p_first                # (num_controls_total,): of unlisted policies
+    double* p_first                # (num_controls_total,): if policies are not enumerated
     double* log_prior              # (qs_size,)
     double* error                  # (qs_size,)
     int32_t* inductive_row         # (num_factors,)
@@ -64,4 +64,5 @@ cdef struct WorkspaceSizes:        # what a model's arrays need room for
     Py_ssize_t partial             # partial sums of a contraction
 
 
-cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room, bint uses_belief_graph)
+cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room,
+                                  bint uses_belief_graph)

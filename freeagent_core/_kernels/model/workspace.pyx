@@ -1,4 +1,4 @@
-"""Workspace: what one thread needs to run kernels on one model, in one aligned block."""
+"""Workspaces: the memory one thread needs to run kernels on one model, in one aligned block."""
 
 from libc.stdint cimport int32_t, uintptr_t
 from libc.stdlib cimport free, malloc
@@ -21,14 +21,15 @@ cdef class OwnedWorkspace:
 
 
 cdef class WorkspacePool:
-    """Workspace that no thread uses now. Most programs have one thread: what it gave back
-    last has a place of its own, which costs less than a list."""
+    """Workspaces that no thread uses now. Most programs have one thread: the one released last has
+    a place of its own, which costs less than a list."""
 
     def __cinit__(self):
         self.others = []
 
 
-cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room, bint uses_belief_graph):
+cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room,
+                                  bint uses_belief_graph):
     cdef const PolicyTree* tree = &model.tree
     cdef OwnedWorkspace workspace = OwnedWorkspace()
     cdef Workspace* work = &workspace.work

@@ -11,7 +11,8 @@ from freeagent_core._kernels.model.workspace cimport Workspace
 cdef double weight_threshold(const Model* model, const EFEParameters* parameters) noexcept nogil
 
 
-# Of a belief's support: one state, with all the weight but what was left out.
+# Whether a support is one state with weight 1, up to what was left out: |w - 1| < num_states *
+# threshold + 1e-15. Cost: constant.
 cdef inline bint is_point_mass(const Factor* f, const double* weight, Py_ssize_t count,
                                double weight_threshold) noexcept nogil:
     return count == 1 and fabs(weight[0] - 1.0) < f.num_states * weight_threshold + 1e-15
@@ -29,8 +30,8 @@ cdef double group_terms_of(const Model* model, const EFEParameters* parameters, 
                            Py_ssize_t step, const int32_t* beliefs, Workspace* work) noexcept nogil
 
 
-# The belief after `action`, if it is known already and no novelty is asked for, or -1: most of
-# a graph's edges, so it is inlined.
+# next(u, s) of a point mass at s, if that belief has a number and no information gain about pB is
+# wanted, else -1. Most edges of a graph are such, so it is inlined. Cost: three lookups.
 cdef inline int32_t cached_successor(const Graph* graph, const Factor* f, int32_t belief,
                                      Py_ssize_t action) noexcept nogil:
     cdef int32_t state

@@ -1,20 +1,21 @@
-"""Predicted beliefs, each once: equal ones are found and have one number.
+"""The hash-consed belief graph: equal predicted beliefs are one, and have one number.
 
-Two beliefs of a factor are merged if their supports and weights are equal to the bit, so
-merging changes nothing; the successor of a belief under an action is computed once, and the
-value of a combination of beliefs once, however many policies and steps lead there. In a
-deterministic world the cost of a step thus follows the number of states in reach.
+Two beliefs of a factor are one if their supports and weights are equal to the bit, so merging
+changes no result; the successor of a belief under an action is computed once, and the terms of
+G of a combination of beliefs once, however many policies and steps lead there. In a
+deterministic world the cost of a step thus grows with the number of states in reach.
 
-What is left out: weights below WEIGHT_THRESHOLD (2^-52, half an ulp of a belief's sum) in models of
-up to 10^4 states a factor, proportionally less in larger ones. pymdp's log(x + 1e-16) leaves
-tails of that size in every state (1e-16 after a surprise, 1e-32 else), which would keep beliefs
-apart that differ nowhere else. The bound: states below exp(-16) count in no information gain, so
-only utility (at most 36.9 nats, as -log(1e-16)) and inductive cost (6.9) change, by less than
-1e-10 a step, and 1e-12 with 100 states. The novelty of Dirichlet parameters has no such bound:
-with `use_param_info_gain` nothing is left out.
+What is left out: weights at or below WEIGHT_THRESHOLD (2^-52, half an ulp of a belief's sum)
+in models of up to 10^4 states a factor, proportionally less in larger ones. pymdp's
+log(x + 1e-16) leaves tails of that size in every state (1e-16 after a surprise, 1e-32 else),
+which would keep beliefs apart that differ nowhere else. The bound: states below exp(-16) count
+in no information gain, so only utility (at most 36.9 nats, as -log(1e-16)) and inductive cost
+(6.9) change, by less than 1e-10 a step, and 1e-12 with 100 states. The parameter information
+gain has no such bound: with `use_param_info_gain` nothing is left out.
 
 Measured (benchmarks/peers.py, cue chaining, policy_len 4, 780 predicted beliefs of the
-location): 288 us a step before, 10 us with merging.
+location): 288 us a step without merging,
+10 us with it.
 """
 
 from libc.stdint cimport int32_t, uint64_t
@@ -30,20 +31,22 @@ from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.planning.expected_free_energy cimport support_terms, neg_pB_info_gain
 
 
-# Up to so many entries are added up in a sorted list, instead of in an array of all states.
+# Up to so many entries are summed in a sorted list, instead of in an array of all states.
 cdef Py_ssize_t MAX_SORTED_ENTRIES = 8
 cdef double WEIGHT_THRESHOLD = 2.220446049250313e-16  # 2^-52
 cdef Py_ssize_t MAX_THRESHOLD_STATES = 10000
 
 
+# The weight at or below which a state is left out of a belief: 0 with use_param_info_gain, else
+# 2^-52 * 10^4 / max(qs_size, 10^4) (the bound is at the top of this file). Cost: constant.
 cdef double weight_threshold(const Model* model, const EFEParameters* parameters) noexcept nogil:
     if parameters.use_param_info_gain:
         return 0.0
     return WEIGHT_THRESHOLD * MAX_THRESHOLD_STATES / max(model.qs_size, MAX_THRESHOLD_STATES)
 
 
-# An empty graph, then the present beliefs: that of factor f is number f.
-# Returns 0, or -1 without memory.
+# Empties the graph and enters the present beliefs: q_f becomes belief number f, without weights
+# at or below the threshold. Returns 0, or -1 without memory. Cost: qs_size.
 cdef int reset_graph(const Model* model, const EFEParameters* parameters, const double* qs,
                      Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
@@ -67,6 +70,8 @@ cdef int reset_graph(const Model* model, const EFEParameters* parameters, const 
     return 0
 
 
+# Doubles the room for beliefs. Returns 0, or -1 without memory. Cost: constant per belief,
+# amortised.
 cdef int _grow_beliefs(Graph* graph, Py_ssize_t max_controls) noexcept nogil:
     cdef Py_ssize_t capacity = max(2 * graph.belief_capacity, 64)
     if (reserve(&graph.belief_factor, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
@@ -76,12 +81,15 @@ cdef int _grow_beliefs(Graph* graph, Py_ssize_t max_controls) noexcept nogil:
             or reserve(&graph.point_mass_state, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
             or reserve(&graph.inductive, capacity * <Py_ssize_t>sizeof(double)) != 0
             or reserve(&graph.child, capacity * max_controls * <Py_ssize_t>sizeof(int32_t)) != 0
-            or reserve(&graph.neg_pB_gain, capacity * max_controls * <Py_ssize_t>sizeof(double)) != 0):
+            or reserve(&graph.neg_pB_gain,
+                       capacity * max_controls * <Py_ssize_t>sizeof(double)) != 0):
         return -1
     graph.belief_capacity = capacity
     return 0
 
 
+# Doubles the room for weights. Returns 0, or -1 without memory. Cost: constant per weight,
+# amortised.
 cdef int _grow_entries(Graph* graph, Py_ssize_t needed) noexcept nogil:
     cdef Py_ssize_t capacity = max(2 * graph.entry_capacity, needed, 256)
     if (reserve(&graph.state, capacity * <Py_ssize_t>sizeof(int32_t)) != 0
@@ -91,7 +99,8 @@ cdef int _grow_entries(Graph* graph, Py_ssize_t needed) noexcept nogil:
     return 0
 
 
-# (memcmp costs more than a handful of comparisons)
+# all(state == other_state) and all(bits == other_bits). Cost: count comparisons (memcmp costs
+# more than a handful of them).
 cdef bint _equal_supports(const int32_t* state, const int32_t* other_state, const uint64_t* bits,
                           const uint64_t* other_bits, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t k
@@ -101,7 +110,8 @@ cdef bint _equal_supports(const int32_t* state, const int32_t* other_state, cons
     return True
 
 
-# The number of this belief of `factor`, a new one or the one it has, or -1 without memory.
+# The number of this belief of `factor`: the existing one, or a new one (hash-consing: Ershov,
+# "On programming of arithmetic operations", 1958), or -1 without memory.
 # Cost: one multiplication per state of the support, and as many comparisons.
 cdef int32_t _intern_belief(const Model* model, Py_ssize_t factor, const int32_t* state,
                             const double* weight, Py_ssize_t count, Workspace* work) noexcept nogil:
@@ -157,15 +167,17 @@ cdef int32_t _intern_belief(const Model* model, Py_ssize_t factor, const int32_t
     for k in range(number * model.max_controls, (number + 1) * model.max_controls):
         (<int32_t*>graph.child.data)[k] = -1
     if model.has_inductive:
-        (<double*>graph.inductive.data)[number] = _inductive_cost_of(f, work.inductive_row[factor], state,
-                                                            weight, count)
+        (<double*>graph.inductive.data)[number] = _inductive_cost_of(
+            f, work.inductive_row[factor], state, weight, count)
     graph.num_entries += count
     graph.num_beliefs += 1
     return number
 
 
-cdef double _inductive_cost_of(const Factor* f, int32_t row, const int32_t* state, const double* weight,
-                               Py_ssize_t count) noexcept nogil:
+# sum_k weight[k] * cost[row, state[k]]: pymdp.legacy.control.calc_inductive_cost of a support.
+# Cost: count.
+cdef double _inductive_cost_of(const Factor* f, int32_t row, const int32_t* state,
+                               const double* weight, Py_ssize_t count) noexcept nogil:
     cdef double value = 0.0
     cdef Py_ssize_t k
     if f.inductive_cost == NULL or row < 0:
@@ -175,7 +187,8 @@ cdef double _inductive_cost_of(const Factor* f, int32_t row, const int32_t* stat
     return value
 
 
-# The joint support of some beliefs: `index` over the joint states of their factors.
+# weights[k] = prod_f q_f(s_f) over the supports, index[k] the joint state: pymdp's spm_cross.
+# Returns how many. Cost: the product of the supports' sizes.
 cdef Py_ssize_t _joint_support(const Model* model, Graph* graph, const int32_t* factors,
                                const int32_t* beliefs, Py_ssize_t num_factors, int32_t* index,
                                double* weights) noexcept nogil:
@@ -201,7 +214,9 @@ cdef Py_ssize_t _joint_support(const Model* model, Graph* graph, const int32_t* 
 
 
 # The belief of `factor` after `action`, from the beliefs `parents` of its dependencies
-# (belief_update.predict), and the novelty of that transition. -1 without memory.
+# (fixed_point_iteration.predict), and minus the information gain about pB of that transition.
+# pymdp.legacy.control.get_expected_states_interactions. Returns its number, or -1 without memory.
+# Cost: a lookup if the factor depends on itself alone and the edge is known, else a prediction.
 cdef int32_t next_belief(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
                          Py_ssize_t action, const int32_t* parents, double* neg_pB_gain,
                          Workspace* work) noexcept nogil:
@@ -220,6 +235,9 @@ cdef int32_t next_belief(const Model* model, const EFEParameters* parameters, Py
     return number
 
 
+# out[s] = sum_p B[s, p, action] q(p), without weights at or below the threshold, interned.
+# pymdp.legacy.control.get_expected_states_interactions. Returns its number, or -1 without memory.
+# Cost: the nonzeros of the support's columns, or count * num_states if B is dense.
 cdef int32_t _predict_belief(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
                              Py_ssize_t action, const int32_t* parents, double* neg_pB_gain,
                              Workspace* work) noexcept nogil:
@@ -270,8 +288,9 @@ cdef int32_t _predict_belief(const Model* model, const EFEParameters* parameters
     return _intern_belief(model, factor, work.support_state, work.support_weight, next_count, work)
 
 
-# work.support_state and work.support_weight: columns of few entries, added up in a sorted
-# list. The sums are those of the dense way, to the bit.
+# work.support_state and work.support_weight = sum_k weights[k] * column(index[k]) > threshold, by
+# insertion into a sorted list: for columns of few entries. The sums are those of the dense way, to
+# the bit. Returns how many. Cost: the square of the number of entries, at most 64.
 cdef Py_ssize_t _sum_sorted(const Factor* f, const int32_t* column, const int32_t* index,
                             const double* weights, Py_ssize_t count, double weight_threshold,
                             Workspace* work) noexcept nogil:
@@ -300,7 +319,8 @@ cdef Py_ssize_t _sum_sorted(const Factor* f, const int32_t* column, const int32_
     return at
 
 
-# support_terms of the beliefs of group g's factors.
+# support_terms of the beliefs of group g's factors. pymdp.legacy.control, as there.
+# Cost: the product of the supports' sizes, then that of support_terms.
 cdef double support_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                              Py_ssize_t step, const int32_t* beliefs,
                              Workspace* work) noexcept nogil:
@@ -310,7 +330,8 @@ cdef double support_terms_of(const Model* model, const EFEParameters* parameters
     return support_terms(model, parameters, group, step, work.index, work.weights, count, work)
 
 
-# The same, computed once for each combination.
+# support_terms_of, computed once per combination of beliefs (and step, where utilities depend on
+# it): memoised by hash. Cost: a lookup, or that of support_terms_of.
 cdef double group_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                            Py_ssize_t step, const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph

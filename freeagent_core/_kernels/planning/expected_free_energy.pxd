@@ -24,6 +24,7 @@ cdef double neg_pB_info_gain(const Factor* f, Py_ssize_t action, const int32_t* 
                              Workspace* work) noexcept nogil
 cdef void find_inductive_rows(const Model* model, const double* qs,
                               Workspace* work) noexcept nogil
-cdef double expected_inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil
+cdef double expected_inductive_cost(const Model* model, const double* qs,
+                                    Workspace* work) noexcept nogil
 cdef double calc_inductive_cost(const Model* model, const double* qs, const double* predicted,
                                 Workspace* work) noexcept nogil

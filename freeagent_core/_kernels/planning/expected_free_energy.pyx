@@ -1,10 +1,9 @@
-"""One step of the (negative) expected free energy G: what predicted beliefs are worth.
+"""The terms of the (negative) expected free energy G of one step, from predicted beliefs.
 
-A belief comes as its *support*: the joint states it gives weight to, and their weights. The
+A belief comes as its *support*: the joint states of positive weight, and their weights. The
 expected utility comes from ``utility``, a dot product over states, so that expected outcomes
-are needed only for the states that the mask of the information gain lets through. A belief
-that is sure of its state needs none: its information gain was computed when the model was
-packed (``point_mass_gain``).
+are needed only for the states above the mask of the information gain. A point mass needs none:
+its information gain was computed when the model was packed (``point_mass_gain``).
 """
 
 from libc.stdint cimport int32_t
@@ -22,9 +21,9 @@ cdef double EQUAL_BELIEFS = 1e-12
 #   states         sum_s q(s) sum_o A[o, s] log(A[o, s] + exp(-16)) - sum_o q(o) log(q(o) + 1e-16),
 #                  q(o) = sum_s A[o, s] q(s), over the s with q(s) > exp(-16)   (spm_MDP_G)
 #   parameters     - sum_o q(o) sum_s wA[o, s] q(s)               (calc_pA_info_gain_factorized)
-# `index` and `weights`, of `count` joint states, are overwritten.
+# pymdp.legacy.control and maths. `index` and `weights`, of `count` joint states, are overwritten.
 # Cost: for each state above the mask the dense outcomes, and the nonzero entries of the
-# sparse modalities; a logarithm per outcome that any of them gives weight to.
+# sparse modalities; a logarithm per outcome of positive probability.
 cdef double support_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           Py_ssize_t step, int32_t* index, double* weights, Py_ssize_t count,
                           Workspace* work) noexcept nogil:
@@ -57,7 +56,8 @@ cdef double support_terms(const Model* model, const EFEParameters* parameters, c
     return value
 
 
-# The part `states` of support_terms.
+# The part `states` of support_terms, of the states above the mask. pymdp.legacy.maths.spm_MDP_G.
+# Cost: count * num_outcomes, the nonzeros of sparse modalities, a logarithm per outcome.
 cdef double _information_gain(const Group* group, const int32_t* index, const double* weights,
                               Py_ssize_t count, Workspace* work) noexcept nogil:
     cdef double* row = work.row
@@ -90,7 +90,8 @@ cdef double _information_gain(const Group* group, const int32_t* index, const do
     return value - P.neg_entropy(row, num_touched)
 
 
-# support_terms of the beliefs `parts` of the group's factors.
+# support_terms of q(s) = prod_f q_f(s_f), the beliefs `parts` of the group's factors.
+# pymdp.legacy.maths.spm_cross. Cost: the joint, then that of support_terms.
 cdef double group_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                         Py_ssize_t step, const double** parts, Workspace* work) noexcept nogil:
     cdef Py_ssize_t sizes[MAX_FACTORS]
@@ -103,7 +104,8 @@ cdef double group_terms(const Model* model, const EFEParameters* parameters, con
     return support_terms(model, parameters, group, step, work.index, work.weights, count, work)
 
 
-# Utility and information gain about states of one group and the first step.
+# Utility and information gain about states of one group at the first step: group_terms without
+# parameters. pymdp.legacy.control.sophisticated_inference_search. Cost: that of group_terms.
 cdef double first_step_terms(const Model* model, const Group* group, const double** parts,
                              Workspace* work) noexcept nogil:
     cdef EFEParameters parameters
@@ -116,7 +118,8 @@ cdef double first_step_terms(const Model* model, const Group* group, const doubl
 
 # sum_s q(s) sum_p wB[s, p, action] q(p): minus the information gain about pB, for one
 # factor and step. pymdp.legacy.control.calc_pB_info_gain_interactions. Both beliefs are
-# supports, the one before over the joint states of the factor's dependencies.
+# supports, the previous one over the joint states of the factor's dependencies.
+# Cost: count * num_states.
 cdef double neg_pB_info_gain(const Factor* f, Py_ssize_t action, const int32_t* index,
                              const double* weights, Py_ssize_t count, const int32_t* state,
                              const double* next_weights, Py_ssize_t next_count,
@@ -130,9 +133,10 @@ cdef double neg_pB_info_gain(const Factor* f, Py_ssize_t action, const int32_t* 
     return value
 
 
-# The row of the inductive cost that holds now: the last before the goal comes in reach of
-# the likeliest state. pymdp.legacy.control.calc_inductive_cost, where np.argmax takes the
-# first of equals; beliefs that are equal but for rounding count as equal.
+# work.inductive_row[f] = m(argmax_s q_f(s)): the row of the inductive cost that applies now, the
+# last before the goal is in reach of the likeliest state. pymdp.legacy.control.
+# calc_inductive_cost, where np.argmax takes the first of equals; beliefs that differ by rounding
+# count as equal. Cost: num_states per factor.
 cdef void find_inductive_rows(const Model* model, const double* qs,
                               Workspace* work) noexcept nogil:
     cdef const Factor* f
@@ -149,8 +153,10 @@ cdef void find_inductive_rows(const Model* model, const double* qs,
         work.inductive_row[i] = f.inductive_row[best]
 
 
-# sum_f sum_s I_f[row, s] q_f(s) over beliefs of all factors, for the rows that hold now
-cdef double expected_inductive_cost(const Model* model, const double* qs, Workspace* work) noexcept nogil:
+# sum_f sum_s cost_f[row, s] q_f(s), cost = (1 - I) log(1e-3), over beliefs of all factors, for
+# the rows that apply now. pymdp.legacy.control.calc_inductive_cost. Cost: num_states per factor.
+cdef double expected_inductive_cost(const Model* model, const double* qs,
+                                    Workspace* work) noexcept nogil:
     cdef const Factor* f
     cdef double value = 0.0
     cdef Py_ssize_t i
@@ -162,7 +168,8 @@ cdef double expected_inductive_cost(const Model* model, const double* qs, Worksp
     return value
 
 
-# The inductive cost of beliefs `predicted` from the present ones, `qs`: calc_inductive_cost.
+# expected_inductive_cost of the beliefs `predicted`, for the rows of the present ones, `qs`:
+# pymdp.legacy.control.calc_inductive_cost. Cost: 2 num_states per factor.
 cdef double calc_inductive_cost(const Model* model, const double* qs, const double* predicted,
                                 Workspace* work) noexcept nogil:
     if not model.has_inductive:

@@ -1,4 +1,4 @@
-"""Policies over a belief graph: the cost follows the distinct predicted beliefs.
+"""Policies over a belief graph: the cost grows with the distinct predicted beliefs.
 
 Where the policies are all sequences of actions, no tree is laid out: the joint beliefs that
 actions lead to are nodes of a graph, each once (once a step, where the utility depends on the
@@ -6,14 +6,16 @@ step), and a policy is a path through it. G of a policy is the sum of the values
 
     G(u_1 ... u_T) = sum_t value(node_t),  node_t = child(node_{t-1}, u_t)
 
-Policies that are too many to list (`tree.num_enumerated` is 0) are summed over from the end,
+If there are too many policies to enumerate (`tree.num_enumerated` is 0), a soft value backup
+sums over them from the last step to the first,
 
-    future_0 = 0,  future_n(node) = log sum_u exp(gamma * value(child_u) + future_{n-1}(child_u)),
+    V_0 = 0,  V_n(node) = log sum_u exp(gamma * value(child_u) + V_{n-1}(child_u)),
 
-so that q(u_1) = softmax_u(gamma * value(child_u) + future_{T-1}(child_u)) at the root: exactly
-what the sum of q(pi) over the policies that begin with u_1 is, for a constant prior E.
+so that q(u_1) = softmax_u(gamma * value(child_u) + V_{T-1}(child_u)) at the root: exactly the
+sum of q(pi) over the policies that begin with u_1, for a constant prior E.
 
-Other policies keep their tree (`freeagent_core._model.policy_tree`), whose nodes point into the graph.
+Other policies keep their tree (`freeagent_core._model.policy_tree`), whose nodes refer to the
+graph.
 """
 
 from libc.math cimport isfinite, log
@@ -36,8 +38,10 @@ from freeagent_core._kernels.planning.expected_free_energy cimport find_inductiv
 from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
 
 
-# policy_evaluation.evaluate_policies. Cost: one value per distinct combination of beliefs,
-# one look-up per distinct joint belief and action, one addition per listed policy.
+# policy_evaluation.evaluate_policies, over the belief graph.
+# G(u_1 ... u_T) = sum_t value(node_t). Cost: the terms of G once per distinct combination of
+# beliefs, one lookup per distinct joint belief and action, one addition per enumerated policy
+# and step.
 cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, const double* qs,
                         Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -64,6 +68,7 @@ cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, con
 # --- all sequences of actions ----------------------------------------------------------------
 
 
+# Doubles the room for nodes. Returns 0, or -1 without memory. Cost: constant per node, amortised.
 cdef int _grow_nodes(const Model* model, Graph* graph) noexcept nogil:
     cdef Py_ssize_t capacity = max(2 * graph.node_capacity, 64)
     if (reserve(&graph.node_beliefs,
@@ -76,10 +81,11 @@ cdef int _grow_nodes(const Model* model, Graph* graph) noexcept nogil:
     return 0
 
 
-# Room for the children of one more node. The nodes of the last step, most of all, have none.
+# Room for the children of one more node; those of the last step, the most numerous, have none.
+# Returns 0, or -1 without memory. Cost: num_actions per node, amortised.
 cdef int _grow_edges(const Model* model, Graph* graph) noexcept nogil:
     cdef Py_ssize_t capacity = max(2 * graph.expanded_capacity, 4), actions = model.tree.num_actions
-    # novelty may be asked for later with the same memory
+    # use_param_info_gain may be set later, with the same memory
     if (reserve(&graph.node_child, capacity * actions * <Py_ssize_t>sizeof(int32_t)) != 0
             or (model.has_wB and reserve(
                 &graph.edge_value, capacity * actions * <Py_ssize_t>sizeof(double)) != 0)):
@@ -88,9 +94,10 @@ cdef int _grow_edges(const Model* model, Graph* graph) noexcept nogil:
     return 0
 
 
-# The number of this joint belief, a new one or the one it has, or -1 without memory. `step`
-# counts actions before it, from 0, and is 0 where utilities do not depend on it. With one
-# factor and no steps, belief_node has been looked at.
+# The number of this joint belief: the existing one, or a new one (hash-consing), or -1 without
+# memory. `step` counts the actions before it, from 0, and is 0 where utilities do not depend on
+# it. With one factor and no steps the caller has looked at belief_node.
+# Cost: a hash of num_factors numbers and about one comparison; _node_terms of a new one.
 cdef int32_t _intern_node(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
                           const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
@@ -130,6 +137,9 @@ cdef int32_t _intern_node(const Model* model, const EFEParameters* parameters, P
     return number
 
 
+# value(node) = sum_g (terms of G of the group) + sum_f (inductive cost): one step of
+# pymdp.legacy.control.update_posterior_policies_factorized.
+# Cost: that of support_terms per group, or a lookup where the combination is known.
 cdef double _node_terms(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
                         const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef const Group* group
@@ -150,7 +160,9 @@ cdef double _node_terms(const Model* model, const EFEParameters* parameters, Py_
     return value
 
 
-# All nodes that fewer actions than num_steps lead to, with their children, breadth first.
+# All nodes that fewer than num_steps actions lead to, breadth first, with
+# child(node, u) = the node of (next_belief(f, u_f) for all factors f): the transposition table of
+# the search. Returns 0, or -1 without memory. Cost: a lookup per distinct joint belief and action.
 cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
                       Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -169,7 +181,7 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
     clear_table(&graph.nodes)
     if graph.node_capacity == 0 and _grow_nodes(model, graph) != 0:
         return -1
-    # the root has no value, and with a step of its own no policy comes back to it
+    # the root has no value; with a step of its own no policy returns to it
     graph.num_nodes = num_within[0] = 1
     (<int32_t*>graph.node_step.data)[0] = -1
     for f in range(num_factors):
@@ -203,7 +215,9 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
     return 0
 
 
-# work.successors[f, u] and work.neg_pB_gains: what becomes of each factor under each control.
+# work.successors[f, u] = next_belief(f, u) and work.neg_pB_gains[f, u], for each factor and
+# control. pymdp.legacy.control.get_expected_states_interactions. Returns 0, or -1 without memory.
+# Cost: a lookup per control, a prediction per new edge.
 cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssize_t node,
                      Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph
@@ -229,8 +243,10 @@ cdef int _successors(const Model* model, const EFEParameters* parameters, Py_ssi
     return 0
 
 
-# work.G_new and work.q_pi_new, or, where the workspace has no room for so many policies, the
-# graph's own arrays. Cost: an addition per policy and step, an exponential per policy.
+# work.G_new[pi] = sum_t value(node_t) and work.q_pi_new = softmax(gamma G + log E), or, where the
+# workspace has no room for so many policies, the graph's own arrays.
+# pymdp.legacy.control.update_posterior_policies_factorized.
+# Cost: an addition per policy and step, an exponential per policy.
 cdef int enumerate_policies(const Model* model, const EFEParameters* parameters,
                             Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -267,8 +283,11 @@ cdef int enumerate_policies(const Model* model, const EFEParameters* parameters,
     return policy_posterior(model, parameters.gamma, G, q_pi)
 
 
-# work.p_first, without a list of policies.
-# Cost: an exponential per step, distinct joint belief and action.
+# work.p_first[f, u] = sum of q(pi) over the policies whose first action has u in factor f, from
+# V_0 = 0,  V_n(node) = log sum_u exp(gamma value(child_u) + V_{n-1}(child_u)),
+# without enumerating policies. A soft value backup: Ziebart, "Modeling purposeful adaptive
+# behavior with the principle of maximum causal entropy", 2010.
+# Returns 0 or NOT_FINITE. Cost: an exponential per step, distinct joint belief and action.
 cdef int _soft_value_backup(const Model* model, const EFEParameters* parameters,
                             Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -301,9 +320,11 @@ cdef int _soft_value_backup(const Model* model, const EFEParameters* parameters,
     return 0 if isfinite(P.sum(work.p_first, model.num_controls_total)) else NOT_FINITE
 
 
-# weight[u] = gamma * value(child_u) + later(child_u)
-cdef void _action_logits(const Graph* graph, double gamma, Py_ssize_t node, const double* next_soft_value,
-                         Py_ssize_t num_actions, double* weight) noexcept nogil:
+# weight[u] = gamma * value(child_u) + V_{n-1}(child_u): the logits of _soft_value_backup.
+# Cost: num_actions.
+cdef void _action_logits(const Graph* graph, double gamma, Py_ssize_t node,
+                         const double* next_soft_value, Py_ssize_t num_actions,
+                         double* weight) noexcept nogil:
     cdef const int32_t* child = <int32_t*>graph.node_child.data + node * num_actions
     cdef const double* edge = <double*>graph.edge_value.data + node * num_actions
     cdef const double* node_value = <double*>graph.node_value.data
@@ -318,7 +339,10 @@ cdef void _action_logits(const Graph* graph, double gamma, Py_ssize_t node, cons
 # --- other policies --------------------------------------------------------------------------
 
 
-# work.group_value and work.factor_value of the tree's nodes, through the graph.
+# work.group_value and work.factor_value of the tree's nodes, through the graph: group_terms of
+# each distinct combination of beliefs, and inductive cost + information gain about pB.
+# pymdp.legacy.control.update_posterior_policies_factorized. Returns 0, or -1 without memory.
+# Cost: a lookup per node, the terms of G once per distinct combination.
 cdef int _value_tree_nodes(const Model* model, const EFEParameters* parameters,
                            Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree

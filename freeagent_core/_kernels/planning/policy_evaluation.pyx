@@ -2,10 +2,10 @@
 
 Three ways, chosen when the model is packed (`freeagent_core._model.packing`):
 
-- where transitions are sparse, equal predicted beliefs are merged: `graph_search`;
+- where transitions are sparse, equal predicted beliefs are one: `graph_search`;
 - where they are dense, hardly any two beliefs are equal, and all beliefs of a step are
   matrix products: `policy_tree`;
-- beliefs given step by step, policy by policy (MMP), are valued as they are, here.
+- beliefs that exist for each policy and step (MMP) are evaluated one by one, here.
 """
 
 from libc.math cimport isfinite
@@ -21,10 +21,10 @@ from freeagent_core._kernels.planning.expected_free_energy cimport (
 
 
 # work.G_new[pi] = sum_t sum_g (utility + information gains) + sum_t sum_f (inductive cost
-# + novelty of pB); work.q_pi_new = softmax(G * gamma + log(E + 1e-16))
+# + information gain about pB); work.q_pi_new = softmax(G * gamma + log(E + 1e-16))
 # pymdp.legacy.control.update_posterior_policies_factorized.
-# With unlisted policies work.p_first instead: the probabilities of the first action.
-# Returns 0, NOT_FINITE or NO_MEMORY.
+# If policies are not enumerated, work.p_first instead: the probabilities of the first action.
+# Returns 0, NOT_FINITE or NO_MEMORY. Cost: that of evaluate_graph or evaluate_tree.
 cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, const double* qs,
                            Workspace* work) noexcept nogil:
     if work.graph != NULL:
@@ -32,12 +32,12 @@ cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, 
     return evaluate_tree(model, parameters, qs, work)
 
 
-# G of policies whose beliefs are given step by step: pymdp.legacy.control's
-# update_posterior_policies_full_factorized. `qs` has num_steps beliefs for each policy,
+# G of policies whose beliefs are given step by step: `qs` has num_steps beliefs for each policy,
 # `stride` doubles from one policy to the next; row r is policy order[r].
 #   work.q_pi_new = softmax(G * gamma - F + log(E + 1e-16))
+# pymdp.legacy.control.update_posterior_policies_full_factorized.
 # The inductive cost takes the average of the first beliefs under softmax(E), `average`.
-# Returns 0 or NOT_FINITE. Cost: that of group_value per policy, step and group.
+# Returns 0 or NOT_FINITE. Cost: that of group_terms per policy, step and group.
 cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
                             const double* qs, Py_ssize_t stride, Py_ssize_t num_steps,
                             const Py_ssize_t* order, const double* F, const double* average,

@@ -5,19 +5,19 @@ after one distinct action sequence, a *group node* one distinct combination of f
 that a group of modalities depends on, a *prefix* one distinct beginning of policies. Each is
 computed once; G of a policy is the sum of the values along its prefixes.
 
-Nodes of one factor and action stand together, so that their beliefs are one matrix product,
+Nodes of one factor and action are adjacent, so that their beliefs are one matrix product,
 and so are the expected outcomes of a group of one factor; several agents of one model share
 these products (each row is summed as if it were alone, so that they get the same bits). A
 group of several factors sums them out one at a time, in the order that was cheapest when the
 model was packed, and nodes that share the first factors' beliefs share the partial sums.
 
-All of this counts states that the mask of the information gain leaves out. Where none of
-them can be (the product of the least weights of the factors is above the mask) that
-changes nothing; elsewhere what they added is taken off again.
+All of this includes states that the mask of the information gain leaves out. Where there can be
+none (the product of the smallest weights of the factors is above the mask) that changes nothing;
+elsewhere their share is subtracted again.
 
-Beliefs of the last step are needed for nothing but their expected outcomes. For groups of one
-factor these come from the beliefs before by one product with ``ahead`` (B times the outcomes,
-made when the model was packed) in the place of two.
+Beliefs of the last step are needed only for their expected outcomes. For groups of one factor
+these come from the beliefs before by one product with ``next_outcomes`` (B times the outcomes,
+made when the model was packed) instead of two.
 
 Measured (benchmarks/peers.py), us a step: 3 factors of 8, 52 before, 6 with shared partial sums;
 dense, 128 states, 190 before, 39 with matrix products, 28 where agents share them.
@@ -45,7 +45,7 @@ cdef struct Rows:                  # of a product that is being gathered
     double* results[GEMM_ROWS]
     Py_ssize_t agent[GEMM_ROWS]
     Py_ssize_t node[GEMM_ROWS]
-    double min_positive[GEMM_ROWS]   # a bound on the weights of the belief that is valued
+    double min_positive[GEMM_ROWS]   # a lower bound on the weights of the belief
     double total[GEMM_ROWS]        # their sum
 
 
@@ -53,11 +53,12 @@ cdef struct Tensor:                # partial sums T_k of a contraction
     const double* data
     Py_ssize_t size
     Py_ssize_t start, stop         # the group nodes that share it
-    double min_positive            # the product of the least weights of the beliefs in it ...
+    double min_positive            # the product of the smallest weights of the beliefs in it ...
     double total                   # ... and that of their sums
 
 
-# policy_evaluation.evaluate_policies.
+# policy_evaluation.evaluate_policies of one agent, over the policy tree:
+# G(pi) = sum of the values of its prefixes. Cost: that of evaluate_trees.
 cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
                        Workspace* work) noexcept nogil:
     cdef int status
@@ -65,7 +66,10 @@ cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, cons
     return status
 
 
-# The same for agents of one model, each with its own beliefs qs, workspace and status.
+# evaluate_tree of num_agents agents of one model, each with its own beliefs qs, workspace and
+# status; they share matrix products. pymdp.legacy.control.update_posterior_policies_factorized.
+# Cost: a product per factor node, an expected outcome and its logarithms per group node, an
+# addition per prefix and group, an exponential per policy.
 cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, const double** qs,
                          Workspace** works, Py_ssize_t num_agents, int* status) noexcept nogil:
     cdef Py_ssize_t first_leaf = _first_leaf(model, parameters), agent
@@ -75,7 +79,8 @@ cdef void evaluate_trees(const Model* model, const EFEParameters* parameters, co
         status[agent] = tree_posterior(model, parameters, works[agent])
 
 
-# From which factor node on beliefs are not needed.
+# The first factor node whose belief nothing needs: tree.first_leaf where expected outcomes come
+# from `next_outcomes`, else num_factor_nodes. Cost: num_groups.
 cdef Py_ssize_t _first_leaf(const Model* model, const EFEParameters* parameters) noexcept nogil:
     cdef const Group* group
     cdef Py_ssize_t g
@@ -89,7 +94,9 @@ cdef Py_ssize_t _first_leaf(const Model* model, const EFEParameters* parameters)
     return model.tree.first_leaf
 
 
-# work.G_new and work.q_pi_new from the values of the nodes.
+# prefix_value[i] = prefix_value[parent] + sum_g group_value + sum_f factor_value;
+# work.G_new[pi] = prefix_value of its last prefix; work.q_pi_new = softmax(gamma G + log E).
+# pymdp.legacy.control.update_posterior_policies_factorized. Returns 0 or NOT_FINITE.
 # Cost: num_groups (+ num_factors) additions per prefix, an exponential per policy.
 cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
                         Workspace* work) noexcept nogil:
@@ -116,8 +123,9 @@ cdef int tree_posterior(const Model* model, const EFEParameters* parameters,
     return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
 
 
-# q_pi = softmax(G * gamma + log(E + 1e-16)); a constant E, as policies have that are not
-# listed, changes nothing.
+# q_pi = softmax(G * gamma + log(E + 1e-16)); policies that are not enumerated have a constant E,
+# which changes nothing. pymdp.legacy.control.update_posterior_policies_factorized.
+# Returns 0 or NOT_FINITE. Cost: an exponential per policy.
 cdef int policy_posterior(const Model* model, double gamma, const double* G,
                           double* q_pi) noexcept nogil:
     cdef Py_ssize_t p, num_policies = model.tree.num_policies
@@ -133,9 +141,10 @@ cdef int policy_posterior(const Model* model, double gamma, const double* G,
 # --- beliefs -----------------------------------------------------------------------------------
 
 
-# Beliefs of the factor nodes before first_leaf (a parent stands before its children; the roots
-# are the current beliefs), and the part of G that depends on one factor only.
-# Cost: that of `predict` per node; a matrix product for nodes of one factor and action.
+# q_n(s) = sum_p B[s, p, u] q_parent(p) for the factor nodes before first_leaf (a parent stands
+# before its children; the roots are the current beliefs), and the terms of G that depend on one
+# factor only. pymdp.legacy.control.get_expected_states_interactions.
+# Cost: that of `predict` per node; one matrix product for nodes of one factor and action.
 cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, const double** qs,
                          Py_ssize_t first_leaf, Workspace** works,
                          Py_ssize_t num_agents) noexcept nogil:
@@ -185,7 +194,10 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
         i = stop
 
 
-# What else a factor node has, and its belief if that is no row of a matrix product.
+# Of one factor node: the belief, unless it is a row of a matrix product; its sum and minima;
+# factor_value = inductive cost + information gain about pB.
+# pymdp.legacy.control.calc_inductive_cost and calc_pB_info_gain_interactions.
+# Cost: num_states, or that of `predict`; num_previous * num_states for pB.
 cdef void _complete_node(const Model* model, const EFEParameters* parameters, const Factor* f,
                          Py_ssize_t node, Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -210,8 +222,11 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
             f.inductive_cost + work.inductive_row[factor] * f.num_states, belief, f.num_states)
 
 
+# neg_pB_info_gain of dense beliefs: pymdp.legacy.control.calc_pB_info_gain_interactions.
+# Cost: num_previous * num_states.
 cdef double _neg_pB_gain_of(const Model* model, const Factor* f, Py_ssize_t action,
-                            const double** previous, const double* belief, Workspace* work) noexcept nogil:
+                            const double** previous, const double* belief,
+                            Workspace* work) noexcept nogil:
     cdef Py_ssize_t[MAX_FACTORS] sizes
     cdef Py_ssize_t d, count, next_count
     for d in range(f.num_dependencies):
@@ -224,10 +239,13 @@ cdef double _neg_pB_gain_of(const Model* model, const Factor* f, Py_ssize_t acti
                             work.support_weight, next_count, work)
 
 
-# --- values of groups --------------------------------------------------------------------------
+# --- terms of groups ---------------------------------------------------------------------------
 
 
-# work.group_value of all group nodes: expected_free_energy.group_value of each.
+# work.group_value[n] = group_terms of every group node n, by matrix products where all outcomes
+# are columns and the utility is of one step. pymdp.legacy.control.calc_expected_utility,
+# calc_states_info_gain_factorized and calc_pA_info_gain_factorized.
+# Cost: that of _gemm_nodes or _contract_nodes, or of group_terms per node.
 cdef void _evaluate_groups(const Model* model, const EFEParameters* parameters,
                            Py_ssize_t first_leaf, Workspace** works,
                            Py_ssize_t num_agents) noexcept nogil:
@@ -257,18 +275,20 @@ cdef void _evaluate_groups(const Model* model, const EFEParameters* parameters,
                 if not columns:
                     work.group_value[node] = _group_node_terms(model, parameters, group, node, work)
                 elif parameters.use_param_info_gain and group.wA_by_state != NULL:
-                    work.group_value[node] += _group_node_terms(model, &pA_gain_only, group, node, work)
+                    work.group_value[node] += _group_node_terms(model, &pA_gain_only, group, node,
+                                                                work)
         i = stop
 
 
-cdef double _group_node_terms(const Model* model, const EFEParameters* parameters, const Group* group,
-                              Py_ssize_t node, Workspace* work) noexcept nogil:
+# group_terms of one group node. pymdp.legacy.control, as there. Cost: that of group_terms.
+cdef double _group_node_terms(const Model* model, const EFEParameters* parameters,
+                              const Group* group, Py_ssize_t node, Workspace* work) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
     _parts_of(model, node, parts, work)
     return group_terms(model, parameters, group, model.tree.group_step[node], parts, work)
 
 
-# The beliefs of a group node.
+# parts[k] = the belief of the k-th factor of a group node. Cost: num_factors of the group.
 cdef void _parts_of(const Model* model, Py_ssize_t node, const double** parts,
                     Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -278,10 +298,11 @@ cdef void _parts_of(const Model* model, Py_ssize_t node, const double** parts,
         parts[k] = work.beliefs + tree.node_offset[nodes[k]]
 
 
-# work.group_value from expected outcomes: their utility and information gain.
-# Cost: a logarithm per outcome.
-cdef void _evaluate_outcomes(const Model* model, const EFEParameters* parameters, const Group* group,
-                             Rows* rows, Workspace** works) noexcept nogil:
+# work.group_value = q(o) . log C - sum_o q(o) log(q(o) + 1e-16) + q(s) . sum_o A log(A + exp(-16))
+# from expected outcomes q(o), a row each; with masked states by _masked_terms.
+# pymdp.legacy.control.calc_expected_utility and maths.spm_MDP_G. Cost: a logarithm per outcome.
+cdef void _evaluate_outcomes(const Model* model, const EFEParameters* parameters,
+                             const Group* group, Rows* rows, Workspace** works) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
     cdef const double* utility = NULL
     cdef double complement_utility = 0.0
@@ -303,8 +324,9 @@ cdef void _evaluate_outcomes(const Model* model, const EFEParameters* parameters
     rows.count = 0
 
 
-# The same for a belief with masked states: what they have added to `outcomes` and to `total`
-# is taken off for the information gain.
+# The same for a belief with states at or below exp(-16): their share of the outcomes and of
+# `total` is subtracted for the information gain. pymdp.legacy.maths.spm_MDP_G (its mask).
+# Cost: num_outcomes per masked state, then a logarithm per outcome.
 cdef double _masked_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           double* outcomes, double total, const double** parts,
                           Workspace* work) noexcept nogil:
@@ -334,8 +356,9 @@ cdef double _masked_terms(const Model* model, const EFEParameters* parameters, c
     return value + outcomes[group.num_outcomes] + gain
 
 
-# A group of one factor: beliefs (nodes, states) times outcomes (states, columns). Beliefs of
-# the last step come from those before: times B and the outcomes at once, `next_outcomes`.
+# A group of one factor: (beliefs of the nodes) @ (outcomes), shapes (nodes, states) and (states,
+# columns); beliefs of the last step from those before, by @ (B @ outcomes), `next_outcomes`.
+# pymdp.legacy.control.get_expected_obs_factorized. Cost: nodes * states * columns.
 cdef void _gemm_nodes(const Model* model, const EFEParameters* parameters, const Group* group,
                       Py_ssize_t start, Py_ssize_t stop, Py_ssize_t first_leaf, Workspace** works,
                       Py_ssize_t num_agents) noexcept nogil:
@@ -368,7 +391,9 @@ cdef void _gemm_nodes(const Model* model, const EFEParameters* parameters, const
     _evaluate_rows(model, parameters, group, action, &rows, works)
 
 
-# The values of gathered rows; `action` is -1, or that of a step ahead.
+# The product of the gathered rows, then _evaluate_outcomes. `action` is -1, or that of the step
+# from which `next_outcomes` predicts. pymdp.legacy.control.get_expected_obs_factorized.
+# Cost: rows * states * columns; a prediction where the bound of the mask does not decide.
 cdef void _evaluate_rows(const Model* model, const EFEParameters* parameters, const Group* group,
                          Py_ssize_t action, Rows* rows, Workspace** works) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -382,7 +407,7 @@ cdef void _evaluate_rows(const Model* model, const EFEParameters* parameters, co
         matrix = group.next_outcomes + action * num_states * stride
     P.gemm(rows.sources, rows.count, num_states, matrix, stride, rows.results)
     for k in range(rows.count):
-        if action >= 0 and rows.min_positive[k] <= FC_MASK:  # the bound does not do: look at the belief
+        if action >= 0 and rows.min_positive[k] <= FC_MASK:  # the bound does not decide
             belief = works[rows.agent[k]].beliefs + tree.node_offset[
                 tree.group_factor_nodes[tree.group_start[rows.node[k]]]]
             predict(model, factor, action, &rows.sources[k], works[rows.agent[k]], belief)
@@ -394,6 +419,7 @@ cdef void _evaluate_rows(const Model* model, const EFEParameters* parameters, co
 # the contraction,  T_k = sum_{s_k} q_k(s_k) T_{k-1}[s_k]  and T_F the expected outcomes.
 # Nodes are sorted by their factor nodes in that order, so those that share the first ones
 # share T_k; several beliefs of a factor share the reading of T_{k-1}.
+# pymdp.legacy.maths.spm_dot.
 # Cost: sum_k (distinct combinations of the first k beliefs) * (size of T_{k-1}).
 cdef void _contract_nodes(const Model* model, const EFEParameters* parameters, const Group* group,
                           Py_ssize_t start, Py_ssize_t stop, Workspace* work) noexcept nogil:
@@ -408,8 +434,9 @@ cdef void _contract_nodes(const Model* model, const EFEParameters* parameters, c
         _evaluate_outcomes(model, parameters, group, &rows, &work)
 
 
-# From T_level for the nodes that share it. The expected outcomes are gathered in `rows` and
-# valued when it is full.
+# T_{level+1} = sum_s q(s) T_level[s], for the nodes that share T_level. Expected outcomes are
+# gathered in `rows` and evaluated when it is full. pymdp.legacy.maths.spm_dot.
+# Cost: (distinct beliefs of the next factor) * (size of T_level), and what follows below.
 cdef void _contract(const Model* model, const EFEParameters* parameters, const Group* group,
                     Py_ssize_t level, const Tensor* tensor, double* partial, Rows* rows,
                     Workspace* work) noexcept nogil:
@@ -422,19 +449,19 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
     cdef Py_ssize_t position = group.contraction_order[level]
     cdef Py_ssize_t num_states = model.factors[group.factors[position]].num_states
     cdef bint last = level == group.num_factors - 1
-    cdef Py_ssize_t node = tensor.start, count, k, most = CONTRACTION_ROWS
+    cdef Py_ssize_t node = tensor.start, count, k, max_rows = CONTRACTION_ROWS
     cdef Py_ssize_t size = tensor.size // num_states
     cdef int32_t belief, before
     while node < tensor.stop:
         if last:
             if rows.count == GEMM_ROWS:
                 _evaluate_outcomes(model, parameters, group, rows, &work)
-            most = GEMM_ROWS - rows.count
+            max_rows = GEMM_ROWS - rows.count
         count, before = 0, -1
         while node < tensor.stop:
             belief = tree.group_factor_nodes[tree.group_start[node] + position]
             if belief != before:
-                if count == most:
+                if count == max_rows:
                     break
                 sources[count] = work.beliefs + tree.node_offset[belief]
                 results[count] = (work.rows + (rows.count + count) * size if last
@@ -450,7 +477,8 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
             sum_.total = tensor.total * work.total[beliefs[k]]
             if last:
                 rows.results[rows.count], rows.node[rows.count] = results[k], first[k]
-                rows.min_positive[rows.count], rows.total[rows.count] = sum_.min_positive, sum_.total
+                rows.min_positive[rows.count] = sum_.min_positive
+                rows.total[rows.count] = sum_.total
                 rows.agent[rows.count] = 0
                 rows.count += 1
                 continue

@@ -1,7 +1,7 @@
 """Sophisticated inference: a search over actions and the outcomes they may have.
 
 The tree is walked depth first with one frame of memory per level, so that the memory is
-known before the search and grows with the horizon only, not with the tree.
+known before the search and grows with the horizon, not with the tree.
 """
 
 from libc.math cimport isfinite
@@ -11,7 +11,9 @@ from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_poste
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.planning.expected_free_energy cimport calc_inductive_cost, first_step_terms
+from freeagent_core._kernels.planning.expected_free_energy cimport (
+    calc_inductive_cost, first_step_terms,
+)
 
 
 cdef struct Frame:                 # one level of the search
@@ -20,20 +22,23 @@ cdef struct Frame:                 # one level of the search
     double* outcomes               # (num_policies, num_obs_total): expected outcomes
     double* G                      # (num_policies,)
     double* q_pi                   # (num_policies,)
-    Py_ssize_t* observation        # (num_modalities,): the outcomes that are followed
+    Py_ssize_t* observation        # (num_modalities,): the outcomes on the path
 
 
+# Doubles of one Frame: qs_size (1 + P) + P (num_obs_total + 2) + num_modalities, P policies,
+# rounded up to 8. Cost: constant.
 cdef Py_ssize_t _frame_size(const Model* model) noexcept nogil:
     cdef Py_ssize_t num_policies = model.tree.num_policies
     return (model.qs_size * (1 + num_policies)
             + num_policies * (model.num_obs_total + 2) + model.num_modalities + 7) // 8 * 8
 
 
-# A search of a larger tree than this is stopped before it starts.
+# A search that needs more memory than this is refused before it starts.
 cdef Py_ssize_t MAX_SEARCH_BYTES = 1 << 30
 
 
-# Doubles that a search of this horizon needs; MemoryError if that is too much. With the GIL.
+# horizon * _frame_size, the doubles that a search needs; MemoryError if that is too much. With
+# the GIL. Cost: constant.
 cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) except -1:
     cdef Py_ssize_t frame = _frame_size(model)
     if horizon > MAX_SEARCH_BYTES // <Py_ssize_t>sizeof(double) // frame:
@@ -43,6 +48,7 @@ cdef Py_ssize_t search_size(const Model* model, Py_ssize_t horizon) except -1:
     return horizon * frame
 
 
+# Points `frame` into memory[level * _frame_size]. Cost: constant.
 cdef void _frame_at(const Model* model, double* memory, Py_ssize_t level,
                     Frame* frame) noexcept nogil:
     cdef Py_ssize_t num_policies = model.tree.num_policies
@@ -55,11 +61,12 @@ cdef void _frame_at(const Model* model, double* memory, Py_ssize_t level,
 
 
 # work.G_new, work.q_pi_new = sophisticated inference from beliefs qs; work.qs_new = qs
-# pymdp.legacy.control.sophisticated_inference_search:
 #   G_n(pi) = utility + information gain + inductive cost of the predicted beliefs; then,
 #   above the horizon, - prune_penalty where softmax(gamma G) < policy_prune_threshold, else
 #   + sum_o p(o | pi) q_pi_{n+1} . G_{n+1} over the outcomes o with p(o | pi) not below
 #   state_prune_threshold, from the beliefs that o leads to
+# pymdp.legacy.control.sophisticated_inference_search. Friston, Da Costa, Hafner, Hesp and Parr,
+# "Sophisticated inference", Neural Computation 33, 2021.
 # Returns 0, or -1 if a belief or q_pi is not finite.
 # Cost: a belief update and an evaluation of all policies per outcome that is not pruned.
 cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
@@ -73,12 +80,15 @@ cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
         return -1
     memcpy(work.G_new, frame.G, num_policies * sizeof(double))
     memcpy(work.q_pi_new, frame.q_pi, num_policies * sizeof(double))
-    # the belief updates of the search wrote there, and the caller may still need them
+    # belief updates of the search overwrote these, and the caller may still need them
     memcpy(work.qs_new, frame.qs, model.qs_size * sizeof(double))
     return 0
 
 
-# Fills G and q_pi of the frame at `level` from its qs. In C the depth is the horizon.
+# G and q_pi of the frame at `level` from its qs, by the recursion of sophisticated_search, to the
+# depth of the horizon. pymdp.legacy.control.sophisticated_inference_search.
+# Returns 0, or -1 if a belief or q_pi is not finite.
+# Cost: _predict_policy per policy, and a search per outcome that is not pruned.
 cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
                  double* memory, Py_ssize_t level, Workspace* work) noexcept nogil:
     cdef Frame frame
@@ -102,6 +112,8 @@ cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameter
     return _posterior(model, &frame, parameters.gamma)
 
 
+# q_pi = softmax(gamma G). pymdp.legacy.control.sophisticated_inference_search.
+# Returns 0, or -1 if it is not finite. Cost: an exponential per policy.
 cdef int _posterior(const Model* model, Frame* frame, double gamma) noexcept nogil:
     cdef Py_ssize_t policy
     for policy in range(model.tree.num_policies):
@@ -110,7 +122,10 @@ cdef int _posterior(const Model* model, Frame* frame, double gamma) noexcept nog
     return 0 if isfinite(P.sum(frame.q_pi, model.tree.num_policies)) else -1
 
 
-# Predicted beliefs and outcomes of one policy, and its G without what follows.
+# Predicted beliefs and outcomes q(o) = sum_s A[o, s] q(s) of one policy, and
+# G = utility + information gain + inductive cost of this step. pymdp.legacy.control.
+# get_expected_states_interactions, get_expected_obs_factorized, as in the search.
+# Cost: a prediction per factor, the terms of G per group, num_obs * num_joint per modality.
 cdef void _predict_policy(const Model* model, Frame* frame, Py_ssize_t policy,
                           Workspace* work) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
@@ -141,10 +156,14 @@ cdef void _predict_policy(const Model* model, Frame* frame, Py_ssize_t policy,
                    model.modalities[group.modalities[k]].num_obs, group.num_joint, out)
 
 
-# Walks the outcomes of modality `m` and of those after it, whose joint probability so far
-# is `probability`. It only falls, so a branch below the threshold ends here.
-cdef int _expand_outcomes(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
-                          double* memory, Py_ssize_t level, Py_ssize_t policy,
+# G[policy] += sum_o p(o) q_pi_{n+1} . G_{n+1}, over the outcomes of modality `m` and those after
+# it, whose joint probability so far is `probability`. That only falls, so a branch below the
+# threshold ends here. pymdp.legacy.control.sophisticated_inference_search.
+# Returns 0, or -1 if a belief or q_pi is not finite. Cost: a belief update and a search per
+# combination of outcomes that is not pruned.
+cdef int _expand_outcomes(const Model* model, const FPIParameters* fpi,
+                          const SIParameters* parameters, double* memory,
+                          Py_ssize_t level, Py_ssize_t policy,
                           const double* outcomes, Py_ssize_t m, double probability,
                           Workspace* work) noexcept nogil:
     cdef Frame frame
@@ -157,8 +176,8 @@ cdef int _expand_outcomes(const Model* model, const FPIParameters* fpi, const SI
                 continue
             frame.observation[m] = o
             if _expand_outcomes(model, fpi, parameters, memory, level, policy,
-                                outcomes + model.modalities[m].num_obs, m + 1, probability * outcomes[o],
-                                work) != 0:
+                                outcomes + model.modalities[m].num_obs, m + 1,
+                                probability * outcomes[o], work) != 0:
                 return -1
         return 0
     _frame_at(model, memory, level + 1, &next_frame)
