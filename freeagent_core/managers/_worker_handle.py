@@ -73,6 +73,7 @@ class WorkerProcess:
         self.rows = SharedRows(64)
         self.restarts = 0
         self.process: Any = None
+        self.pid: int | None = None
         self._connection: Any = None
         self._free_rows: list[int] = []
         self._log = CommandLog()
@@ -120,7 +121,7 @@ class WorkerProcess:
             return RuntimeError("the ProcessPoolManager was shut down meanwhile")
         self.process.join(1.0)
         return WorkerDiedError(
-            f"worker process {self.process.pid} died with exit code {self.process.exitcode}; "
+            f"worker process {self.pid} died with exit code {self.process.exitcode}; "
             "its agents are as after the last completed tick"
         )
 
@@ -313,7 +314,7 @@ class WorkerProcess:
             process.start()
         finally:
             theirs.close()
-        self.process = process
+        self.process, self.pid = process, process.pid
         self._ask("use_rows", self.rows.capacity, self.rows.name)
 
     def _replay(self) -> None:
@@ -367,15 +368,17 @@ class WorkerProcess:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if self.process is not None and self.process.pid is not None:
+        if self.process is not None:
             self.process.kill()
             self.process.join()
 
     def stop(self) -> None:
         """Let calls that are at work fail at once. Needs no lock."""
         self._is_stopped = True
-        if self.process is not None and self.process.pid is not None:
-            self.process.kill()
+        process = self.process
+        if process is not None:
+            with contextlib.suppress(ValueError):  # another thread has just closed it
+                process.kill()
 
     def end(self, wait: bool) -> None:
         """End the process, with `wait` when its work is done."""
@@ -390,4 +393,7 @@ class WorkerProcess:
                         self._connection.recv_bytes()
                 self.process.join()
             self._discard()
+            if self.process is not None:
+                self.process.close()  # its descriptors
+                self.process = None
             self.rows.close()

@@ -229,7 +229,7 @@ class ProcessPoolManager(Manager):
             "kind": "processes",
             "agents": len(self._registry),
             "workers": len(self._processes),
-            "pids": [each.process.pid for each in self._processes],
+            "pids": [each.pid for each in self._processes],
             "waiting_tasks": self._callers.waiting,
             "restarts": sum(each.restarts for each in self._processes),
             "is_shut_down": self._is_shut_down,

@@ -280,6 +280,14 @@ def test_what_cannot_be_sent_fails_alone(start_method):
         assert manager.get_pool_status()["pids"] == pids
 
 
+@pytest.fixture
+def ctrl_c():
+    """Have Python's handler, also where a shell started this in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_after(seconds):
     """Send this process a SIGINT from a thread."""
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
@@ -287,7 +295,7 @@ def interrupt_after(seconds):
     return timer
 
 
-def test_an_interrupted_tick_ends_at_once_and_its_results_can_be_had():
+def test_an_interrupted_tick_ends_at_once_and_its_results_can_be_had(ctrl_c):
     with ProcessPoolManager(2, start_method="fork") as manager:
         for i in range(4):
             manager.register_agent(i, Slow())

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 from hypothesis import strategies as st
-from parity import BELIEFS, G, draw_hangs_on_rounding
+from parity import BELIEFS, G, choice_probabilities, draw_hangs_on_rounding
 from pymdp.legacy import control
 from pymdp.legacy.algos import mmp
 from random_arrays import object_array
@@ -54,6 +54,15 @@ def assert_same_sequences(ours, theirs, tolerance=BELIEFS):
                 np.testing.assert_allclose(x, y, rtol=0, atol=tolerance)
 
 
+def has_ties(reference):
+    """Return whether a stochastic choice is among equal probabilities. Message passing agrees to
+    some 1e-14: p[1] / (1 - p[0]) is then 0.5 on one side, and half an ulp more on the other,
+    where the binomial draw jumps."""
+    return reference.action_selection == "stochastic" and any(
+        len(np.unique(p)) < len(p) for p in choice_probabilities(reference)
+    )
+
+
 def assert_same_step(agent, reference, observation, seed, **flags):
     expected = quiet(reference.infer_states, observation, **flags)
     assert_same_sequences(agent.infer_states(observation, **flags), expected)
@@ -67,7 +76,7 @@ def assert_same_step(agent, reference, observation, seed, **flags):
     action = reference.sample_action()
     np.random.seed(seed)
     mine = agent.sample_action()
-    if draw_hangs_on_rounding(reference):
+    if draw_hangs_on_rounding(reference) or has_ties(reference):
         agent.action = agent.prev_actions[-1] = action
     else:
         np.testing.assert_array_equal(mine, action)
