@@ -1,7 +1,8 @@
 """Policies and actions as functions: those of ``pymdp.legacy.control``.
 
 Same names, arguments and results. The evaluation of policies and the sophisticated search
-run in the kernels.
+run in the kernels. What is one NumPy expression in pymdp is the same expression here, so that
+the results are equal to the bit.
 """
 
 from __future__ import annotations
@@ -318,7 +319,14 @@ def sophisticated_inference_search(
 
 def get_expected_states(qs: ObjectArray, B: ObjectArray, policy: Any) -> list[ObjectArray]:
     """Return the beliefs after each step of a policy."""
-    return get_expected_states_interactions(qs, B, [[f] for f in range(len(B))], policy)
+    qs_pi = [qs]
+    for actions in policy:
+        qs_pi.append(
+            utils.obj_array_from_list(
+                [B[f][:, :, int(u)].dot(qs_pi[-1][f]) for f, u in enumerate(actions)]
+            )
+        )
+    return qs_pi[1:]
 
 
 def get_expected_states_interactions(
@@ -373,8 +381,10 @@ def get_expected_obs_factorized(
 def calc_expected_utility(qo_pi: Sequence[ObjectArray], C: ObjectArray) -> Any:
     """Return the utility of expected outcomes, summed over steps and modalities, in nats."""
     columns = [c if c.ndim == 2 else np.tile(c[:, np.newaxis], (1, len(qo_pi))) for c in C]
-    log_C = [spm_log_single(p) for p in softmax_obj_arr(utils.obj_array_from_list(columns))]
-    return sum(qo[m] @ log_C[m][:, t] for t, qo in enumerate(qo_pi) for m in range(len(C)))
+    p = softmax_obj_arr(utils.obj_array_from_list(columns))
+    return sum(
+        qo[m].dot(spm_log_single(p[m][:, t])) for t, qo in enumerate(qo_pi) for m in range(len(C))
+    )
 
 
 def calc_states_info_gain(A: Any, qs_pi: Sequence[ObjectArray]) -> Any:
@@ -404,11 +414,11 @@ def calc_pA_info_gain_factorized(
     A_factor_list: Any,
 ) -> Any:
     """Return the information about pA of modalities that depend on some factors, shape (1,)."""
-    gain = np.zeros(1)
+    gain: Any = 0
     for m, p in enumerate(pA):
-        weights = spm_wnorm(p) * (p > 0)
+        weights = spm_wnorm(p) * (p > 0).astype(np.float64)
         for qo, qs in zip(qo_pi, qs_pi, strict=True):
-            gain -= qo[m] @ spm_dot(weights, qs[A_factor_list[m]])
+            gain -= qo[m].dot(spm_dot(weights, qs[A_factor_list[m]])[:, np.newaxis])
     return gain
 
 
@@ -416,8 +426,12 @@ def calc_pB_info_gain(
     pB: ObjectArray, qs_pi: Sequence[ObjectArray], qs_prev: ObjectArray, policy: Any
 ) -> Any:
     """Return the information about pB under a policy, in nats."""
-    own = [[f] for f in range(len(pB))]
-    return calc_pB_info_gain_interactions(pB, qs_pi, qs_prev, own, policy)
+    novelty = [spm_wnorm(p) for p in pB]
+    gain: Any = 0
+    for before, after, actions in zip([qs_prev, *qs_pi[:-1]], qs_pi, policy, strict=True):
+        for f, u in enumerate(actions):
+            gain -= after[f].dot(_weights(novelty[f], pB[f], int(u)).dot(before[f]))
+    return gain
 
 
 def calc_pB_info_gain_interactions(
@@ -428,12 +442,19 @@ def calc_pB_info_gain_interactions(
     policy: Any,
 ) -> Any:
     """Return the information about pB, of transitions that depend on some factors, in nats."""
-    weights = [spm_wnorm(p) * (p > 0) for p in pB]
-    gain = 0.0
+    novelty = [spm_wnorm(p) for p in pB]
+    gain: Any = 0
     for before, after, actions in zip([qs_prev, *qs_pi[:-1]], qs_pi, policy, strict=True):
         for f, u in enumerate(actions):
-            gain -= after[f] @ spm_dot(weights[f][..., int(u)], before[B_factor_list[f]])
+            weights = _weights(novelty[f], pB[f], int(u))
+            gain -= after[f].dot(spm_dot(weights, before[B_factor_list[f]]))
     return gain
+
+
+def _weights(novelty: FloatArray, pB_f: FloatArray, action: int) -> FloatArray:
+    """Return the novelty of transitions under an action, 0 where they are impossible."""
+    weights: FloatArray = novelty[..., action] * (pB_f[..., action] > 0).astype(np.float64)
+    return weights
 
 
 def calc_inductive_cost(
@@ -453,13 +474,12 @@ def calc_inductive_cost(
     epsilon : float
         Probability given to such states.
     """
-    cost = 0.0
+    weights = {}
     for f, reached in enumerate(I):
         steps = np.flatnonzero(reached[:, np.argmax(qs[f])] == 1)
         if len(steps):
-            weights = (1 - reached[max(steps[0] - 1, 0)]) * np.log(epsilon)
-            cost += sum(weights @ beliefs[f] for beliefs in qs_pi)
-    return cost
+            weights[f] = (1 - reached[max(steps[0] - 1, 0), :]) * np.log(epsilon)
+    return sum(w.dot(beliefs[f]) for beliefs in qs_pi for f, w in weights.items())
 
 
 def calc_ambiguity_factorized(

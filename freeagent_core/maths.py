@@ -117,11 +117,10 @@ def spm_cross(x: Any, y: Any = None, *args: Any) -> FloatArray:
     array([[1., 3.],
            [2., 6.]])
     """
-    factors = [x, *([] if y is None else [y]), *args]
-    flat = [part for f in factors for part in (list(f) if is_obj_array(f) else [f])]
-    if not all(np.issubdtype(part.dtype, np.number) for part in flat):
+    factors = [spm_cross(*f) if is_obj_array(f) else f for f in (x, y, *args) if f is not None]
+    if not all(np.issubdtype(factor.dtype, np.number) for factor in factors):
         raise ValueError("spm_cross needs arrays of numbers")
-    return functools.reduce(np.multiply.outer, flat)
+    return functools.reduce(np.multiply.outer, factors)
 
 
 # --- likelihoods -----------------------------------------------------------------------------
@@ -224,7 +223,8 @@ def calc_free_energy(
     """
     vfe = np.zeros(1)
     for f in range(n_factors):
-        vfe += qs[f] @ np.log(qs[f] + EPS_VAL) - qs[f] @ prior[f]
+        neg_entropy = qs[f].dot(np.log(qs[f][:, np.newaxis] + EPS_VAL))
+        vfe += neg_entropy - qs[f].dot(prior[f][:, np.newaxis])
     return vfe if likelihood is None else vfe - compute_accuracy(likelihood, qs)
 
 
