@@ -329,6 +329,10 @@ class Shard:
         # Errors of operations are in their replies; what is raised here is the actor's death.
         ray.get(self._actor.ready.remote())
 
+    def amend(self, number: int, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Have another operation repeated in the place of `number`, which has the same effect."""
+        self._log.replace(number, operation, arguments)
+
     def skip(self, number: int) -> None:
         """Take an operation that cannot be carried out off the log, and restore."""
         self._log.replace(number, "skip", ())

@@ -1,6 +1,7 @@
 """The contract that all managers keep, run over each of them."""
 
 import asyncio
+import importlib.util
 import threading
 
 import numpy as np
@@ -16,6 +17,7 @@ from freeagent_core.managers import (
     StepTimeoutError,
     ThreadPoolManager,
 )
+from freeagent_core.ray import RayManager
 
 
 class Awaited:
@@ -45,12 +47,22 @@ class Awaited:
         self.loop.close()
 
 
+def ray_manager():
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    return RayManager(2)
+
+
 KINDS = {
     "sequential": SequentialManager,
     "threads": ThreadPoolManager,
     "asyncio": Awaited,
     "processes": lambda: ProcessPoolManager(2),
 }
+if importlib.util.find_spec("ray"):
+    KINDS["ray"] = ray_manager
 
 
 @pytest.fixture(params=KINDS)

@@ -48,6 +48,7 @@ class TwoNodes:
 @pytest.fixture(scope="session")
 def nodes():
     ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
+    ray.shutdown()  # another test's
     two = TwoNodes()
     ray.init(address=two.cluster.address, logging_level="ERROR", log_to_driver=False)
     yield two
