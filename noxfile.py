@@ -1,0 +1,109 @@
+#!/usr/bin/env -S uv run
+# /// script
+# dependencies = ["nox>=2025.2.9"]
+# ///
+"""Tasks: `nox -l` lists them, `nox -s tests` runs one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests and doctests, built in place."""
+    session.install("-e", ".[test,report]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def ray(session: nox.Session) -> None:
+    """Run the tests on a Ray cluster of two nodes."""
+    session.install("-e", ".[ray]", "pytest>=8", "hypothesis>=6.100")
+    session.run("pytest", "tests/ray", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    session.install("--group", "lint", "numpy", "nox")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("sp-repo-review", ".")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation into `site/`, warnings as errors; `-- serve` shows it."""
+    session.install("--group", "docs")
+    if session.posargs[:1] == ["serve"]:
+        session.run("mkdocs", "serve")
+        return
+    session.run("mkdocs", "build", "--strict")
+
+
+@nox.session(default=False)
+def benchmarks(session: nox.Session) -> None:
+    """Time this beside pymdp; arguments name files of `benchmarks/`."""
+    session.install("-e", ".[bench]")
+    for name in session.posargs or ["peers.py", "coordination.py"]:
+        session.run("python", f"benchmarks/{name}")
+
+
+@nox.session(default=False)
+@nox.parametrize("sanitizer", ["address", "thread"])
+def sanitizers(session: nox.Session, sanitizer: str) -> None:
+    """Run the tests with memory or data-race checks (GCC's)."""
+    if sanitizer == "thread":
+        session.run("bash", "tests/sanitizers/thread_sanitizer.sh", external=True)
+        return
+    env = {"FREEAGENT_CORE_SANITIZE": "address,undefined"}
+    session.install("-e", ".[test]", env=env)
+    libraries = [
+        session.run("gcc", f"-print-file-name={name}", silent=True, external=True)
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    env["LD_PRELOAD"] = " ".join(str(each).strip() for each in libraries)
+    env["ASAN_OPTIONS"] = "detect_leaks=0"
+    session.run("pytest", "tests", "-k", "not environments", env=env)
+
+
+@nox.session(python=PYTHONS, default=False)
+def wheel(session: nox.Session) -> None:
+    """Build and repair a wheel, and run the tests against it where no compiler is found."""
+    session.install("--group", "build")
+    work = Path(session.create_tmp()).resolve()
+    for name in ("built", "repaired", "checkout"):
+        shutil.rmtree(work / name, ignore_errors=True)
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(work / "built"))
+    (built,) = (work / "built").glob("*.whl")
+    session.run("auditwheel", "repair", "-w", str(work / "repaired"), str(built))
+    (repaired,) = (work / "repaired").glob("*.whl")
+    session.log(f"{repaired.name}: {repaired.stat().st_size / 2**20:.1f} MiB")
+    session.run("python", "-m", "venv", "--clear", str(work / "empty"))
+    python = str(work / "empty" / "bin" / "python")
+    no_compiler = {"CC": "/nonexistent/cc", "CXX": "/nonexistent/c++"}
+    install = [python, "-m", "pip", "install", "--only-binary=:all:"]
+    session.run(*install, "numpy", external=True)
+    session.run(*install, str(repaired), external=True, env=no_compiler)
+    session.run(*install, f"freeagent-core[test] @ {repaired.as_uri()}", external=True)
+    (work / "checkout").mkdir()
+    for name in ("tests", "benchmarks", "docs"):  # without the package's sources
+        shutil.copytree(name, work / "checkout" / name)
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(name, work / "checkout")
+    with session.chdir(work / "checkout"):
+        session.run(python, "-m", "pytest", "tests", *session.posargs, external=True)
+
+
+if __name__ == "__main__":
+    nox.main()
