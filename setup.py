@@ -8,11 +8,56 @@ Environment variables:
 """
 
 import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
-import numpy
-from Cython.Build import cythonize
-from setuptools import Extension, setup
+COMMANDS = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}
+INSTALL_COMPILER = {
+    "linux": "apt install gcc python3-dev, or dnf install gcc python3-devel",
+    "darwin": "xcode-select --install",
+    "win32": "winget install LLVM.LLVM, and the Build Tools for Visual Studio",
+}
+
+
+def compiler_problem():
+    """Return why nothing can be compiled here, in one line, or None."""
+    advice = INSTALL_COMPILER.get(sys.platform)
+    if advice is None:
+        return (
+            f"{platform.system()} is not supported: Linux and macOS are, and Windows with clang-cl "
+            "(untested)"
+        )
+    default = "clang-cl" if sys.platform == "win32" else sysconfig.get_config_var("CC") or "cc"
+    command = shlex.split(os.environ.get("CC", default), posix=sys.platform != "win32")
+    if not command or shutil.which(command[0]) is None:
+        return f"no C compiler ({' '.join(command)} is not found): {advice}"
+    asked = [*command, "--version"] if sys.platform == "win32" else [*command, "-dM", "-E", "-"]
+    answer = subprocess.run(asked, capture_output=True, text=True, input="").stdout
+    if "clang" not in answer and "__GNUC__" not in answer:
+        return (
+            f"{' '.join(command)} is neither GCC nor Clang, whose vector extension the sources "
+            f"use: set CC to one of them ({advice})"
+        )
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return f"the headers of Python {platform.python_version()} are missing: {advice}"
+    return None
+
+
+if COMMANDS & set(sys.argv[1:]):
+    problem = compiler_problem()
+    if problem is not None:
+        sys.exit(f"freeagent_core cannot be built: {problem}")
+
+# The line above comes before any other's output.
+import numpy  # noqa: E402
+from Cython.Build import cythonize  # noqa: E402
+from setuptools import Extension, setup  # noqa: E402
+from setuptools.command.build_ext import build_ext  # noqa: E402
 
 PRIMITIVES = ["plain", "avx2", "avx512"]
 
@@ -23,6 +68,8 @@ sanitize = os.environ.get("FREEAGENT_CORE_SANITIZE", "")
 compile_args = ["-std=c11", "-ffp-contract=off", "-Wno-psabi", "-Wno-unused-function"]
 compile_args += ["-O0", "-g"] if debug else ["-O3", "-g0"]
 link_args = []
+if sys.platform == "win32":  # clang-cl; not run
+    compile_args = ["/clang:-std=c11", "/clang:-ffp-contract=off", "/Od" if debug else "/O2"]
 if sanitize:
     compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-g", "-O1"]
     link_args += [f"-fsanitize={sanitize}"]
@@ -47,7 +94,20 @@ extensions = [
     for source in sorted(Path("freeagent_core").rglob("*.pyx"))
 ]
 
+
+class BuildWithClang(build_ext):
+    """On Windows, clang-cl in the place of cl, with the same options."""
+
+    def build_extensions(self):
+        """Compile all modules."""
+        if sys.platform == "win32":
+            self.compiler.initialize()
+            self.compiler.cc = os.environ.get("CC", "clang-cl")
+        super().build_extensions()
+
+
 setup(
+    cmdclass={"build_ext": BuildWithClang},
     ext_modules=cythonize(
         extensions,
         compiler_directives={
@@ -58,5 +118,5 @@ setup(
             "initializedcheck": False,
             "embedsignature": True,
         },
-    )
+    ),
 )

@@ -10,7 +10,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,11 @@ MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))  # up, down, left, right, sta
 POLICY_LEN = 4
 CUE_VALIDITY = 0.9
 REFERENCE_SECONDS = 5.0
+MAX_TICKS_ALONE = 16
+FRAMES_PER_LINE = 8
+READ_NEXT = """
+Read next, in the project's folder docs/: quickstart.md (a model of your own in 20 lines),
+active_inference.md (what the agent above did, and why), many_agents.md (populations)."""
 
 
 class GridWorld:
@@ -140,18 +145,82 @@ def simulate(
     return steps, time.perf_counter() - start, float(np.mean(reached))
 
 
+class Walk(NamedTuple):
+    """What one agent did: per tick the cell, the observation and the belief in "left"."""
+
+    cells: list[int]
+    observations: list[list[int]]
+    left: list[float]
+
+
+def walk(world: GridWorld, agent: Any, side: int, ticks: int) -> Walk:
+    """Let an agent look for the reward until it is there.
+
+    Parameters
+    ----------
+    world : GridWorld
+    agent : Agent
+    side : {0, 1}
+        Where the reward is: left or right.
+    ticks : int
+        Stop after so many.
+
+    Returns
+    -------
+    steps : Walk
+    """
+    cell = world.starts[len(world.starts) // 2]
+    steps = Walk([], [], [])
+    for _ in range(ticks):
+        observation = world.observe(cell, side)
+        action = agent.step(observation)
+        steps.cells.append(cell)
+        steps.observations.append(observation)
+        steps.left.append(float(agent.qs[1][0]))
+        if observation[2] == 1:
+            break
+        cell = world.following(cell, int(action[0]))
+    return steps
+
+
+def drawn(world: GridWorld, steps: Walk) -> str:
+    """Return a walk as text: a frame per tick, and what the agent believes then."""
+    frames = []
+    for tick, (cell, observation, left) in enumerate(zip(*steps, strict=True), start=1):
+        rows = [list(row) for row in GRID.split()]
+        row, column = world.cells[cell]
+        rows[row][column] = "@"
+        cue, outcome = observation[1], observation[2]
+        seen = ("", "cue: L", "cue: R")[cue] or ("", "reward", "shock")[outcome]
+        frames.append([f"tick {tick}", *map("".join, rows), seen, f"L {left:.0%}"])
+    lines = []
+    for start in range(0, len(frames), FRAMES_PER_LINE):
+        some = frames[start : start + FRAMES_PER_LINE]
+        lines += [
+            "  ".join(f"{part:8}" for part in row).rstrip() for row in zip(*some, strict=True)
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
 def progress(ticks: int, label: str) -> Iterator[int]:
-    """Count to `ticks` with a progress bar (rich's, or a line of text without rich)."""
+    """Count to `ticks` with a progress bar on stderr, where that is a terminal.
+
+    The bar is rich's; without rich it is a line of text.
+    """
+    if not sys.stderr.isatty():
+        yield from range(ticks)
+        return
     try:
         rich = importlib.import_module("rich.progress")
     except ImportError:
         for tick in range(ticks):
             print(f"\r{label} {tick + 1}/{ticks}", end="", file=sys.stderr, flush=True)
             yield tick
-        print(file=sys.stderr)
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
     else:
         console = importlib.import_module("rich.console").Console(stderr=True)
-        yield from rich.track(range(ticks), description=label, console=console)
+        yield from rich.track(range(ticks), description=label, console=console, transient=True)
 
 
 def step_three_calls(agent: Any, observation: list[int]) -> Any:
@@ -172,12 +241,23 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
     world = GridWorld(seed)
     arguments = world.model()
     model = GenerativeModel(**arguments)
+    agent = Agent.from_model(model)
+    steps = walk(world, agent, side=0, ticks=MAX_TICKS_ALONE)
+    print(
+        "One agent (@). The reward is at L or R, the other has a shock; C has a cue that is right "
+        f"{CUE_VALIDITY:.0%} of\nthe time. Nobody tells the agent to ask for the cue: of its "
+        f"{len(model.policies)} plans of {POLICY_LEN} moves it prefers\nthose that lead to what "
+        "it likes and those that tell it what it does not know.\nBelow each tick: what it sees, "
+        "and how sure it is that the reward is at L.\n"
+    )
+    print(drawn(world, steps))
+    np.random.seed(seed)
+    world = GridWorld(seed)
     agents = [Agent.from_model(model) for _ in range(num_agents)]
     print(
-        f"{num_agents} agents, {ticks} ticks, {len(model.policies)} policies each, in this grid "
-        "(L, R: the reward is at one of them, C: the cue):"
+        f"Now {num_agents} agents, {ticks} ticks, {len(model.policies)} policies each, "
+        "the reward at L for some and at R for others:"
     )
-    print(GRID)
     ours = simulate(world, agents, progress(ticks, "freeagent_core"), Agent.step)
     rows = [("freeagent_core", *ours)]
     try:
@@ -201,3 +281,4 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
         shown = f"{share:.0%}" if whole else "-"
         print(f"{name:16}{steps:>8,}{duration:>10.2f}{steps / duration:>12,.1f}{shown:>20}")
     print(note)
+    print(READ_NEXT)

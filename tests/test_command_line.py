@@ -1,5 +1,6 @@
 """The command line as a user runs it."""
 
+import io
 import subprocess
 import sys
 
@@ -22,6 +23,10 @@ def test_demo(capsys, monkeypatch):
     assert main(["demo", "--agents", "20", "--ticks", "12"]) == 0
     out = capsys.readouterr().out
     assert "20 agents, 12 ticks, 625 policies" in out
+    alone = out.index("One agent (@)")
+    assert alone < out.index("tick 1") < out.index("cue: ") < out.index("20 agents")
+    assert "reward\n" in out
+    assert "docs/" in out.splitlines()[-2]
     assert "pymdp.legacy" in out
     row = next(line for line in out.splitlines() if line.startswith("freeagent_core"))
     assert row.split()[1] == "240"
@@ -29,13 +34,49 @@ def test_demo(capsys, monkeypatch):
 
 
 def test_demo_without_extras(capsys, monkeypatch):
-    """Without rich and pymdp: a line of text for progress, and no comparison."""
-    for name in ("rich.progress", "pymdp.legacy.agent"):
-        monkeypatch.setitem(sys.modules, name, None)
+    """Without pymdp there is no comparison."""
+    monkeypatch.setitem(sys.modules, "pymdp.legacy.agent", None)
     demo.run(2, 2)
     captured = capsys.readouterr()
-    assert "2/2" in captured.err
+    assert captured.err == ""
     assert "not compared" in captured.out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("with_rich", [False, True])
+def test_progress(monkeypatch, with_rich):
+    """Nothing in a pipe; on a terminal a bar, which is gone at the end."""
+    if with_rich:
+        pytest.importorskip("rich")
+    else:
+        monkeypatch.setitem(sys.modules, "rich.progress", None)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert list(demo.progress(3, "agents")) == [0, 1, 2]
+    assert sys.stderr.getvalue() == ""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert list(demo.progress(3, "agents")) == [0, 1, 2]
+    shown = sys.stderr.getvalue()
+    assert "agents" in shown
+    assert ("3/3" in shown) is not with_rich
+    assert "\033[" in shown
+
+
+def test_a_walk_is_drawn():
+    world = demo.GridWorld(0)
+    steps = demo.Walk([world.cue, world.ends[0]], [[0, 1, 0], [0, 0, 1]], [0.9, 1.0])
+    assert demo.drawn(world, steps).splitlines() == [
+        "tick 1    tick 2",
+        "L...R     @...R",
+        "##.##     ##.##",
+        "##@##     ##C##",
+        ".....     .....",
+        "cue: L    reward",
+        "L 90%     L 100%",
+    ]
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["demo", "--agents", "0"]])

@@ -86,7 +86,8 @@ def _forget() -> None:
     _generation += 1
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def chunk_size(num_items: int, num_threads: int, item_ns: float) -> int:

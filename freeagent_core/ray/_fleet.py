@@ -64,7 +64,6 @@ class Fleet:
         logs: Sequence[list[Entry]] | None = None,
         number: int = 0,
     ) -> None:
-        ray = library()
         self._max_in_flight = max_in_flight
         self._in_flight: deque[Operation] = deque()
         self._group = _reserve(len(arguments), num_cpus)

@@ -13,6 +13,7 @@ import json
 import os
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -92,7 +93,7 @@ class OperationLog:
         self._entries = self.since(number)
         if self._directory is not None:
             starts = _segments(self._directory)
-            for start, following in zip(starts, starts[1:], strict=False):
+            for start, following in pairwise(starts):
                 if following <= number + 1:
                     (self._directory / NAME.format(start)).unlink(missing_ok=True)
 

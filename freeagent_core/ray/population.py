@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -166,7 +167,7 @@ class RayPopulation:
             raise ValueError(f"num_cpus must be above 0, got {num_cpus!r}")
         threads = max(int(num_cpus), 1)
         shared = connected().put(model)
-        parts = list(zip(plan.bounds, plan.bounds[1:], strict=False))
+        parts = list(pairwise(plan.bounds))
         try:
             self._fleet = Fleet(
                 PopulationHost,
@@ -407,7 +408,7 @@ class RayPopulation:
         bounds = self._plan.bounds
         parts = [
             tuple(None if array is None else array[start:stop] for array in arguments)
-            for start, stop in zip(bounds, bounds[1:], strict=False)
+            for start, stop in pairwise(bounds)
         ]
         return self._fleet.submit(operation, parts)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib.util
+import os
+import sys
 import threading
 
 import numpy as np
@@ -51,7 +53,8 @@ def ray_manager():
     import ray
 
     if not ray.is_initialized():
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     return RayManager(2)
 
 

@@ -1,6 +1,7 @@
 """Ray's own cluster of two nodes on this machine."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -50,7 +51,12 @@ def nodes():
     ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
     ray.shutdown()  # another test's
     two = TwoNodes()
-    ray.init(address=two.cluster.address, logging_level="ERROR", log_to_driver=False)
+    ray.init(
+        address=two.cluster.address,
+        logging_level="ERROR",
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
+    )
     yield two
     ray.shutdown()
     two.cluster.shutdown()

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
-
 from freeagent_core import GenerativeModel, Population
 from freeagent_core.ray import RayPopulation, _checkpoints
 
@@ -215,6 +213,9 @@ import ray
 sys.path.insert(0, {tests!r})
 from conftest import make_model
 from freeagent_core.ray import RayPopulation
+
+ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
+
 ray.init(address={address!r}, logging_level="ERROR", log_to_driver=False)
 population = RayPopulation(make_model(), {size}, 2, seed=9, checkpoint_interval=4,
                            checkpoint_directory={directory!r})

@@ -3,19 +3,17 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
-
 from freeagent_core import Population
 from freeagent_core.ray import RayPopulation
+
+pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
 
 SIZE = 700
 
 
 def observed(model, ticks, size=SIZE, seed=1):
     rng = np.random.default_rng(seed)
-    return [
-        np.stack([rng.integers(n, size=size) for n in model.num_obs], 1) for _ in range(ticks)
-    ]
+    return [np.stack([rng.integers(n, size=size) for n in model.num_obs], 1) for _ in range(ticks)]
 
 
 @pytest.fixture(params=[1, 2])
