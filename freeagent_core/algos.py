@@ -110,7 +110,7 @@ def run_mmp(
     Returns
     -------
     qs_seq : object array
-        [step][factor] of ndarray, shape (num_states,).
+        ``[step][factor]`` of ndarray, shape (num_states,).
     F : float
         Variational free energy, in nats.
     """

@@ -183,7 +183,7 @@ def update_posterior_policies_full(
     Parameters
     ----------
     qs_seq_pi : object array
-        [policy][step][factor] of ndarray, shape (num_states,).
+        ``[policy][step][factor]`` of ndarray, shape (num_states,).
     A, B, C, policies, pA, pB, E, I, gamma, use_utility, use_states_info_gain, \
 use_param_info_gain
         See `update_posterior_policies`.

@@ -92,7 +92,7 @@ def update_posterior_states_full(
     Returns
     -------
     qs_seq_pi : object array
-        [policy][step][factor] of ndarray, shape (num_states,).
+        ``[policy][step][factor]`` of ndarray, shape (num_states,).
     F : ndarray, shape (num_policies,)
         Variational free energies, in nats.
     """
@@ -182,7 +182,7 @@ def average_states_over_policies(qs_pi: Any, q_pi: Any) -> ObjectArray:
     Parameters
     ----------
     qs_pi : object array
-        [policy][factor] of ndarray, shape (num_states,).
+        ``[policy][factor]`` of ndarray, shape (num_states,).
     q_pi : ndarray, shape (num_policies,)
 
     Returns

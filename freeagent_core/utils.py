@@ -404,7 +404,7 @@ def build_xn_vn_array(xn: Sequence[Any]) -> Any:
     Parameters
     ----------
     xn : list
-        [policy][iteration][factor] of arrays of shape (num_states, num_steps).
+        ``[policy][iteration][factor]`` of arrays of shape (num_states, num_steps).
 
     Returns
     -------

@@ -29,7 +29,7 @@ def draw_world(axes, world, steps):
         axes.text(c, r + 0.36, text, ha="center", color="white", fontsize=9)
     r, c = world.cells[world.cue]
     axes.add_patch(plt.Rectangle((c - 0.5, r - 0.5), 1, 1, fc=CUE, ec=INK))
-    axes.text(c + 0.44, r + 0.38, "cue", ha="right", color=INK, fontsize=9)
+    axes.text(c + 0.45, r - 0.3, "cue", ha="right", color=INK, fontsize=9)
     points = np.array([world.cells[cell] for cell in steps.cells], float)
     axes.plot(points[:, 1], points[:, 0], color=PATH, lw=2.5, zorder=3)
     for tick, (y, x) in enumerate(points, start=1):

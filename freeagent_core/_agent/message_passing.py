@@ -120,7 +120,7 @@ class MessagePassingAgent(AgentCalls):
         return self.q_pi_hist[min(step, len(self.q_pi_hist) - 1)]
 
     def get_future_qs(self) -> ObjectArray:
-        """Return the beliefs of the present and the planned steps, [policy][step][factor]."""
+        """Return the beliefs of the present and the planned steps, ``[policy][step][factor]``."""
         future = np.empty(len(self._core.qs), dtype=object)
         for p, sequence in enumerate(self._core.qs):
             future[p] = sequence[-(self._model.policy_len + 1) :]

@@ -14,6 +14,8 @@ import pytest
 from freeagent_core import GenerativeModel, Population
 from freeagent_core.ray import RayPopulation, _checkpoints
 
+ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
+
 SIZE = 600
 TICKS = 14
 
@@ -214,7 +216,6 @@ sys.path.insert(0, {tests!r})
 from conftest import make_model
 from freeagent_core.ray import RayPopulation
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
 
 ray.init(address={address!r}, logging_level="ERROR", log_to_driver=False)
 population = RayPopulation(make_model(), {size}, 2, seed=9, checkpoint_interval=4,
