@@ -242,7 +242,7 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
     arguments = world.model()
     model = GenerativeModel(**arguments)
     agent = Agent.from_model(model)
-    steps = walk(world, agent, side=0, ticks=MAX_TICKS_ALONE)
+    alone = walk(world, agent, side=0, ticks=MAX_TICKS_ALONE)
     print(
         "One agent (@). The reward is at L or R, the other has a shock; C has a cue that is right "
         f"{CUE_VALIDITY:.0%} of\nthe time. Nobody tells the agent to ask for the cue: of its "
@@ -250,7 +250,7 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
         "it likes and those that tell it what it does not know.\nBelow each tick: what it sees, "
         "and how sure it is that the reward is at L.\n"
     )
-    print(drawn(world, steps))
+    print(drawn(world, alone))
     np.random.seed(seed)
     world = GridWorld(seed)
     agents = [Agent.from_model(model) for _ in range(num_agents)]

@@ -24,7 +24,7 @@ def test_demo(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "20 agents, 12 ticks, 625 policies" in out
     alone = out.index("One agent (@)")
-    assert alone < out.index("tick 1") < out.index("cue: ") < out.index("20 agents")
+    assert alone < out.index("tick 1") < out.index("cue: L") < out.index("20 agents")
     assert "reward\n" in out
     assert "docs/" in out.splitlines()[-2]
     assert "pymdp.legacy" in out
