@@ -10,14 +10,23 @@ Modules are imported when they are first used.
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
 
-_MODULES = ("distribution", "envs", "maths", "random", "utils")
+_MODULES = (
+    "algos",
+    "distribution",
+    "envs",
+    "inference",
+    "learning",
+    "maths",
+    "random",
+    "utils",
+)
 
 __all__ = [*_MODULES]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

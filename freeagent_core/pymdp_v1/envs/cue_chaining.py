@@ -166,4 +166,5 @@ def _null(shape: tuple[int, ...]) -> Array:
 def _prior(size: int, first: int | None) -> Array:
     if first is None:
         return np.full(size, np.float32(1) / np.float32(size))
-    return np.eye(size, dtype=np.float32)[first]
+    prior: Array = np.eye(size, dtype=np.float32)[first]
+    return prior

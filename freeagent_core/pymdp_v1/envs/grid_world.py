@@ -117,4 +117,5 @@ def _start(
         raise ValueError(f"initial_position must be in range({size}), got {position}")
     if index in blocked:
         raise ValueError("initial_position cannot be a wall.")
-    return np.eye(size)[index]
+    start: FloatArray = np.eye(size)[index]
+    return start
