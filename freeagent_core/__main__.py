@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from freeagent_core._kernels.base import primitives
 from freeagent_core._version import __version__
 from freeagent_core.report.arguments import add_arguments, missing
+
+INTERRUPTED = 130
 
 
 def info() -> str:
@@ -57,9 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif chosen.command == "report":
         if lacking := missing():
             report.error(lacking)
-        from freeagent_core.report import command_line
+        try:
+            from freeagent_core.report import command_line
 
-        return command_line.run(chosen)
+            return command_line.run(chosen)
+        except KeyboardInterrupt:
+            print("freeagent-core report: interrupted; nothing was written", file=sys.stderr)
+            return INTERRUPTED
     else:
         from freeagent_core import demo as demo_module
 

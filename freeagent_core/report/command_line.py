@@ -27,12 +27,11 @@ from freeagent_core.report.arguments import DEFAULT_FOLDER
 from freeagent_core.report.output import OutputError, OutputFolder
 from freeagent_core.report.schedule import schedule
 
-INTERRUPTED = 130
 BAD_INPUT = 2
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Make a report, or compare two; return the exit code."""
+    """Make a report, or compare two; return the exit code. Ctrl-C is the caller's."""
     for stream in (sys.stdout, sys.stderr):  # where signs such as µ cannot be written
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -45,9 +44,6 @@ def run(chosen: argparse.Namespace) -> int:
         except (loading.ModelError, OutputError, compare.CompareError) as error:
             print(f"freeagent-core report: error: {error}", file=sys.stderr)
             return BAD_INPUT
-        except KeyboardInterrupt:
-            print("freeagent-core report: interrupted; nothing was written", file=sys.stderr)
-            return INTERRUPTED
 
 
 def _report(chosen: argparse.Namespace, errors: Console) -> int:
@@ -92,8 +88,9 @@ def _terminated_as_interrupted() -> Iterator[None]:
     before = {}
     try:
         for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                number = getattr(signal, name)
+            number = getattr(signal, name, None)
+            # what is ignored, as by nohup, stays ignored
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 before[number] = signal.signal(number, interrupt)
     except ValueError:  # not in the main thread
         pass

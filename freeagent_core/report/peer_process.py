@@ -11,8 +11,10 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import os
 import pickle
 import sys
+import threading
 import time
 from typing import Any
 
@@ -231,9 +233,16 @@ def measure_jitted(request: dict[str, Any], model: GenerativeModel) -> None:
         compare(name, ours, theirs, model, size, request)
 
 
+def _end_with_parent() -> None:
+    """End when the other side of stdin does, whatever ended it."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
 def main() -> None:
     """Serve one request."""
     request = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout = sys.stderr  # pymdp prints
     model = GenerativeModel(**request["arguments"])
     for name, part in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import queue
@@ -85,7 +86,7 @@ def measure(
         reader.start()
         try:
             process.stdin.write(pickle.dumps(request, protocol=5))
-            process.stdin.close()
+            process.stdin.flush()  # open until the end: it ends when this process does
         except BrokenPipeError:
             pass  # it ended; its output says what it could
         until = time.perf_counter() + limit
@@ -107,6 +108,8 @@ def measure(
         process.wait()
         reader.join()
         stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
     return found
 
 

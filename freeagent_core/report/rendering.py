@@ -11,15 +11,43 @@ from freeagent_core.report import plots
 from freeagent_core.report.document import Document
 
 FORMATS = ("json", "md", "html")
+DIGITS = 6
 
 
 def render(document: Document, name: str) -> dict[str, str]:
     """Return the files of a document: ``{file name: text}`` for each of `FORMATS`."""
     return {
-        f"{name}.json": json.dumps(document.to_json(), indent=1, allow_nan=False) + "\n",
+        f"{name}.json": as_json(document),
         f"{name}.md": markdown(document),
         f"{name}.html": html(document),
     }
+
+
+def as_json(document: Document) -> str:
+    """Return a document as JSON: a line for each name of the top and of `raw`."""
+    lines = []
+    for name, value in _rounded(document.to_json()).items():
+        if name == "raw":
+            inner = ",\n".join(f"  {json.dumps(k)}: {_compact(v)}" for k, v in value.items())
+            lines.append(f'"raw": {{\n{inner}\n}}')
+        else:
+            lines.append(f"{json.dumps(name)}: {_compact(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _rounded(value: Any) -> Any:
+    """Return data with floats of `DIGITS` significant digits: timers have no more."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in value]
+    return value
 
 
 def markdown(document: Document) -> str:

@@ -67,7 +67,8 @@ def test_models_and_budgets_that_differ_are_named(tmp_path, report):
     assert not any(key.startswith("capacity") for key in document.facts["verdicts"])
 
 
-def test_command(tmp_path, report, capsys):
+def test_command(tmp_path, report, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     paths = written(tmp_path, report, scaled(report, 100.0, ("tick/threads/30",)))
     out = tmp_path / "out"
     assert main(["report", "--compare", *map(str, paths), "--out", str(out)]) == 0

@@ -39,7 +39,7 @@ def short(**changes):
     return replace(plan, **{**times, **changes})
 
 
-def make(model="grid-5x5", budget=2e-3, **changes):
+def make(model="grid-5x5", budget=20e-3, **changes):
     """Return the document of a short report."""
     plan = short(**changes)
     loaded = loading.load(model)

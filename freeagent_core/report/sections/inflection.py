@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from freeagent_core.report.document import (
     Cell,
@@ -70,19 +71,22 @@ def _winners(found: Findings, id: str, caption: str, among: Sequence[str]) -> Ta
 
 
 def _crossings(found: Findings) -> Table:
+    pairs = [(way, "sequential") for way in PARALLEL]
+    firsts = [each.winners[0].name for each in found.ranges(tuple(LABELS))]
+    pairs += [(after, before) for before, after in pairwise(firsts) if after != before]
     rows = []
-    for way in PARALLEL:
-        each = found.crossing(way, "sequential")
+    for way, over in dict.fromkeys(pairs):
+        each = found.crossing(way, over)
         if each is None:
             continue
         if each.at is not None:
             at = whole(each.at)
         else:
             at = plain(f"from {found.sizes[0]:,} on" if each.always else "never")
-        rows.append([plain(LABELS[way]), at, share_of(each.share)])
+        rows.append([plain(f"{LABELS[way]} over {LABELS[over]}"), at, share_of(each.share)])
     return Table(
         "crossings",
-        "From how many agents on a way stays faster than SequentialManager",
-        ["Way", "Agents", "Share of resamples that agree"],
+        "From how many agents on a way stays faster than another",
+        ["Ways", "Agents", "Share of resamples that agree"],
         rows,
     )
