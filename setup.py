@@ -4,6 +4,7 @@ Environment variables:
 
 - ``FREEAGENT_CORE_SANITIZE=address,undefined`` (or ``thread``) compiles with these
   sanitizers and debug information (CONTRIBUTING.md tells how to run the tests so).
+- ``FREEAGENT_CORE_COVERAGE=1`` compiles with gcov's counters (tests/coverage/measure.py).
 - ``FREEAGENT_CORE_DEBUG=1`` compiles without optimisation, with bounds checks.
 """
 
@@ -62,6 +63,7 @@ from setuptools.command.build_ext import build_ext  # noqa: E402
 PRIMITIVES = ["plain", "avx2", "avx512"]
 
 debug = os.environ.get("FREEAGENT_CORE_DEBUG") == "1"
+coverage = os.environ.get("FREEAGENT_CORE_COVERAGE") == "1"
 sanitize = os.environ.get("FREEAGENT_CORE_SANITIZE", "")
 
 # -ffp-contract=off: the same bits at every SIMD level (see csrc/freeagent_primitives.h).
@@ -70,6 +72,9 @@ compile_args += ["-O0", "-g"] if debug else ["-O3", "-g0"]
 link_args = []
 if sys.platform == "win32":  # clang-cl; not run
     compile_args = ["/clang:-std=c11", "/clang:-ffp-contract=off", "/Od" if debug else "/O2"]
+if coverage:
+    compile_args += ["--coverage", "-O0"]
+    link_args += ["--coverage"]
 if sanitize:
     compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-g", "-O1"]
     link_args += [f"-fsanitize={sanitize}"]
@@ -110,6 +115,7 @@ setup(
     cmdclass={"build_ext": BuildWithClang},
     ext_modules=cythonize(
         extensions,
+        emit_linenums=coverage,
         compiler_directives={
             "language_level": 3,
             "boundscheck": debug,
