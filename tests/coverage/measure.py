@@ -47,9 +47,9 @@ def counts(folder: Path) -> tuple[dict[str, dict[int, int]], dict[str, dict[tupl
         for report in found.stdout.splitlines():
             for file in json.loads(report)["files"]:
                 name = file["file"].removeprefix(f"{folder}/")
-                if not name.startswith(("csrc/", "freeagent_core/")) or name.endswith(".c"):
-                    if not name.startswith("csrc/"):
-                        continue
+                is_compiled = name.startswith("freeagent_core/") and not name.endswith(".c")
+                if not (is_compiled or name.startswith("csrc/")):
+                    continue
                 for line in file["lines"]:
                     number = line["line_number"]
                     lines[name][number] += line["count"]
