@@ -117,6 +117,8 @@ def finish(
         Starts a thread's part.
     """
     helpers = min(num_threads, work.num_chunks) - 1 if expected_ns > MIN_PARALLEL_NS else 0
-    for _ in range(work.expect_helpers(helpers, _generation)):
-        ask(work)
-    work.finish()
+    try:
+        for _ in range(work.expect_helpers(helpers, _generation)):
+            ask(work)
+    finally:  # Ctrl-C may come between: nobody must be at work when this returns
+        work.finish()

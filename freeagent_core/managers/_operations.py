@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -46,7 +47,9 @@ def execute(record: Record, operation: Any, data: Any, deadline: float = NEVER) 
         begin = time.perf_counter()
         try:
             result = call(record.agent, operation, data)
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: it must not end others' work
+            if isinstance(error, KeyboardInterrupt) and _is_main_thread():
+                raise  # Ctrl-C
             seconds = time.perf_counter() - begin
             record.note(seconds, error)
             return TaskResult(record.agent_id, False, None, error, seconds)
@@ -55,6 +58,10 @@ def execute(record: Record, operation: Any, data: Any, deadline: float = NEVER) 
         return TaskResult(record.agent_id, True, result, None, seconds)
     finally:
         record.lock.release()
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def step(record: Record, observation: Any, deadline: float = NEVER) -> TaskResult:

@@ -20,6 +20,8 @@ class Manager:
     def __init__(self) -> None:
         self._registry = Registry()
         self._is_shut_down = False
+        self._last: dict[Any, Any] = {}  # results of the last step_all_agents, as they come in
+        self._at_work: list[Future[Any]] = []  # that it had begun when it was interrupted
 
     def register_agent(self, agent_id: Hashable, agent: Any) -> None:
         """Add an agent.
@@ -50,6 +52,17 @@ class Manager:
         except BaseException:  # Ctrl-C meanwhile
             self._registry.put_back(record)
             raise
+
+    def last_results(self) -> dict[Any, TaskResult]:
+        """Return the results of the last `step_all_agents`, also of one that Ctrl-C
+        interrupted: by agent_id, for the agents that stepped or failed.
+
+        Notes
+        -----
+        Waits for those that are still at work. An agent that is missing was not stepped.
+        """
+        wait(self._at_work)
+        return {agent_id: result for agent_id, result in self._last.items() if result is not None}
 
     def get_performance_stats(self) -> dict[Hashable, dict[str, Any]]:
         """Return per agent: count, errors, last_error, and mean, p50 and p99 in seconds."""

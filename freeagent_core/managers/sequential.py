@@ -45,11 +45,16 @@ class SequentialManager(Manager):
         results : dict of agent_id to TaskResult
             In the order of `observations`. An agent that raises gives a failed result; the
             others step.
+
+        Notes
+        -----
+        After Ctrl-C `last_results` has those of the agents that stepped before.
         """
         self._check_open()
         records = self._registry.select(observations)
         deadline = time.monotonic() + check_timeout(timeout)
-        results = {}
+        results: dict[Any, TaskResult] = {}
+        self._last = results
         for record, observation in zip(records, observations.values(), strict=True):
             results[record.agent_id] = _operations.step(record, observation, deadline)
         return results

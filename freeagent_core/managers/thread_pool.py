@@ -145,11 +145,16 @@ class ThreadPoolManager(Manager):
         results : dict of agent_id to TaskResult
             In the order of `observations`. An agent that raises gives a failed result; the
             others step.
+
+        Notes
+        -----
+        After Ctrl-C an agent has stepped or is as it was; `last_results` has the results of
+        those that stepped.
         """
         self._check_open()
         records = self._registry.select(observations)
         if timeout is None and _is_for_one_thread(records):
-            found = {}
+            found = self._last = {}
             for record, observation in zip(records, observations.values(), strict=True):
                 found[record.agent_id] = _operations.step(record, observation)
             return self._count(found)
@@ -177,6 +182,7 @@ class ThreadPoolManager(Manager):
         deadline = time.monotonic() + check_timeout(timeout)
         native, others = split_natively(records, list(observations.values()), considerate)
         results = _Results(observations)
+        self._last = results.found
         run = partial(_run_chunk, deadline=deadline, cancelled=cancelled, results=results)
         kinds: dict[type, list[tuple[Record, Any]]] = {}
         for pair in others:
@@ -191,19 +197,24 @@ class ThreadPoolManager(Manager):
             else:
                 inline.append((members, choice))
         begin = time.perf_counter()
-        if native:
-            with self._batch_lock:
-                self._step_natively(native, deadline, considerate, cancelled, results.found)
-        for members, choice in inline:
-            start = time.perf_counter()
-            run(members)
-            choice.note(False, len(members), time.perf_counter() - start)
-        if futures:
-            wait(futures, None if timeout is None else max(deadline - time.monotonic(), 0))
+        try:
+            if native:
+                with self._batch_lock:
+                    self._step_natively(native, deadline, considerate, cancelled, results.found)
+            for members, choice in inline:
+                start = time.perf_counter()
+                run(members)
+                choice.note(False, len(members), time.perf_counter() - start)
+            if futures:
+                wait(futures, None if timeout is None else max(deadline - time.monotonic(), 0))
+        except BaseException:  # Ctrl-C: what has begun goes on
+            self._at_work = futures
+            raise
+        finally:
             for future in futures:
                 future.cancel()
-            if len(kinds) == 1 and not native and timeout is None:
-                choice.note(True, len(others), time.perf_counter() - begin)
+        if futures and len(kinds) == 1 and not native and timeout is None:
+            choice.note(True, len(others), time.perf_counter() - begin)
         return self._count(results.close())
 
     def _count(self, found: dict[Any, TaskResult]) -> dict[Any, TaskResult]:
@@ -239,9 +250,11 @@ class ThreadPoolManager(Manager):
                 num_threads,
                 considerate,
             )
-            threads.finish(self._batch, num_threads, total * 1e9, self._help)
-            actions, durations = self._batch.results(considerate)
-            end_steps(ready, actions, durations, self._batch.errors, considerate, results)
+            try:
+                threads.finish(self._batch, num_threads, total * 1e9, self._help)
+            finally:  # also after Ctrl-C: who stepped has an action
+                actions, durations = self._batch.results(considerate)
+                end_steps(ready, actions, durations, self._batch.errors, considerate, results)
         finally:
             end_locks(ready)
 
