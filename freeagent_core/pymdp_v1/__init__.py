@@ -13,6 +13,7 @@ import importlib
 from typing import Any
 
 _MODULES = (
+    "agent",
     "algos",
     "distribution",
     "envs",
@@ -23,10 +24,12 @@ _MODULES = (
     "utils",
 )
 
-__all__ = [*_MODULES]
+__all__ = ["Agent", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Agent":
+        return importlib.import_module(f"{__name__}.agent").Agent
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

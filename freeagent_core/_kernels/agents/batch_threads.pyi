@@ -1,0 +1,4 @@
+from collections.abc import Callable
+from typing import Any
+
+def set_threads(num_threads: int, finish: Callable[..., Any]) -> None: ...

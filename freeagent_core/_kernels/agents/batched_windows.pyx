@@ -1,0 +1,318 @@
+"""Windows of the past: message passing, smoothing, free energy and learning of a batch."""
+
+cimport numpy as cnp
+from libc.stdint cimport int32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.agents.batch_threads cimport run_batch
+from freeagent_core._kernels.agents.batched_inference cimport (
+    BatchedInference, Beliefs, Observations, new_array, read_actions, read_beliefs,
+    read_sequences)
+from freeagent_core._kernels.inference.backward_smoothing cimport smooth_backwards
+from freeagent_core._kernels.inference.observed_evidence cimport Observed
+from freeagent_core._kernels.inference.window_free_energy cimport (
+    free_energy_scratch, window_free_energy)
+from freeagent_core._kernels.inference.window_messages cimport (
+    Window, messages_scratch, pass_messages)
+from freeagent_core._kernels.learning.window_counts cimport (
+    add_outcome_counts, add_transition_counts, expected_probabilities)
+from freeagent_core._kernels.model.batched_model cimport BatchedModel, BatchedTables
+
+import numpy as np
+
+cnp.import_array()
+
+cdef enum:
+    MAX_FACTORS = 64
+
+
+# The parts of a window that all agents' kernels read; NULL where there are none.
+ctypedef struct Windows:
+    const int32_t* actions         # (batch_size, steps - 1, num_factors)
+    const unsigned char* step_valid
+    const unsigned char* transition_valid
+    bint variational, without_prior
+
+
+cdef Window _of_agent(const Windows* w, Py_ssize_t agent, Py_ssize_t steps,
+                      Py_ssize_t num_factors) noexcept nogil:
+    cdef Window window
+    window.actions = NULL
+    if w.actions != NULL:
+        window.actions = w.actions + agent * (steps - 1) * num_factors
+    window.step_valid = w.step_valid + agent * steps
+    window.transition_valid = w.transition_valid + agent * (steps - 1)
+    window.variational, window.without_prior = w.variational, w.without_prior
+    return window
+
+
+cdef list _read_window(const BatchedTables* t, Windows* w, Py_ssize_t steps, object actions,
+                       object step_valid, object transition_valid):
+    cdef Py_ssize_t batch = t.batch_size
+    cdef list kept = []
+    w.actions = NULL
+    if actions is not None:
+        actions = read_actions(t, actions, (batch, max(steps - 1, 0), t.num_factors), -1,
+                               "past_actions")
+        kept.append(actions)
+        w.actions = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
+    step_valid = np.ascontiguousarray(step_valid, dtype=np.uint8)
+    transition_valid = np.ascontiguousarray(transition_valid, dtype=np.uint8)
+    if step_valid.shape != (batch, steps) or transition_valid.shape != (batch, steps - 1):
+        raise ValueError(f"valid steps and transitions must have shapes ({batch}, {steps}) and "
+                         f"({batch}, {steps - 1}), got {step_valid.shape} and "
+                         f"{transition_valid.shape}")
+    kept += [step_valid, transition_valid]
+    w.step_valid = <const unsigned char*>cnp.PyArray_DATA(<cnp.ndarray>step_valid)
+    w.transition_valid = <const unsigned char*>cnp.PyArray_DATA(<cnp.ndarray>transition_valid)
+    return kept
+
+
+# --- message passing ------------------------------------------------------------------------------
+
+ctypedef struct MessageJob:
+    const BatchedTables* t
+    const Observed* observed
+    const Windows* windows
+    const Beliefs* prior
+    Py_ssize_t num_iter
+    double* out[MAX_FACTORS]
+
+
+cdef int _pass_messages(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef MessageJob* job = <MessageJob*>pointer
+    cdef const BatchedTables* t = job.t
+    cdef Py_ssize_t steps = job.observed.num_steps, agent, i, n
+    cdef const double* prior[MAX_FACTORS]
+    cdef double* qs[MAX_FACTORS]
+    cdef Window window
+    cdef double* scratch = <double*>malloc(
+        (steps * t.num_states_total + messages_scratch(t, steps)) * sizeof(double))
+    if scratch == NULL:
+        return -1
+    for i in range(t.num_factors):
+        qs[i] = scratch + steps * t.factors[i].offset
+    for agent in range(start, stop):
+        for i in range(t.num_factors):
+            prior[i] = job.prior.data[i] + agent * job.prior.stride[i]
+        window = _of_agent(job.windows, agent, steps, t.num_factors)
+        pass_messages(t, job.observed, &window, agent, prior, job.num_iter, qs,
+                      scratch + steps * t.num_states_total)
+        for i in range(t.num_factors):
+            n = steps * t.factors[i].num_states
+            memcpy(job.out[i] + agent * n, qs[i], n * sizeof(double))
+    free(scratch)
+    return 0
+
+
+def infer_windows(BatchedInference inference, Observations observed, object actions,
+                  object step_valid, object transition_valid, object prior, Py_ssize_t num_iter,
+                  bint variational, bint without_prior):
+    """Infer the states of a window by marginal, or variational, message passing.
+
+    Returns
+    -------
+    list of (batch_size, steps, num_states) array
+    """
+    cdef const BatchedTables* t = &inference.model.tables
+    cdef Beliefs beliefs
+    cdef MessageJob job
+    cdef Windows windows
+    cdef Py_ssize_t i, steps = observed.observed.num_steps
+    cdef double cost = 1e5 if t.batch_size > 1 else 0.0
+    cdef list kept = read_beliefs(t, prior, False, &beliefs, "empirical_prior")
+    cdef list also_kept = _read_window(t, &windows, steps, actions, step_valid, transition_valid)
+    cdef list qs = []
+    windows.variational, windows.without_prior = variational, without_prior
+    job.t, job.observed, job.windows, job.prior = t, &observed.observed, &windows, &beliefs
+    job.num_iter = num_iter
+    for i in range(t.num_factors):
+        qs.append(new_array(t.batch_size, steps, t.factors[i].num_states, &job.out[i]))
+    run_batch(_pass_messages, &job, t.batch_size, &cost)
+    return qs
+
+
+# --- free energy ----------------------------------------------------------------------------------
+
+def free_energies(BatchedInference inference, Observations observed, bint chain, object actions,
+                  object step_valid, object transition_valid, object prior, object qs):
+    """Terms of the variational free energy of beliefs about the last steps that were observed.
+
+    Returns
+    -------
+    neg_entropy, prior, transition, accuracy : (batch_size, steps) array
+        Steps of `qs`.
+    """
+    cdef const BatchedTables* t = &inference.model.tables
+    cdef Beliefs beliefs
+    cdef Windows windows
+    cdef Window window
+    cdef const double* priors[MAX_FACTORS]
+    cdef const double* q[MAX_FACTORS]
+    cdef double* terms[4]
+    cdef double* data[4]
+    cdef double* scratch
+    cdef Py_ssize_t i, agent, first, steps = qs[0].shape[1], all_steps = observed.observed.num_steps
+    cdef const double* sequences[MAX_FACTORS]
+    cdef list kept = read_beliefs(t, prior, False, &beliefs, "empirical_prior")
+    cdef list also_kept = _read_window(t, &windows, steps, actions, step_valid, transition_valid)
+    cdef list arrays = read_sequences(t, qs, steps, "qs"), out = []
+    windows.variational = windows.without_prior = False
+    first = all_steps - steps
+    for i in range(t.num_factors):
+        sequences[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
+    for i in range(4):
+        out.append(new_array(t.batch_size, steps, -1, &data[i]))
+    scratch = <double*>malloc(free_energy_scratch(t) * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError("no memory for the free energy")
+    with nogil:
+        for agent in range(t.batch_size):
+            for i in range(t.num_factors):
+                priors[i] = beliefs.data[i] + agent * beliefs.stride[i]
+                q[i] = sequences[i] + agent * steps * t.factors[i].num_states
+            for i in range(4):
+                terms[i] = data[i] + agent * steps
+            window = _of_agent(&windows, agent, steps, t.num_factors)
+            window_free_energy(t, &observed.observed, &window, chain, agent, priors, q, first,
+                               terms, scratch)
+    free(scratch)
+    return out
+
+
+# --- learning -------------------------------------------------------------------------------------
+
+def smooth(BatchedModel model, object qs, object actions, bint exact):
+    """Smooth filtered beliefs backwards.
+
+    Parameters
+    ----------
+    qs : list of (batch_size, steps, num_states) array
+    actions : (batch_size, steps - 1, num_factors) array of int
+        -1 where not known.
+    exact : bool
+
+    Returns
+    -------
+    smoothed : list of (batch_size, steps, num_states) array
+    joints : list of (batch_size, steps - 1, num_states, joint states of the parents) array
+    """
+    cdef const BatchedTables* t = &model.tables
+    cdef list filtered = read_sequences(t, qs, 0, "qs"), smoothed = [], joints = []
+    cdef Py_ssize_t i, k, agent, n, batch = t.batch_size
+    cdef Py_ssize_t steps = filtered[0].shape[1]
+    cdef const double* beliefs[MAX_FACTORS]
+    cdef const double* parents[MAX_FACTORS]
+    cdef double* out
+    cdef double* joint
+    cdef double* scratch
+    cdef const int32_t* codes
+    actions = read_actions(t, actions, (batch, steps - 1, t.num_factors), -1, "actions")
+    codes = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
+    for i in range(t.num_factors):
+        beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>filtered[i])
+    scratch = <double*>malloc(2 * t.max_tensor * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError("no memory for smoothing")
+    try:
+        for i in range(t.num_factors):
+            n = t.factors[i].num_states
+            smoothed.append(np.array(filtered[i]))
+            joints.append(np.empty((batch, steps - 1, n, t.factors[i].size)))
+            out = <double*>cnp.PyArray_DATA(<cnp.ndarray>smoothed[i])
+            joint = <double*>cnp.PyArray_DATA(<cnp.ndarray>joints[i])
+            with nogil:
+                for agent in range(batch):
+                    for k in range(t.factors[i].num_parents):
+                        parents[k] = (beliefs[t.factors[i].parents[k]]
+                                      + agent * steps * t.factors[i].sizes[k])
+                    smooth_backwards(t, i, agent, steps,
+                                     codes + agent * (steps - 1) * t.num_factors, parents, exact,
+                                     out + agent * steps * n,
+                                     joint + agent * (steps - 1) * n * t.factors[i].size, scratch)
+    finally:
+        free(scratch)
+    return smoothed, joints
+
+
+def learn_A(BatchedModel model, Py_ssize_t modality, Observations observed, object qs,
+            const double[::1] rates, double[:, :, ::1] counts):
+    """Add a window's outcomes to `counts` (batch_size, num_obs, joint states), in place.
+
+    Returns the expected probabilities, an array of the same shape.
+    """
+    cdef const BatchedTables* t = &model.tables
+    cdef list sequences = read_sequences(t, qs, observed.observed.num_steps, "beliefs_A")
+    cdef Py_ssize_t i, agent, steps = observed.observed.num_steps
+    cdef Py_ssize_t size = t.modalities[modality].size, num_obs = t.modalities[modality].num_obs
+    cdef const double* beliefs[MAX_FACTORS]
+    cdef const double* q[MAX_FACTORS]
+    cdef double* scratch
+    cdef double[:, :, ::1] out = np.empty((t.batch_size, num_obs, size))
+    if (counts.shape[0] != t.batch_size or counts.shape[1] != num_obs or counts.shape[2] != size
+            or rates.shape[0] != t.batch_size):
+        raise ValueError(f"counts must have shape ({t.batch_size}, {num_obs}, {size})")
+    for i in range(t.num_factors):
+        beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>sequences[i])
+    scratch = <double*>malloc(t.max_tensor * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError("no memory for learning")
+    with nogil:
+        for agent in range(t.batch_size):
+            for i in range(t.num_factors):
+                q[i] = beliefs[i] + agent * steps * t.factors[i].num_states
+            add_outcome_counts(t, modality, agent, &observed.observed, q, rates[agent],
+                               &counts[agent, 0, 0], scratch)
+            expected_probabilities(&counts[agent, 0, 0], num_obs, size, &out[agent, 0, 0])
+    free(scratch)
+    return np.asarray(out)
+
+
+def learn_B(BatchedModel model, Py_ssize_t factor, object qs, object actions, object joints,
+            const double[::1] rates, double[:, :, ::1] counts):
+    """Add a window's transitions to `counts` (batch_size, num_states, parents * controls), in place.
+
+    `joints` are those of `smooth`, or None for products of the beliefs `qs`. Returns the expected
+    probabilities, an array of the same shape.
+    """
+    cdef const BatchedTables* t = &model.tables
+    cdef list sequences = read_sequences(t, qs, 0, "beliefs_B")
+    cdef Py_ssize_t i, k, agent, steps = sequences[0].shape[1], n = t.factors[factor].num_states
+    cdef Py_ssize_t size = t.factors[factor].size, width = size * t.factors[factor].num_controls
+    cdef const double* parents[MAX_FACTORS]
+    cdef const double* beliefs[MAX_FACTORS]
+    cdef const double* joint = NULL
+    cdef const double* all_joints = NULL
+    cdef const int32_t* codes
+    cdef double* scratch
+    cdef double[:, :, ::1] out = np.empty((t.batch_size, n, width))
+    if (counts.shape[0] != t.batch_size or counts.shape[1] != n or counts.shape[2] != width
+            or rates.shape[0] != t.batch_size):
+        raise ValueError(f"counts must have shape ({t.batch_size}, {n}, {width})")
+    actions = read_actions(t, actions, (t.batch_size, steps - 1, t.num_factors), -1, "actions")
+    codes = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
+    if joints is not None:
+        if joints.shape != (t.batch_size, steps - 1, n, size):
+            raise ValueError(f"joints must have shape ({t.batch_size}, {steps - 1}, {n}, {size})")
+        joints = np.ascontiguousarray(joints, dtype=np.float64)
+        all_joints = <const double*>cnp.PyArray_DATA(<cnp.ndarray>joints)
+    for i in range(t.num_factors):
+        beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>sequences[i])
+    scratch = <double*>malloc(t.max_tensor * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError("no memory for learning")
+    with nogil:
+        for agent in range(t.batch_size):
+            for k in range(t.factors[factor].num_parents):
+                parents[k] = (beliefs[t.factors[factor].parents[k]]
+                              + agent * steps * t.factors[factor].sizes[k])
+            if all_joints != NULL:
+                joint = all_joints + agent * (steps - 1) * n * size
+            add_transition_counts(t, factor, agent, steps,
+                                  codes + agent * (steps - 1) * t.num_factors, parents,
+                                  beliefs[factor] + agent * steps * n, joint, rates[agent],
+                                  &counts[agent, 0, 0], scratch)
+            expected_probabilities(&counts[agent, 0, 0], n, width, &out[agent, 0, 0])
+    free(scratch)
+    return np.asarray(out)

@@ -1,0 +1,82 @@
+"""Backward smoothing of filtered beliefs, and the joint beliefs of neighbouring steps."""
+
+from libc.float cimport DBL_EPSILON
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.base.contractions cimport outer_product
+from freeagent_core._kernels.model.batched_model cimport Transition, of_agent
+
+cdef enum:
+    MAX_PARENTS = 64
+
+
+# For one factor f, backwards from the last step T - 1:
+#   joint[t][s', s] = B[s', s, u_t] prod_k filtered_k[t][s_k] / norm[s'] * smoothed[t+1][s']
+#   norm[s'] = sum_s B[s', s, u_t] prod_k filtered_k[t][s_k]
+#   smoothed[t][s_f] = joint[t] summed over s' and the other parents
+# pymdp.inference.smoothing_ovf (which knows one parent; a factor's own past is what is smoothed
+# with several) and, with `exact`, smoothing_exact, which normalises smoothed at every step; they
+# differ where rounding or impossible states count. Under an unknown action (-1) nothing changes
+# but states: B is the identity of the factor's own state.
+# filtered[k] of (T, num_states), for each parent; smoothed (T, num_states) holds the filtered
+# belief of its last step when called; joints (T - 1, num_states, size). Scratch:
+# 2 * max_tensor. Cost: 3 * T * the size of B of an action.
+cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t agent,
+                           Py_ssize_t num_steps, const int32_t* actions, const double** filtered,
+                           bint exact, double* smoothed, double* joints,
+                           double* scratch) noexcept nogil:
+    cdef const Transition* f = &t.factors[factor]
+    cdef Py_ssize_t n = f.num_states, step, k, s, i, own = 0, inner = 1, state
+    cdef const double* q[MAX_PARENTS]
+    cdef const double* B
+    cdef double* joint
+    cdef double* joint_q = scratch
+    cdef double* raw = scratch + t.max_tensor      # smoothed, before it is normalised
+    cdef double norm, total, value, p
+    cdef int32_t action
+    for k in range(f.num_parents):
+        if f.parents[k] == factor:
+            own = k
+    for k in range(own + 1, f.num_parents):
+        inner *= f.sizes[k]
+    memcpy(raw, smoothed + (num_steps - 1) * n, n * sizeof(double))
+    if exact:
+        total = 0.0
+        for s in range(n):
+            total += raw[s]
+        for s in range(n):
+            smoothed[(num_steps - 1) * n + s] = raw[s] / (
+                total if total > DBL_EPSILON else DBL_EPSILON)
+    for step in range(num_steps - 2, -1, -1):
+        for k in range(f.num_parents):
+            q[k] = filtered[k] + step * f.sizes[k]
+        outer_product(q, f.sizes, f.num_parents, joint_q)
+        action = actions[step * t.num_factors + factor]
+        B = of_agent(&f.B, agent) + max(action, 0) * f.size * n
+        joint = joints + step * n * f.size
+        for s in range(n):
+            smoothed[step * n + s] = 0.0
+        for s in range(n):
+            norm = 0.0
+            for i in range(f.size):
+                state = (i // inner) % n
+                p = B[i * n + s] if action >= 0 else <double>(state == s)
+                value = p * joint_q[i]
+                joint[s * f.size + i] = value
+                norm += value
+            if exact:
+                norm = norm if norm > DBL_EPSILON else DBL_EPSILON
+            elif norm == 0.0:
+                norm = DBL_EPSILON
+            for i in range(f.size):
+                value = joint[s * f.size + i] / norm
+                smoothed[step * n + (i // inner) % n] += value * raw[s]
+                joint[s * f.size + i] = value * smoothed[(step + 1) * n + s]
+        memcpy(raw, smoothed + step * n, n * sizeof(double))
+        if exact:
+            total = 0.0
+            for s in range(n):
+                total += raw[s]
+            total = total if total > DBL_EPSILON else DBL_EPSILON
+            for s in range(n):
+                smoothed[step * n + s] = raw[s] / total

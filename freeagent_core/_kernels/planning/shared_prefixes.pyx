@@ -1,0 +1,641 @@
+"""Expected free energy of policies whose beginnings, beliefs and outcomes are shared.
+
+What policies have in common is found once, when an agent is made (`PolicyPlan`): per factor the
+distinct sequences of actions that its belief depends on, per group of modalities the distinct
+joint beliefs, and the distinct beginnings of policies. At run time beliefs that turn out equal to
+the bit, at whatever step, are merged, and beliefs that are certain follow a table of next states.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy, memset
+
+from freeagent_core._kernels.base.contractions cimport outer_product
+from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.model.batched_model cimport Transition, of_agent
+
+import numpy as np
+
+cdef enum:
+    MAX_PARENTS = 64
+
+# Probabilities of the current belief below this are left out: what log(max(A, 2^-52)) leaves of
+# an impossible state. It changes a policy's value by some 1e-13 times what an outcome is worth.
+cdef double LEAST = 2.0 ** -46
+
+
+cdef class PolicyPlan:
+    """Policies and what they share, with the tables that their values are made of.
+
+    Parameters
+    ----------
+    model : BatchedModel
+    plan : dict
+        From `freeagent_core.pymdp_v1._policy_plan`: arrays of int32.
+    tables : dict
+        From `freeagent_core.pymdp_v1._tables`: float64 arrays, each with a leading axis of 1 or
+        `batch_size` agents.
+    states_info_gain : bool
+    merge : bool
+        Leave out what rounding left of impossible states; not with novelty.
+    """
+
+    def __cinit__(self, BatchedModel model, dict plan, dict tables, bint states_info_gain,
+                  bint merge):
+        cdef SharedPolicies* p = &self.policies
+        cdef BatchedTables* t = &model.tables
+        cdef Py_ssize_t i, k, step, num_steps = plan["num_steps"]
+        cdef Py_ssize_t nf = t.num_factors, ng = t.num_groups, nm = t.num_modalities
+        cdef BeliefSlots* b
+        cdef JointSlots* j
+        cdef Prefixes* x
+        cdef const int32_t[::1] flat
+        self.model, self._kept, self._block = model, [], NULL
+        self._block = malloc(
+            num_steps * (nf * sizeof(BeliefSlots) + ng * sizeof(JointSlots) + sizeof(Prefixes))
+            + 2 * nf * sizeof(Py_ssize_t) + ng * sizeof(GroupValues) + nm * sizeof(OutcomeTables)
+            + nf * sizeof(TransitionTables))
+        if self._block == NULL:
+            raise MemoryError("no memory for the policies")
+        p.beliefs = <BeliefSlots*>self._block
+        p.joints = <JointSlots*>(p.beliefs + num_steps * nf)
+        p.prefixes = <Prefixes*>(p.joints + num_steps * ng)
+        p.max_slots = <Py_ssize_t*>(p.prefixes + num_steps)
+        p.max_beliefs = p.max_slots + nf
+        p.groups = <GroupValues*>(p.max_beliefs + nf)
+        p.modalities = <OutcomeTables*>(p.groups + ng)
+        p.factors = <TransitionTables*>(p.modalities + nm)
+        p.num_policies, p.num_steps = plan["num_policies"], num_steps
+        p.states_info_gain, p.merge = states_info_gain, merge
+        for i in range(nf):
+            p.max_slots[i] = p.max_beliefs[i] = 1
+        for step in range(num_steps):
+            for i in range(nf):
+                b = &p.beliefs[step * nf + i]
+                b.count = plan["belief_counts"][step][i]
+                b.actions = self._ints(plan["belief_actions"][step][i], b.count, "belief_actions")
+                b.parents = self._ints(plan["belief_parents"][step][i],
+                                       b.count * t.factors[i].num_parents, "belief_parents")
+                p.max_slots[i] = max(p.max_slots[i], b.count)
+                p.max_beliefs[i] += b.count
+            for i in range(ng):
+                j = &p.joints[step * ng + i]
+                j.count = plan["joint_counts"][step][i]
+                j.parents = self._ints(plan["joint_parents"][step][i],
+                                       j.count * t.groups[i].num_parents, "joint_parents")
+            x = &p.prefixes[step]
+            x.count = plan["prefix_counts"][step]
+            x.before = self._ints(plan["prefix_before"][step], x.count, "prefix_before")
+            x.joints = self._ints(plan["prefix_joints"][step], x.count * ng, "prefix_joints")
+            x.beliefs = self._ints(plan["prefix_beliefs"][step], x.count * nf, "prefix_beliefs")
+        p.last = self._ints(plan["last"], p.num_policies, "last")
+        p.first_action = self._ints(plan["first_action"], p.num_policies * nf, "first_action")
+        for i in range(ng):
+            p.groups[i].num_steps = tables["linear"][i].shape[1]
+            shape = (p.groups[i].num_steps, t.groups[i].size)
+            self._set(&p.groups[i].linear, tables["linear"][i], shape, "linear")
+            self._set(&p.groups[i].certain, tables["certain"][i], shape, "certain")
+        for i in range(nm):
+            shape = (t.modalities[i].size, t.modalities[i].num_obs)
+            self._set(&p.modalities[i].A, tables["A"][i], shape, "A")
+            p.modalities[i].novelty.data = NULL
+            if tables["A_novelty"][i] is not None:
+                self._set(&p.modalities[i].novelty, tables["A_novelty"][i], shape, "A_novelty")
+        for i in range(nf):
+            p.factors[i].next_state = NULL
+            p.factors[i].novelty.data = p.factors[i].inductive.data = NULL
+            shape = (t.factors[i].num_controls, t.factors[i].size)
+            if tables["next_state"][i] is not None:
+                array = tables["next_state"][i]
+                p.factors[i].next_state = self._ints(
+                    array, len(array) * shape[0] * shape[1], "next_state")
+                p.factors[i].next_state_stride = 0 if len(array) == 1 else shape[0] * shape[1]
+            if tables["B_novelty"][i] is not None:
+                self._set(&p.factors[i].novelty, tables["B_novelty"][i],
+                          (*shape, t.factors[i].num_states), "B_novelty")
+            if tables["inductive"][i] is not None:
+                p.factors[i].depth = tables["inductive"][i].shape[1]
+                self._set(&p.factors[i].inductive, tables["inductive"][i],
+                          (p.factors[i].depth, t.factors[i].num_states), "inductive")
+        self._set(&p.log_E, tables["log_E"], (p.num_policies,), "log_E")
+        self._set(&p.gamma, tables["gamma"], (), "gamma")
+        self._set(&p.log_epsilon, tables["log_epsilon"], (), "log_epsilon")
+
+    def __dealloc__(self):
+        free(self._block)
+
+    cdef const int32_t* _ints(self, object array, Py_ssize_t size, str name) except NULL:
+        cdef const int32_t[::1] flat
+        if array.dtype != np.int32 or not array.flags.c_contiguous or array.size != size:
+            raise ValueError(f"{name} must be {size} int32, got {array.dtype} {array.shape}")
+        if size == 0:
+            array = np.zeros(1, dtype=np.int32)
+        flat = array.reshape(-1)
+        self._kept.append(array)
+        return &flat[0]
+
+    cdef int _set(self, Table* table, object array, tuple shape, str name) except -1:
+        self._kept.append(array)
+        return self.model._set(table, array, shape, name)
+
+
+# --- hash tables that are cleared by counting up --------------------------------------------------
+
+ctypedef struct Entry:
+    int64_t key
+    int32_t epoch, value
+
+
+ctypedef struct HashTable:
+    Entry* entries
+    uint64_t mask
+
+
+cdef inline uint64_t _mixed(uint64_t key) noexcept nogil:
+    key ^= key >> 32
+    key *= <uint64_t>0x9E3779B97F4A7C15
+    return key ^ (key >> 29)
+
+
+# The entry of a key: its own, or a free one (of another epoch) where it belongs.
+cdef inline Entry* _find(HashTable* table, int64_t key, int32_t epoch) noexcept nogil:
+    cdef uint64_t at = _mixed(<uint64_t>key) & table.mask
+    while table.entries[at].epoch == epoch and table.entries[at].key != key:
+        at = (at + 1) & table.mask
+    return &table.entries[at]
+
+
+cdef Py_ssize_t _capacity(Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t size = 8
+    while size < 2 * count:
+        size *= 2
+    return size
+
+
+# --- beliefs that have occurred, of one agent -----------------------------------------------------
+
+ctypedef struct FactorBeliefs:
+    Py_ssize_t count
+    double* values                 # (max_beliefs, num_states)
+    int32_t* support               # (max_beliefs, num_states): states of nonzero probability
+    int32_t* support_size          # (max_beliefs,)
+    int32_t* of_state              # (num_states,): the belief that is certain of it, or -1
+    double* inductive              # (max_beliefs,)
+    const double* inductive_row    # of the current belief, or NULL
+    HashTable by_value
+    HashTable by_cause             # (action, parents) -> belief
+    int64_t radix                  # keys of causes; 0 if they do not fit into 63 bits
+    int32_t* now                   # the belief of each slot at the step at hand
+    int32_t* before                # and at the step before
+    double* slot_value             # novelty and inductive value of each slot
+
+
+ctypedef struct Evaluation:
+    int32_t epoch
+    FactorBeliefs* factors
+    HashTable* by_joint            # per group: parents' beliefs -> index in joint_values
+    int64_t* joint_radix
+    double** joint_values          # per group, of distinct joint beliefs
+    Py_ssize_t* num_joint_values
+    double** slot_values           # per group, of the slots at the step at hand
+    double* G_now
+    double* G_before
+    double* joint                  # joint belief, dense
+    int32_t* joint_index           # or its nonzero entries
+    double* joint_weight
+    double* outcomes
+    double* outcomes_novelty
+
+
+# Adds a belief whose values stand behind the last one, unless it has occurred; returns its index.
+cdef int32_t _add(FactorBeliefs* f, Py_ssize_t n, int32_t epoch) noexcept nogil:
+    cdef double* q = f.values + f.count * n
+    cdef int32_t* support = f.support + f.count * n
+    cdef Py_ssize_t i, size = 0
+    cdef uint64_t bits, h = 0
+    cdef Entry* entry
+    for i in range(n):
+        support[size] = <int32_t>i
+        size += q[i] != 0.0
+        memcpy(&bits, &q[i], 8)
+        h = (h ^ bits) * <uint64_t>0x9E3779B97F4A7C15
+        h ^= h >> 31
+    if size == 1 and q[support[0]] == 1.0:
+        if f.of_state[support[0]] >= 0:
+            return f.of_state[support[0]]
+        f.of_state[support[0]] = <int32_t>f.count
+    else:
+        h &= ~(<uint64_t>1 << 63)
+        while True:
+            entry = _find(&f.by_value, <int64_t>h, epoch)
+            if entry.epoch != epoch:
+                break
+            if memcmp(f.values + entry.value * n, q, n * sizeof(double)) == 0:
+                return entry.value
+            h += 1
+        entry.key, entry.epoch, entry.value = <int64_t>h, epoch, <int32_t>f.count
+    f.support_size[f.count] = <int32_t>size
+    if f.inductive_row != NULL:
+        f.inductive[f.count] = P.dot(f.inductive_row, q, n)
+    f.count += 1
+    return <int32_t>(f.count - 1)
+
+
+cdef int32_t _add_certain(FactorBeliefs* f, Py_ssize_t n, Py_ssize_t state,
+                          int32_t epoch) noexcept nogil:
+    if f.of_state[state] >= 0:
+        return f.of_state[state]
+    memset(f.values + f.count * n, 0, n * sizeof(double))
+    f.values[f.count * n + state] = 1.0
+    return _add(f, n, epoch)
+
+
+# The state a belief is certain of, or -1
+cdef inline Py_ssize_t _certain(const FactorBeliefs* f, Py_ssize_t n,
+                                int32_t belief) noexcept nogil:
+    cdef int32_t state
+    if f.support_size[belief] != 1:
+        return -1
+    state = f.support[belief * n]
+    return state if f.of_state[state] == belief else -1
+
+
+# The row of (1 - I) * log(epsilon) that holds now, times whether the goal can be reached:
+# pymdp.control.calc_inductive_value_t. `row` holds num_states numbers.
+cdef const double* _inductive_row(const Table* I, Py_ssize_t depth, Py_ssize_t n,
+                                  const double* q, Py_ssize_t agent, double log_epsilon,
+                                  double* row) noexcept nogil:
+    cdef const double* reach = of_agent(I, agent)
+    cdef Py_ssize_t i, likeliest = 0, first = 0
+    cdef double total = 0.0
+    for i in range(1, n):
+        if q[i] > q[likeliest]:
+            likeliest = i
+    for i in range(depth):
+        total += reach[i * n + likeliest]
+        if reach[i * n + likeliest] > reach[first * n + likeliest]:
+            first = i
+    total = min(max(total, 0.0), 1.0)
+    first = max(first - 1, 0)
+    for i in range(n):
+        row[i] = total * (1.0 - reach[first * n + i]) * log_epsilon
+    return row
+
+
+# Of each belief slot of factor `index` at this step, its belief, and what it adds to the value:
+#   qs'[s'] = sum_s B[s', s, u] prod_k qs_k[s_k]                pymdp.control.compute_expected_state
+#   inductive . qs' - qs' . (novelty_u qs)                 and calc_negative_pB_info_gain
+# Cost: the size of B of an action, for each distinct cause of no certain state.
+cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                        Py_ssize_t step, Py_ssize_t index, Py_ssize_t agent) noexcept nogil:
+    cdef const Transition* f = &t.factors[index]
+    cdef const TransitionTables* tables = &p.factors[index]
+    cdef const BeliefSlots* slots = &p.beliefs[step * t.num_factors + index]
+    cdef FactorBeliefs* own = &e.factors[index]
+    cdef FactorBeliefs* parent
+    cdef const double* B = of_agent(&f.B, agent)
+    cdef const int32_t* next_state = tables.next_state + agent * tables.next_state_stride
+    cdef const double* vectors[MAX_PARENTS]
+    cdef const double* joint
+    cdef Py_ssize_t i, k, state, joint_state, n = f.num_states
+    cdef int64_t cause
+    cdef int32_t belief, u
+    cdef Entry* entry
+    for i in range(slots.count):
+        u = slots.actions[i]
+        joint_state, cause = 0, u
+        for k in range(f.num_parents):
+            parent = &e.factors[f.parents[k]]
+            belief = parent.before[slots.parents[i * f.num_parents + k]]
+            cause = cause * own.radix + belief
+            vectors[k] = parent.values + belief * f.sizes[k]
+            if joint_state >= 0:
+                state = _certain(parent, f.sizes[k], belief)
+                joint_state = joint_state * f.sizes[k] + state if state >= 0 else -1
+        entry = NULL
+        belief = -1
+        if joint_state >= 0 and tables.next_state != NULL:
+            state = next_state[u * f.size + joint_state]
+            if state >= 0:
+                belief = _add_certain(own, n, state, e.epoch)
+        if belief < 0 and own.radix > 0:
+            entry = _find(&own.by_cause, cause, e.epoch)
+            if entry.epoch == e.epoch:
+                belief = entry.value
+        if belief < 0:
+            if joint_state >= 0:
+                memcpy(own.values + own.count * n, B + (u * f.size + joint_state) * n,
+                       n * sizeof(double))
+            else:
+                joint = vectors[0]
+                if f.num_parents > 1:
+                    outer_product(vectors, f.sizes, f.num_parents, e.joint)
+                    joint = e.joint
+                P.gemv_t(joint, B + u * f.size * n, f.size, n, own.values + own.count * n)
+            belief = _add(own, n, e.epoch)
+            if entry != NULL:
+                entry.key, entry.epoch, entry.value = cause, e.epoch, belief
+        own.now[i] = belief
+        if own.inductive_row != NULL:
+            own.slot_value[i] = own.inductive[belief]
+        elif tables.novelty.data != NULL:
+            own.slot_value[i] = 0.0
+        if tables.novelty.data != NULL:
+            joint = vectors[0]
+            if f.num_parents > 1:
+                outer_product(vectors, f.sizes, f.num_parents, e.joint)
+                joint = e.joint
+            P.gemv_t(joint, of_agent(&tables.novelty, agent) + u * f.size * n, f.size, n,
+                          e.outcomes)
+            own.slot_value[i] -= P.dot(own.values + belief * n, e.outcomes, n)
+
+
+# The value of a joint belief of a group's parents:
+#   sum_m qo_m . C_m + H(qo_m) - sum_s q(s) H(A_m[:, s]) - qo_m . (novelty_m q),  qo_m = A_m q
+# pymdp.control.compute_expected_utility, compute_info_gain, calc_negative_pA_info_gain; what is
+# linear in q is summed over the modalities at packing. Cost: the size of A, or of its columns
+# of nonzero probability.
+cdef double _joint_value(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                         Py_ssize_t step, Py_ssize_t index, const int32_t* beliefs,
+                         Py_ssize_t agent) noexcept nogil:
+    cdef const GroupValues* g = &p.groups[index]
+    cdef const FactorBeliefs* f
+    cdef const OutcomeTables* m
+    cdef Py_ssize_t num_parents = t.groups[index].num_parents, size = t.groups[index].size
+    cdef Py_ssize_t i, k, j, o, state, joint_state = 0, count = 1, n
+    cdef const double* linear
+    cdef const double* A
+    cdef const double* q
+    cdef const double* vectors[MAX_PARENTS]
+    cdef const int32_t* support
+    cdef double* qo = e.outcomes
+    cdef double value, weight
+    cdef int32_t at
+    step = min(step, g.num_steps - 1)
+    for k in range(num_parents):
+        f = &e.factors[t.groups[index].parents[k]]
+        n = t.groups[index].sizes[k]
+        vectors[k] = f.values + beliefs[k] * n
+        count *= f.support_size[beliefs[k]]
+        if joint_state >= 0:
+            state = _certain(f, n, beliefs[k])
+            joint_state = joint_state * n + state if state >= 0 else -1
+    if joint_state >= 0:
+        return of_agent(&g.certain, agent)[step * size + joint_state]
+    linear = of_agent(&g.linear, agent) + step * size
+    q = vectors[0]
+    if 2 * count > size:
+        count = -1
+        if num_parents > 1:
+            outer_product(vectors, t.groups[index].sizes, num_parents, e.joint)
+            q = e.joint
+        value = P.dot(linear, q, size)
+    else:
+        # the nonzero entries, by the last parent fastest; from the end, as in outer_product
+        e.joint_index[0], e.joint_weight[0] = 0, 1.0
+        count = 1
+        for k in range(num_parents):
+            f = &e.factors[t.groups[index].parents[k]]
+            n = t.groups[index].sizes[k]
+            support = f.support + beliefs[k] * n
+            j = f.support_size[beliefs[k]]
+            for i in range(count - 1, -1, -1):
+                at, weight = e.joint_index[i], e.joint_weight[i]
+                for o in range(j):
+                    e.joint_index[i * j + o] = <int32_t>(at * n) + support[o]
+                    e.joint_weight[i * j + o] = weight * vectors[k][support[o]]
+            count *= j
+        value = 0.0
+        for i in range(count):
+            value += e.joint_weight[i] * linear[e.joint_index[i]]
+    for i in range(t.groups[index].num_modalities):
+        m = &p.modalities[t.groups[index].modalities[i]]
+        if not p.states_info_gain and m.novelty.data == NULL:
+            continue
+        n = t.modalities[t.groups[index].modalities[i]].num_obs
+        A = of_agent(&m.A, agent)
+        if count < 0:
+            P.gemv_t(q, A, size, n, qo)
+        else:
+            memset(qo, 0, n * sizeof(double))
+            for k in range(count):
+                weight = e.joint_weight[k]
+                at = e.joint_index[k]
+                for o in range(n):
+                    qo[o] += weight * A[at * n + o]
+        if p.states_info_gain:
+            value -= P.neg_entropy(qo, n)
+        if m.novelty.data != NULL:
+            A = of_agent(&m.novelty, agent)
+            if count < 0:
+                P.gemv_t(q, A, size, n, e.outcomes_novelty)
+            else:
+                memset(e.outcomes_novelty, 0, n * sizeof(double))
+                for k in range(count):
+                    for o in range(n):
+                        e.outcomes_novelty[o] += e.joint_weight[k] * A[e.joint_index[k] * n + o]
+            value -= P.dot(qo, e.outcomes_novelty, n)
+    return value
+
+
+cdef void _joint_values(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                        Py_ssize_t step, Py_ssize_t index, Py_ssize_t agent) noexcept nogil:
+    cdef const JointSlots* slots = &p.joints[step * t.num_groups + index]
+    cdef Py_ssize_t num_parents = t.groups[index].num_parents, i, k
+    cdef int64_t key
+    cdef int32_t beliefs[MAX_PARENTS]
+    cdef Entry* entry
+    for i in range(slots.count):
+        key = min(step, p.groups[index].num_steps - 1)
+        for k in range(num_parents):
+            beliefs[k] = e.factors[t.groups[index].parents[k]].now[
+                slots.parents[i * num_parents + k]]
+            key = key * e.joint_radix[index] + beliefs[k]
+        if e.joint_radix[index] == 0:
+            e.slot_values[index][i] = _joint_value(t, p, e, step, index, beliefs, agent)
+            continue
+        entry = _find(&e.by_joint[index], key, e.epoch)
+        if entry.epoch != e.epoch:
+            entry.key, entry.epoch = key, e.epoch
+            entry.value = <int32_t>e.num_joint_values[index]
+            e.joint_values[index][entry.value] = _joint_value(t, p, e, step, index, beliefs, agent)
+            e.num_joint_values[index] += 1
+        e.slot_values[index][i] = e.joint_values[index][entry.value]
+
+
+cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                    const double* const* qs, const Py_ssize_t* qs_stride, Py_ssize_t agent,
+                    double* q_pi, double* G, double* rows) noexcept nogil:
+    cdef Py_ssize_t i, k, s, step, n, kept, last
+    cdef FactorBeliefs* f
+    cdef const Prefixes* prefixes
+    cdef const double* q
+    cdef const double* log_E = of_agent(&p.log_E, agent)
+    cdef double value, gamma = of_agent(&p.gamma, agent)[0]
+    cdef int32_t* ints
+    cdef double* doubles
+    for i in range(t.num_factors):
+        f = &e.factors[i]
+        n = t.factors[i].num_states
+        q = qs[i] + agent * qs_stride[i]
+        f.count = 0
+        memset(f.of_state, 0xFF, n * sizeof(int32_t))
+        f.inductive_row = NULL
+        if p.factors[i].inductive.data != NULL:
+            f.inductive_row = _inductive_row(&p.factors[i].inductive, p.factors[i].depth, n, q,
+                                             agent, of_agent(&p.log_epsilon, agent)[0],
+                                             rows + t.factors[i].offset)
+        memcpy(f.values, q, n * sizeof(double))
+        if p.merge:
+            kept = last = 0
+            for s in range(n):
+                if q[s] < LEAST:
+                    f.values[s] = 0.0
+                else:
+                    kept += 1
+                    last = s
+            if kept == 1 and 1.0 - q[last] < n * LEAST and q[last] - 1.0 < n * LEAST:
+                f.values[last] = 1.0
+        f.now[0] = _add(f, n, e.epoch)
+    for i in range(t.num_groups):
+        e.num_joint_values[i] = 0
+    e.G_now[0] = 0.0
+    for step in range(p.num_steps):
+        for i in range(t.num_factors):
+            f = &e.factors[i]
+            ints = f.before
+            f.before, f.now = f.now, ints
+        for i in range(t.num_factors):
+            _next_beliefs(t, p, e, step, i, agent)
+        for i in range(t.num_groups):
+            _joint_values(t, p, e, step, i, agent)
+        doubles = e.G_before
+        e.G_before, e.G_now = e.G_now, doubles
+        prefixes = &p.prefixes[step]
+        for k in range(prefixes.count):
+            value = e.G_before[prefixes.before[k]]
+            for i in range(t.num_groups):
+                value += e.slot_values[i][prefixes.joints[k * t.num_groups + i]]
+            e.G_now[k] = value
+        for i in range(t.num_factors):
+            if e.factors[i].inductive_row == NULL and p.factors[i].novelty.data == NULL:
+                continue
+            for k in range(prefixes.count):
+                e.G_now[k] += e.factors[i].slot_value[prefixes.beliefs[k * t.num_factors + i]]
+    for k in range(p.num_policies):
+        G[k] = e.G_now[p.last[k]]
+        q_pi[k] = gamma * G[k] + log_E[k]
+    P.softmax(q_pi, p.num_policies, q_pi)
+
+
+# Cuts a block of memory into pieces; with block NULL only counts.
+cdef inline char* _piece(char* block, Py_ssize_t* used, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t at = used[0]
+    used[0] += (size + 7) & ~7
+    return block + at if block != NULL else NULL
+
+
+cdef int64_t _radix(Py_ssize_t first, const int32_t* parents, Py_ssize_t num_parents,
+                    const SharedPolicies* p) noexcept nogil:
+    cdef Py_ssize_t k, largest = 1
+    cdef double product = first
+    for k in range(num_parents):
+        largest = max(largest, p.max_beliefs[parents[k]])
+    for k in range(num_parents):
+        product *= largest
+    return largest if product < 9e18 else 0
+
+
+# All memory of an evaluation: returns the size of `block`, `zeroed` and nothing else if NULL.
+cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* e, char* block,
+                   char* zeroed, Py_ssize_t* sizes, double** rows) noexcept nogil:
+    cdef Py_ssize_t i, n, capacity, joints, used = 0, cleared = 0, step, most, prefixes = 1
+    cdef Py_ssize_t widest = 0, nf = t.num_factors, ng = t.num_groups
+    cdef FactorBeliefs* f
+    cdef FactorBeliefs spare
+    e.factors = <FactorBeliefs*>_piece(block, &used, nf * sizeof(FactorBeliefs))
+    e.by_joint = <HashTable*>_piece(block, &used, ng * sizeof(HashTable))
+    e.joint_radix = <int64_t*>_piece(block, &used, ng * 8)
+    e.joint_values = <double**>_piece(block, &used, ng * 8)
+    e.num_joint_values = <Py_ssize_t*>_piece(block, &used, ng * 8)
+    e.slot_values = <double**>_piece(block, &used, ng * 8)
+    for i in range(nf):
+        f = &e.factors[i] if block != NULL else &spare
+        n = t.factors[i].num_states
+        widest = max(widest, n)
+        most = p.max_beliefs[i] + 1
+        f.values = <double*>_piece(block, &used, most * n * 8)
+        f.support = <int32_t*>_piece(block, &used, most * n * 4)
+        f.support_size = <int32_t*>_piece(block, &used, most * 4)
+        f.of_state = <int32_t*>_piece(block, &used, n * 4)
+        f.inductive = <double*>_piece(block, &used, most * 8)
+        f.now = <int32_t*>_piece(block, &used, p.max_slots[i] * 4)
+        f.before = <int32_t*>_piece(block, &used, p.max_slots[i] * 4)
+        f.slot_value = <double*>_piece(block, &used, p.max_slots[i] * 8)
+        f.radix = _radix(t.factors[i].num_controls, t.factors[i].parents,
+                         t.factors[i].num_parents, p)
+        capacity = _capacity(most)
+        f.by_value.mask = f.by_cause.mask = capacity - 1
+        f.by_value.entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
+        f.by_cause.entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
+    for i in range(ng):
+        joints = most = 1
+        for step in range(p.num_steps):
+            joints += p.joints[step * ng + i].count
+            most = max(most, p.joints[step * ng + i].count)
+        capacity = _capacity(joints)
+        if block != NULL:
+            e.by_joint[i].mask = capacity - 1
+            e.by_joint[i].entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
+            e.joint_values[i] = <double*>_piece(block, &used, joints * 8)
+            e.slot_values[i] = <double*>_piece(block, &used, most * 8)
+            e.joint_radix[i] = _radix(p.groups[i].num_steps, t.groups[i].parents,
+                                      t.groups[i].num_parents, p)
+        else:
+            _piece(NULL, &cleared, capacity * sizeof(Entry))
+            _piece(NULL, &used, joints * 8)
+            _piece(NULL, &used, most * 8)
+    for step in range(p.num_steps):
+        prefixes = max(prefixes, p.prefixes[step].count)
+    for i in range(t.num_modalities):
+        widest = max(widest, t.modalities[i].num_obs)
+    e.G_now = <double*>_piece(block, &used, prefixes * 8)
+    e.G_before = <double*>_piece(block, &used, prefixes * 8)
+    e.joint = <double*>_piece(block, &used, t.max_tensor * 8)
+    e.joint_index = <int32_t*>_piece(block, &used, t.max_tensor * 4)
+    e.joint_weight = <double*>_piece(block, &used, t.max_tensor * 8)
+    e.outcomes = <double*>_piece(block, &used, widest * 8)
+    e.outcomes_novelty = <double*>_piece(block, &used, widest * 8)
+    rows[0] = <double*>_piece(block, &used, t.num_states_total * 8)
+    sizes[0], sizes[1] = used, cleared
+
+
+# q_pi = softmax(gamma * G + log E) and G = -EFE of all policies, for agents [start, stop).
+# pymdp.control.update_posterior_policies_inductive. qs[f] of agent i is at qs[f] + i *
+# qs_stride[f]. Cost: see the functions above, for distinct beliefs alone; then a look-up and an
+# addition for each distinct beginning of a policy and group. Returns -1 without memory.
+cdef int evaluate_policies(const BatchedTables* t, const SharedPolicies* p,
+                           const double* const* qs, const Py_ssize_t* qs_stride,
+                           Py_ssize_t start, Py_ssize_t stop,
+                           double* q_pi, double* G) noexcept nogil:
+    cdef Evaluation e
+    cdef Py_ssize_t sizes[2]
+    cdef Py_ssize_t agent
+    cdef char* block
+    cdef char* zeroed
+    cdef double* rows
+    _lay_out(t, p, &e, NULL, NULL, sizes, &rows)
+    block = <char*>malloc(sizes[0])
+    zeroed = <char*>calloc(sizes[1], 1)
+    if block == NULL or zeroed == NULL:
+        free(block)
+        free(zeroed)
+        return -1
+    _lay_out(t, p, &e, block, zeroed, sizes, &rows)
+    for agent in range(start, stop):
+        e.epoch = <int32_t>(agent - start + 1)
+        _evaluate(t, p, &e, qs, qs_stride, agent, q_pi + agent * p.num_policies,
+                  G + agent * p.num_policies, rows)
+    free(block)
+    free(zeroed)
+    return 0

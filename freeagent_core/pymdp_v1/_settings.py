@@ -1,0 +1,340 @@
+"""What makes a batch of agents: the model's structure, its arrays and the settings, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core.pymdp_v1._arguments import (
+    ModelArrays,
+    ModelError,
+    action_maps,
+    backward_reachability,
+    check_normalised,
+    dependencies,
+    encode,
+    flatten_actions,
+    floats,
+    num_states_of,
+    parts,
+    per_agent,
+    with_agents,
+)
+from freeagent_core.pymdp_v1._arrays import as_array
+from freeagent_core.pymdp_v1._policies import Policies, all_policies
+
+Array = npt.NDArray[Any]
+
+EXACT_METHOD = "exact"
+ONE_STEP_METHODS = {"fpi", "ovf", EXACT_METHOD}
+SEQUENCE_METHODS = {"mmp", "vmp"}
+SMOOTHING_METHODS = {"ovf", EXACT_METHOD}
+
+FLAGS = (
+    "use_utility",
+    "use_states_info_gain",
+    "use_param_info_gain",
+    "use_inductive",
+    "categorical_obs",
+    "learn_A",
+    "learn_B",
+    "learn_C",
+    "learn_D",
+    "learn_E",
+    "upstream_faults",
+)
+CHOICES = {
+    "action_selection": ("deterministic", "stochastic"),
+    "sampling_mode": ("full", "marginal"),
+    "learning_mode": ("online", "offline"),
+    "inference_algo": ("fpi", "ovf", "exact", "mmp", "vmp"),
+}
+# What `replace` takes, besides `policies`.
+ARRAYS = ("A", "B", "C", "D", "E", "pA", "pB", "H", "I")
+PER_AGENT = ("gamma", "alpha", "inductive_threshold", "inductive_epsilon")
+NUMBERS = ("num_iter", "inference_horizon", "inductive_depth")
+REPLACEABLE = {*ARRAYS, *PER_AGENT, *NUMBERS, *FLAGS, *CHOICES, "policies", "preprocess_fn"}
+
+
+# --- the model's structure ------------------------------------------------------------------------
+
+
+def model_structure(
+    A: Sequence[Any],
+    B: Sequence[Any],
+    C: Sequence[Any] | None,
+    pB: Sequence[Any] | None,
+    A_dependencies: Sequence[Sequence[int]] | None,
+    B_dependencies: Sequence[Sequence[int]] | None,
+    B_action_dependencies: Sequence[Sequence[int]] | None,
+    num_controls: Sequence[int] | None,
+    control_fac_idx: Sequence[int] | None,
+    policy_len: int,
+    policies: Any,
+) -> tuple[dict[str, Any], list[Array], list[Array], list[Array] | None, Any, Any]:
+    """Read a model's sizes and dependencies, and give transitions one axis of actions.
+
+    Returns
+    -------
+    sizes : dict
+        Attributes of the agent.
+    A, B, C, pB, policies
+        As they go on from here.
+    """
+    num_factors, num_modalities = len(B), len(A)
+    if not num_factors or not num_modalities:
+        raise ModelError("A and B must have at least one array each")
+    if A_dependencies is None or B_dependencies is None:
+        A_lists, B_lists = _default_dependencies(A, B)
+    A_lists = A_lists if A_dependencies is None else A_dependencies
+    B_lists = B_lists if B_dependencies is None else B_dependencies
+    A_lists = dependencies(A_lists, num_modalities, num_factors, "A_dependencies")
+    B_lists = dependencies(B_lists, num_factors, num_factors, "B_dependencies")
+    B_arrays = [floats(b, f"B[{f}]") for f, b in enumerate(B)]
+    A_arrays = [floats(a, f"A[{m}]") for m, a in enumerate(A)]
+    if C is not None:
+        C = _with_axis_of(A_arrays, A_lists, parts(C, num_modalities, "C", "modality"))
+    maps = None
+    action_lists: Any = [[f] for f in range(num_factors)]
+    if B_action_dependencies is not None and num_controls is not None:
+        action_lists = _action_dependencies(B_action_dependencies, num_factors, len(num_controls))
+        if policies is None:
+            maps = action_maps(action_lists, num_controls)
+            B_arrays = flatten_actions(B_arrays, action_lists, num_controls)
+            if pB is not None:
+                pB = [floats(p, f"pB[{f}]") for f, p in enumerate(pB)]
+                pB = flatten_actions(pB, action_lists, num_controls)
+            multi = all_policies(num_controls, num_controls, policy_len, control_fac_idx)
+            policies = encode(multi, maps)
+    num_states = num_states_of(B_arrays, B_lists)
+    flat_controls = [b.shape[-1] for b in B_arrays]
+    if control_fac_idx is None:
+        control_fac_idx = [f for f in range(num_factors) if flat_controls[f] > 1]
+    else:
+        control_fac_idx = [int(f) for f in control_fac_idx]
+        for f in control_fac_idx:
+            if not 0 <= f < num_factors:
+                raise ModelError(
+                    "Check control_fac_idx - must be consistent with `num_states` and "
+                    f"`num_factors`: {f} is not in range({num_factors})"
+                )
+    for f in control_fac_idx:
+        if flat_controls[f] <= 1:
+            raise ModelError(
+                "Control factor (and B matrix) dimensions are not consistent with user-given "
+                f"control_fac_idx: factor {f} has one action"
+            )
+    if policies is None:
+        policies = Policies(all_policies(num_states, flat_controls, policy_len, control_fac_idx))
+    sizes = {
+        "num_factors": num_factors,
+        "num_modalities": num_modalities,
+        "num_states": num_states,
+        "num_obs": [a.shape[-1 - len(fs)] for a, fs in zip(A_arrays, A_lists, strict=True)],
+        "num_controls": flat_controls,
+        "num_controls_multi": None if num_controls is None else [int(n) for n in num_controls],
+        "A_dependencies": A_lists,
+        "B_dependencies": B_lists,
+        "B_action_dependencies": action_lists,
+        "action_maps": maps,
+        "control_fac_idx": control_fac_idx,
+    }
+    return sizes, A_arrays, B_arrays, C, pB, policies
+
+
+# --- arrays and settings --------------------------------------------------------------------------
+
+
+def checked_settings(agent: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parts of the model and settings, for an agent that has the others.
+
+    Returns all that changes; nothing is kept.
+    """
+    new: dict[str, Any] = {}
+    for name in PER_AGENT:
+        if name in given:
+            new[name] = per_agent(given[name], agent["batch_size"], name)
+    for name in FLAGS:
+        if name in given:
+            new[name] = bool(given[name])
+    for name, choices in CHOICES.items():
+        if name in given:
+            value = given[name]
+            if name == "inference_algo" and isinstance(value, str):
+                value = value.lower()
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {given[name]!r}")
+            new[name] = value
+    for name in NUMBERS:
+        if name in given:
+            new[name] = None if given[name] is None else int(given[name])
+    if "preprocess_fn" in given:
+        new["preprocess_fn"] = given["preprocess_fn"]
+    if "policies" in given:
+        policies = given["policies"]
+        new["policies"] = policies if isinstance(policies, Policies) else Policies(policies)
+    for name in ARRAYS:
+        if name in given:
+            new[name] = _checked_arrays(agent, name, given[name])
+
+    def now(name: str) -> Any:
+        return new[name] if name in new else agent[name]
+
+    if now("num_iter") < 0:
+        raise ValueError(f"num_iter must not be negative, got {now('num_iter')}")
+    if now("inference_horizon") is not None and now("inference_horizon") < 1:
+        raise ValueError("`inference_horizon` must be >= 1 when provided")
+    if now("use_inductive") and now("inductive_depth") < 1:
+        raise ValueError("`inductive_depth` must be >= 1 when `use_inductive` is True")
+    if now("learn_A") and now("pA") is None:
+        raise ModelError("pA is required for A learning")
+    if now("inference_algo") == EXACT_METHOD:
+        _check_exact(agent["num_factors"], agent["A_dependencies"], agent["B_dependencies"])
+    _check_policies(agent, now("policies"))
+    if "E" in new or "policies" in new:
+        count = now("policies").num_policies
+        E = given.get("E")
+        if E is None and "E" not in given and agent["E"].shape[1] == count:
+            E = agent["E"]
+        if E is None:
+            E = np.full(count, 1.0 / count)
+        new["E"] = with_agents(floats(E, "E"), [(count,)], agent["batch_size"], "E")
+    if now("use_inductive") and now("H") is not None:
+        remade = {"B", "H", "use_inductive", "inductive_depth", "inductive_threshold"}
+        if given.get("I") is None and remade & given.keys():
+            new["I"] = reachability(
+                now("H"), now("B"), now("inductive_threshold"), now("inductive_depth")
+            )
+    if "I" in new and new["I"] is None:
+        new["I"] = ModelArrays(np.zeros((agent["batch_size"], 1, n)) for n in agent["num_states"])
+    return new
+
+
+def _checked_arrays(agent: Mapping[str, Any], name: str, values: Any) -> Any:
+    """Check one part of the model: a list of arrays with a leading axis of agents."""
+    batch = agent["batch_size"]
+    if name == "E":
+        return None if values is None else as_array(getattr(values, "data", values))
+    modalities = name in ("A", "C", "pA")
+    count = agent["num_modalities"] if modalities else agent["num_factors"]
+    if values is None:
+        if name == "C":
+            return ModelArrays(
+                np.broadcast_to(np.full(n, 1.0 / n), (batch, n)) for n in agent["num_obs"]
+            )
+        if name == "D":
+            return ModelArrays(
+                np.broadcast_to(np.full(n, 1.0 / n), (batch, n)) for n in agent["num_states"]
+            )
+        if name in ("A", "B"):
+            raise ModelError(f"{name} must not be None")
+        return None
+    values = parts(values, count, name, "modality" if modalities else "hidden state factor")
+    arrays = ModelArrays()
+    checked: list[Any] = []
+    for i, value in enumerate(values):
+        label = f"{name}[{i}]"
+        if value is None and name == "pA":
+            checked.append(None)
+            continue
+        array = floats(value, label)
+        if name in ("A", "pA"):
+            factors = [agent["num_states"][f] for f in agent["A_dependencies"][i]]
+            shapes: list[tuple[int, ...]] = [(agent["num_obs"][i], *factors)]
+        elif name in ("B", "pB"):
+            factors = [agent["num_states"][f] for f in agent["B_dependencies"][i]]
+            shapes = [(agent["num_states"][i], *factors, agent["num_controls"][i])]
+        elif name == "C":
+            shapes = [(agent["num_obs"][i],)]
+            if array.ndim == 3:
+                shapes = [(array.shape[1], agent["num_obs"][i])]
+        elif name == "I":
+            shapes = [(array.shape[-2] if array.ndim > 1 else 1, agent["num_states"][i])]
+        else:
+            shapes = [(agent["num_states"][i],)]
+        array = with_agents(array, shapes, batch, label)
+        if name in ("A", "B"):
+            check_normalised(array, label)
+        elif name in ("pA", "pB", "D") and (array < 0.0).any():
+            raise ModelError(f"{label} must not be negative")
+        array.flags.writeable = False
+        checked.append(array)
+    list.extend(arrays, checked)
+    return arrays
+
+
+def _check_policies(agent: Mapping[str, Any], policies: Policies) -> None:
+    if policies.policy_arr.shape[2] != agent["num_factors"]:
+        raise ModelError(
+            f"policies must have an action for each of {agent['num_factors']} factors, got shape "
+            f"{policies.policy_arr.shape}"
+        )
+    wrong = (policies.policy_arr < 0) | (policies.policy_arr >= np.array(agent["num_controls"]))
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ModelError(
+            f"policies{list(at)} must be in range({agent['num_controls'][at[2]]}), got "
+            f"{policies.policy_arr[at]}"
+        )
+
+
+def _default_dependencies(A: Sequence[Any], B: Sequence[Any]) -> tuple[Any, Any]:
+    if hasattr(A[0], "event") and hasattr(B[0], "event"):
+        from freeagent_core.pymdp_v1.distribution import get_dependencies
+
+        return get_dependencies(A, B)
+    return [list(range(len(B)))] * len(A), [[f] for f in range(len(B))]
+
+
+def _with_axis_of(A: list[Array], A_dependencies: list[list[int]], C: list[Any]) -> list[Any]:
+    """Give preferences (steps, num_obs) an axis of agents where the modality's A has none."""
+    arrays = [floats(c, f"C[{m}]") for m, c in enumerate(C)]
+    return [
+        c[None] if c.ndim == 2 and a.ndim == len(factors) + 1 else c
+        for a, factors, c in zip(A, A_dependencies, arrays, strict=True)
+    ]
+
+
+def _action_dependencies(lists: Any, num_factors: int, count: int) -> list[list[int]]:
+    """Return lists of controls, one for each factor, as lists of ints; they may be empty."""
+    if len(lists) != num_factors:
+        raise ModelError(f"B_action_dependencies must have {num_factors} lists, got {len(lists)}")
+    result = [[int(c) for c in controls] for controls in lists]
+    for f, controls in enumerate(result):
+        for c in controls:
+            if not 0 <= c < count:
+                raise ModelError(
+                    f"B_action_dependencies[{f}] must hold controls in range({count}), got {c}"
+                )
+    return result
+
+
+def _check_exact(num_factors: int, A_lists: list[list[int]], B_lists: list[list[int]]) -> None:
+    if num_factors != 1:
+        raise ValueError("`exact` inference currently supports only a single hidden-state factor")
+    if B_lists != [[0]] or any(factors != [0] for factors in A_lists):
+        raise ValueError(
+            "Exact inference requires single-factor self-dynamics only "
+            "(i.e. B_dependencies == [[0]] and A_dependencies[m] == [0])"
+        )
+
+
+def reachability(H: Any, B: Any, threshold: Array, depth: int) -> ModelArrays:
+    for f, b in enumerate(B):
+        if b.ndim != 4:
+            raise ModelError(
+                f"inductive inference from H needs factors that depend on themselves alone; "
+                f"B[{f}] has shape {b.shape[1:]}"
+            )
+    return ModelArrays(
+        backward_reachability(h, b, threshold, depth) for h, b in zip(H, B, strict=True)
+    )
+
+
+def taken(array: Array, numbers: Array) -> Array:
+    if array.strides[0] == 0 or array.shape[0] == 1:
+        return np.broadcast_to(array[0], (len(numbers), *array.shape[1:]))
+    return array[numbers]
