@@ -20,6 +20,7 @@ _MODULES = (
     "inference",
     "learning",
     "maths",
+    "planning",
     "random",
     "utils",
 )

@@ -109,7 +109,7 @@ def infer_window(
     if not return_info:
         return qs
     if valid_steps is None and actions is not None:
-        transition_valid = (actions >= 0).all(axis=-1)
+        transition_valid = np.asarray((actions >= 0).all(axis=-1))
     terms = batched_windows.free_energies(
         inference, observed, True, actions, step_valid, transition_valid, prior, qs
     )

@@ -357,6 +357,7 @@ class Agent:
 
     def _forget(self) -> None:
         self.__dict__.pop("_inference_of", None)
+        self.__dict__.pop("_search_plan_of", None)
 
     # --- compiled inference on the model ----------------------------------------------------------
 
@@ -400,6 +401,20 @@ class Agent:
             model, shared, _tables.planning_tables(self, model.groups),
             self.use_states_info_gain, not self.use_param_info_gain,
         )  # fmt: skip
+
+    def _search_plan(self) -> tuple[BatchedInference, PolicyPlan]:
+        """Return the compiled inference and the plan of searches, of utility and information."""
+        inference = self._inference
+        plan = self.__dict__.get("_search_plan_of")
+        if plan is None:
+            changes = {"use_param_info_gain": False, "use_inductive": False}
+            if not (self.use_utility and self.use_states_info_gain):
+                changes |= {"use_utility": True, "use_states_info_gain": True}
+            searcher = self._copy()
+            searcher._set(**changes)
+            plan = searcher._make_plan(inference.model)
+            self.__dict__["_search_plan_of"] = plan
+        return inference, plan
 
     # --- observations and states ------------------------------------------------------------------
 

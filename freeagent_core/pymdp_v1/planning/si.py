@@ -1,0 +1,127 @@
+"""Sophisticated inference: policies that take into account what will be observed.
+
+`si_policy_search` returns a function that plans for a batch of agents; `SearchTree` is what it
+finds. The cost follows the nodes in use, whatever `max_nodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core._kernels.agents.batched_trees import SearchTree, new_trees, search_trees
+from freeagent_core.pymdp_v1.agent import Agent
+
+__all__ = ["SearchTree", "root_idx", "si_policy_search"]
+
+PlanResult = tuple[npt.NDArray[np.float64], dict[str, Any]]
+
+
+def si_policy_search(
+    horizon: int = 5,
+    max_nodes: int = 5000,
+    max_branching: int = 10,
+    policy_prune_threshold: float = 1 / 16,
+    observation_prune_threshold: float = 1 / 16,
+    entropy_stop_threshold: float = 0.5,
+    neg_efe_stop_threshold: float = 1e10,
+    kl_threshold: float = -1,
+    prune_penalty: float = 512,
+    gamma: float = 1,
+    topk_obsspace: int = 10000,
+) -> Callable[..., PlanResult]:
+    """Make a function that searches for a policy.
+
+    Parameters
+    ----------
+    horizon : int, default 5
+        Steps to look ahead.
+    max_nodes : int, default 5000
+        A level that would need more is not entered.
+    max_branching : int, default 10
+        Observations that follow a policy, at most. More policies than that are no error, unless
+        the agent has `upstream_faults` (issues 418, 436).
+    policy_prune_threshold, observation_prune_threshold : float, default 1/16
+        Policies and observations less likely than this are left out.
+    entropy_stop_threshold : float, default 0.5
+        Stop when the root's policies have less entropy, in nats.
+    neg_efe_stop_threshold : float, default 1e10
+        Stop when the root is worth at least this.
+    kl_threshold : float, default -1
+        An observation whose beliefs have at most this divergence from those of an earlier level
+        gets no node; -1: all get one.
+    prune_penalty : float, default 512
+        A policy without observations is worth minus this.
+    gamma : float, default 1
+        Precision of policies within the tree.
+    topk_obsspace : int, default 10000
+        Outcomes of each modality to consider, the likeliest.
+
+    Returns
+    -------
+    callable
+        ``search(agent, qs, rng_key=None, tree=None, reset=False)`` returns q_pi,
+        (batch_size, num_policies), and ``{"tree": [SearchTree, ...]}``, a tree for each agent.
+        The agent's policies have one step. `tree`, from an earlier call, goes on growing in place;
+        with `reset` the trees only get their roots.
+
+    Examples
+    --------
+    >>> flip = np.stack([np.eye(2), np.eye(2)[::-1]], -1)
+    >>> agent = Agent([np.eye(2)], [flip], C=[np.array([0.0, 4.0])])
+    >>> search = si_policy_search(horizon=2)
+    >>> q_pi, info = search(agent, agent.infer_states([np.array([0])], agent.D))
+    >>> q_pi[0, :2].round(2)
+    array([0., 1.])
+
+    Source: `pymdp.planning.si.si_policy_search`.
+    """
+    settings: dict[str, Any] = {
+        "horizon": int(horizon),
+        "max_nodes": int(max_nodes),
+        "max_branching": int(max_branching),
+        "topk_obsspace": int(topk_obsspace),
+        "policy_prune_threshold": float(policy_prune_threshold),
+        "observation_prune_threshold": float(observation_prune_threshold),
+        "entropy_stop_threshold": float(entropy_stop_threshold),
+        "neg_efe_stop_threshold": float(neg_efe_stop_threshold),
+        "kl_threshold": float(kl_threshold),
+        "prune_penalty": float(prune_penalty),
+        "gamma": float(gamma),
+    }
+    for name in ("horizon", "max_nodes", "max_branching", "topk_obsspace"):
+        if settings[name] < 1:
+            raise ValueError(f"{name} must be at least 1, got {settings[name]}")
+
+    def search(
+        agent: Agent,
+        qs: Any = None,
+        rng_key: Any = None,
+        tree: list[SearchTree] | None = None,
+        reset: bool = False,
+    ) -> PlanResult:
+        if agent.policies.horizon != 1:
+            raise ValueError(
+                f"sophisticated inference needs policies of one step, got {agent.policies.horizon}"
+            )
+        if agent.upstream_faults and agent.policies.num_policies > max_branching:
+            raise ValueError(
+                f"max_branching={max_branching} is less than the number of policies, "
+                f"{agent.policies.num_policies}"
+            )
+        inference, plan = agent._search_plan()
+        trees = new_trees(inference, qs) if tree is None else tree
+        if reset:
+            return np.zeros((agent.batch_size, agent.policies.num_policies)), {"tree": trees}
+        q_pi = search_trees(inference, plan, trees, num_iter=agent.num_iter, **settings)
+        return q_pi, {"tree": trees}
+
+    return search
+
+
+def root_idx(tree: SearchTree) -> int:
+    """Return the index of a tree's root."""
+    return 0 if len(tree) else -1
