@@ -122,7 +122,7 @@ class Agent:
     C: list[Array]
     D: list[Array]
     E: Array
-    pA: list[Array] | None
+    pA: list[Any] | None  # an entry may be None
     pB: list[Array] | None
     H: list[Array] | None
     I: list[Array]  # noqa: E741
