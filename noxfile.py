@@ -75,7 +75,7 @@ def wheel(session: nox.Session) -> None:
         shutil.rmtree(work / name, ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", str(work / "built"))
     (built,) = (work / "built").glob("*.whl")
-    session.run("auditwheel", "repair", "-w", str(work / "repaired"), str(built))
+    session.run("auditwheel", "repair", "--strip", "-w", str(work / "repaired"), str(built))
     (repaired,) = (work / "repaired").glob("*.whl")
     session.log(f"{repaired.name}: {repaired.stat().st_size / 2**20:.1f} MiB")
     session.run("python", "-m", "venv", "--clear", str(work / "empty"))

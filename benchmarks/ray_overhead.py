@@ -32,7 +32,7 @@ MODELS = {
     "grid 5x5, policy_len 1": lambda: models.grid(5, 1),
     "dense 128 states, policy_len 2": models.dense,
 }
-ROUNDS = 9
+ROUNDS = 5
 
 
 def child(connection, arguments, first):
@@ -91,7 +91,7 @@ def compare(name, arguments, ray_population):
     model = GenerativeModel(**arguments)
     processes = Processes(arguments)
     with ray_population(model) as sharded:
-        ticks = 12 if "dense" in name else 60
+        ticks = 8 if "dense" in name else 60
         worlds = [models.Environments(arguments, 2 * AGENTS, seed=s) for s in (1, 1)]
         theirs, ours, inside = [], [], []
         for _ in range(ROUNDS):

@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._agent.atomic_file import write_atomically
+from freeagent_core._agent.population_file import read_population
+from freeagent_core._agent.population_parts import join_files, split_file
 from freeagent_core._model import validation as check
 from freeagent_core.model import GenerativeModel
+from freeagent_core.population import Population
 from freeagent_core.ray import _directory
 from freeagent_core.ray._fleet import Fleet, Operation, Recovery
 from freeagent_core.ray._inputs import PopulationInputs
@@ -368,6 +372,66 @@ class RayPopulation:
         """Let each present agent learn its initial states; see `Population.update_D`."""
         beliefs = self._inputs.beliefs(qs_t0, "qs_t0")
         self._results(self._submit("update_D", self._inputs.mask(mask), *beliefs))
+
+    # --- files -----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write all state of the agents to one file, atomically.
+
+        Parameters
+        ----------
+        path : str or Path
+            On the driver's machine.
+
+        Notes
+        -----
+        The file is one of `Population.save`: either class loads it, in any number of shards. It
+        is put together in the driver's memory.
+        """
+        parts = self._read("snapshot")
+        write_atomically(Path(path), lambda file: join_files(parts, file))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        model: GenerativeModel,
+        num_shards: int | None = None,
+        num_cpus: float = 1,
+        **options: Any,
+    ) -> RayPopulation:
+        """Return the population that `save` wrote, or `Population.save`.
+
+        Parameters
+        ----------
+        path : str or Path
+        model : GenerativeModel
+            The model that it was saved with.
+        num_shards, num_cpus, **options
+            See the class.
+
+        Returns
+        -------
+        population : RayPopulation
+            Goes on exactly as the saved one would have.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of `save`, of another version, or of another model.
+        """
+        contents = read_population(Path(path), model)
+        contents.check(Population(model, 1)._core)
+        population = cls(model, contents.size, num_shards, num_cpus, 0, **options)
+        try:
+            with open(path, "rb") as file:
+                parts = split_file(file, population._plan.bounds)
+                for shard, part in zip(population._fleet.shards, parts, strict=True):
+                    shard.begin_from(part)
+        except BaseException:
+            population.shutdown(wait=False)
+            raise
+        return population
 
     # --- end -------------------------------------------------------------------------------
 

@@ -112,6 +112,37 @@ def test_bad_arguments(nodes, model):
         RayPopulation(3, 4)
 
 
+@pytest.mark.parametrize("learning", [False, True])
+def test_one_file_for_any_number_of_shards(nodes, model, tmp_path, learning):
+    seen = observed(model, 5)
+    whole = Population(model, SIZE, seed=5)
+    mask = np.arange(SIZE) >= 300  # nobody of a first third has learned
+    path = tmp_path / "agents.npz"
+    with RayPopulation(model, SIZE, 2, seed=5) as sharded:
+        for each in (sharded, whole):
+            each.step(seen[0])
+            if learning:
+                each.update_A(seen[0], mask)
+        sharded.save(path)
+    loaded = Population.load(path, model)
+    whole.save(tmp_path / "whole.npz")
+    with RayPopulation.load(tmp_path / "whole.npz", model, 1, checkpoint_interval=2) as other:
+        for each in seen[1:4]:
+            expected = whole.step(each)
+            np.testing.assert_array_equal(loaded.step(each), expected)
+            np.testing.assert_array_equal(other.step(each), expected)
+        assert_same(other, whole)
+        np.testing.assert_array_equal(other.parameters(310)["A"][0], whole.parameters(310)["A"][0])
+        other.save(path)
+    with RayPopulation.load(path, model, 2, checkpoint_directory=tmp_path / "live") as again:
+        np.testing.assert_array_equal(again.step(seen[4]), whole.step(seen[4]))
+        again._fleet.shards[1].recover("a test")
+        assert_same(again, whole)
+    path.write_bytes(b"PK")
+    with pytest.raises(ValueError, match="not a file of"):
+        RayPopulation.load(path, model)
+
+
 def test_shut_down(nodes, model):
     sharded = RayPopulation(model, 10)
     sharded.shutdown()
