@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Any]  # of ndarray
 
 
 def join_files(parts: Sequence[bytes], file: BinaryIO) -> None:
@@ -36,7 +36,7 @@ def join_files(parts: Sequence[bytes], file: BinaryIO) -> None:
 def split_file(file: BinaryIO, bounds: Sequence[int]) -> Iterator[bytes]:
     """Yield the files of consecutive agents, from one bound to the next, of one of all."""
     whole = _read(file)
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         part: Arrays = {}
         for name, array in whole.items():
             kind = name.split("/")[0]
@@ -56,5 +56,6 @@ def split_file(file: BinaryIO, bounds: Sequence[int]) -> Iterator[bytes]:
 
 
 def _read(file: BinaryIO) -> Arrays:
+    file.seek(0)
     with np.load(file, allow_pickle=False) as contents:
         return {name: contents[name] for name in contents.files}
