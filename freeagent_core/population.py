@@ -261,6 +261,10 @@ class Population:
         FloatingPointError
             If beliefs became NaN or infinite. The agents that are named stay as they were;
             the others have stepped.
+        KeyboardInterrupt
+            On Ctrl-C, when the agents at work are done: each agent has stepped, or is as it was.
+            `timesteps` tells which have, `actions` has what they chose, and a step with
+            ``mask=population.timesteps == before`` is the rest of the tick.
         """
         with self._lock:
             present = self._run(INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, mask, observations)

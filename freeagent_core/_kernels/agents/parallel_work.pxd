@@ -12,6 +12,7 @@ cdef class ThreadMemory:
 cdef class ParallelWork:
     cdef object __weakref__
     cdef Py_ssize_t _next, _size, _chunk
+    cdef Py_ssize_t _reached       # items carried out when Ctrl-C came
     cdef Py_ssize_t _inside        # threads that may look at the work, beside the caller's
     cdef Py_ssize_t _helpers, _generation
     cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
@@ -23,7 +24,7 @@ cdef class ParallelWork:
     cdef double** _extras          # (num_slots,)
     cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
-    cdef void _work(self, Py_ssize_t slot) noexcept nogil
+    cdef bint _work(self, Py_ssize_t slot) noexcept nogil
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
                    double* extra) noexcept nogil
 

@@ -13,11 +13,17 @@ finds no more chunks stays awake for LINGER_NS, for the next tick of the same wo
 times. A native pool in csrc/ would have the same wake-up and the same remedy.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
+
+
+cdef extern from "Python.h":
+    bint PyOS_InterruptOccurred()
+    void PyErr_SetInterrupt()
 
 
 cdef extern from *:
@@ -33,6 +39,10 @@ cdef extern from *:
     static inline Py_ssize_t fc_load(Py_ssize_t *counter)
     {
         return __atomic_load_n(counter, __ATOMIC_SEQ_CST);
+    }
+    static inline Py_ssize_t fc_exchange(Py_ssize_t *counter, Py_ssize_t value)
+    {
+        return __atomic_exchange_n(counter, value, __ATOMIC_SEQ_CST);
     }
     static inline void fc_store(Py_ssize_t *counter, Py_ssize_t value)
     {
@@ -68,6 +78,7 @@ cdef extern from *:
     """
     Py_ssize_t fc_take(Py_ssize_t* counter, Py_ssize_t n) nogil
     Py_ssize_t fc_load(Py_ssize_t* counter) nogil
+    Py_ssize_t fc_exchange(Py_ssize_t* counter, Py_ssize_t value) nogil
     void fc_store(Py_ssize_t* counter, Py_ssize_t value) nogil
     int64_t fc_now() nogil
     int fc_take_slot(unsigned long long* free_slots) nogil
@@ -77,6 +88,8 @@ cdef extern from *:
 
 # Slots are the bits of a word.
 cdef Py_ssize_t MAX_SLOTS = 64
+# How often the caller's thread looks for Ctrl-C: it needs the GIL for that.
+cdef int64_t LOOK_NS = 20_000_000
 cdef int64_t LINGER_NS = 200_000
 # What the counter of chunks holds between ticks: nothing to take.
 cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
@@ -84,6 +97,12 @@ cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
 
 cdef int64_t monotonic_ns() noexcept nogil:
     return fc_now()
+
+
+# Whether a SIGINT waits for the main thread, which this is; no handler is called.
+cdef bint _interrupt_occurred() noexcept nogil:
+    with gil:
+        return PyOS_InterruptOccurred()
 
 
 cdef class ThreadMemory:
@@ -186,10 +205,19 @@ cdef class ParallelWork:
         fc_take(&self._helpers, missing)
         return missing
 
-    # Take chunks until there is none.
-    cdef void _work(self, Py_ssize_t slot) noexcept nogil:
+    # Take chunks until there is none; the caller's thread (slot 0) stops before a chunk when
+    # Ctrl-C has come, and then nobody takes a further one: items [0, _reached) are carried out.
+    cdef bint _work(self, Py_ssize_t slot) noexcept nogil:
         cdef Py_ssize_t start, stop
+        cdef int64_t now, looked = fc_now()
         while True:
+            if slot == 0:
+                now = fc_now()
+                if now - looked > LOOK_NS:
+                    looked = now
+                    if _interrupt_occurred():
+                        self._reached = min(fc_exchange(&self._next, IDLE), self._size)
+                        return True
             start = fc_take(&self._next, self._chunk)
             if start >= self._size:
                 break
@@ -198,6 +226,7 @@ cdef class ParallelWork:
                 self._run(start, stop, self._works[slot], self._extras[slot])
             if self._considerate:  # a thread that waits for a processor gets this one
                 fc_pause(0)
+        return False
 
     def help(self):
         """What a thread beside the caller's does; see `expect_helpers`."""
@@ -220,12 +249,25 @@ cdef class ParallelWork:
             fc_take(&self._helpers, -1)
 
     def finish(self):
-        """Work, and wait for the threads that have taken chunks. When this returns nobody
-        looks at the work any more: it may be changed and armed again."""
-        cdef int tries = 0
-        with nogil:
-            self._work(0)
-            fc_store(&self._next, IDLE)
-            while fc_load(&self._inside) > 0:
-                fc_pause(tries)
-                tries += 1
+        """Work, and wait for the threads that have taken chunks. When this returns or raises
+        nobody looks at the work any more: it may be changed and armed again.
+
+        On the main thread Ctrl-C raises between two chunks: the items before that one are
+        carried out, the others are as they were. Where its handler does not raise, the work
+        goes on.
+        """
+        cdef int tries
+        cdef bint interrupted = True
+        while interrupted:
+            tries = 0
+            with nogil:
+                interrupted = self._work(0)
+                if not interrupted:
+                    fc_store(&self._next, IDLE)
+                while fc_load(&self._inside) > 0:
+                    fc_pause(tries)
+                    tries += 1
+            if interrupted:
+                PyErr_SetInterrupt()
+                PyErr_CheckSignals()
+                fc_store(&self._next, self._reached)

@@ -1,0 +1,94 @@
+"""Ctrl-C during a long step: seen at once; each agent has stepped or is as it was."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+from manager_agents import model, own_agents
+
+from freeagent_core import Population
+from freeagent_core.managers import ThreadPoolManager
+
+SIZE = 300  # some 10 ms of work an agent
+
+
+def long_model():
+    rng = np.random.default_rng(0)
+    B = rng.random((8, 8, 3))
+    A = rng.random((6, 8))
+    return model(A=A / A.sum(axis=0), B=B / B.sum(axis=0), C=np.arange(6.0), policy_len=7)
+
+
+@pytest.fixture
+def interrupt():
+    """Return a function that sends SIGINT after so many seconds."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def after(seconds):
+        timer = threading.Timer(seconds, signal.raise_signal, (signal.SIGINT,))
+        timer.start()
+        return timer
+
+    yield after
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_a_population(interrupt, num_threads):
+    shared = long_model()
+    population = Population(shared, SIZE, num_threads=num_threads, seed=0)
+    twin = Population(shared, SIZE, num_threads=2, seed=0)
+    observations = np.arange(SIZE) % 6
+    timer = interrupt(0.1)
+    with pytest.raises(KeyboardInterrupt):
+        population.step(observations)
+    timer.join()
+    expected = twin.step(observations)
+    stepped = population.timesteps == 1
+    assert 0 < stepped.sum() < SIZE
+    np.testing.assert_array_equal(population.actions[stepped], expected[stepped])
+    np.testing.assert_array_equal(population.qs[0][stepped], twin.qs[0][stepped])
+    assert (population.qs[0][~stepped] == 1 / 8).all()
+    actions = population.step(observations, mask=~stepped)  # the rest of the tick
+    np.testing.assert_array_equal(actions[~stepped], expected[~stepped])
+    np.testing.assert_array_equal(population.step(observations), twin.step(observations))
+
+
+def test_a_handler_that_does_not_raise_lets_the_step_go_on(interrupt):
+    called = []
+    signal.signal(signal.SIGINT, lambda *_: called.append(1))
+    shared = long_model()
+    population, twin = (Population(shared, SIZE, num_threads=2, seed=0) for _ in range(2))
+    observations = np.arange(SIZE) % 6
+    timers = [interrupt(seconds) for seconds in (0.05, 0.15)]
+    actions = population.step(observations)
+    for timer in timers:
+        timer.join()
+    assert called
+    np.testing.assert_array_equal(actions, twin.step(observations))
+    assert (population.timesteps == 1).all()
+
+
+def test_a_thread_pool(interrupt):
+    shared = long_model()
+    agents, twins = own_agents(SIZE), own_agents(SIZE)
+    agents = [type(agent).from_model(shared) for agent in agents]
+    twins = [type(twin).from_model(shared) for twin in twins]
+    observations = {i: [i % 6] for i in range(SIZE)}
+    with ThreadPoolManager(2) as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        timer = interrupt(0.1)
+        with pytest.raises(KeyboardInterrupt):
+            manager.step_all_agents(observations)
+        timer.join()
+        results = manager.last_results()
+        assert 0 < len(results) < SIZE
+        rest = {i: seen for i, seen in observations.items() if i not in results}
+        assert all(agents[i].curr_timestep == 0 for i in rest)
+        results.update(manager.step_all_agents(rest))
+        for i, twin in enumerate(twins):
+            np.testing.assert_array_equal(results[i].result, twin.step(observations[i]))
+            np.testing.assert_array_equal(agents[i].qs[0], twin.qs[0])
+            assert agents[i].curr_timestep == 1
