@@ -19,6 +19,7 @@ MAX_MANAGED = 200_000  # objects; making and registering them takes seconds
 PROBES = 8
 GAP = 0.9  # a number is good enough when its p99 is above this share of the budget
 MARGIN = 0.97
+BRACKET = 1.25  # the least number that did not fit, over the most that did: at most
 MIN_TICKS = 20  # of a probe; its p99 is then its maximum
 FEWEST_TICKS = 3  # of a probe whose ticks are long
 SHRINK = (0.6, 0.92)  # of the agents, when they did not hold: at least, at most
@@ -112,11 +113,11 @@ def search(
     Notes
     -----
     Tick time is about proportional to agents: each probe scales the number by budget / p99,
-    between the largest number that fitted and the least that did not.
+    between the largest number that fitted and the least that did not, until these are close.
     """
     found = Capacity(name, budget)
     cap = _cap(ways.model, name)
-    fits, too_many = 0, cap + 1
+    fits, too_many, is_near = 0, cap + 1, False
     size = int(min(max(guess, 1), cap))
     for _ in range(PROBES):
         if time.perf_counter() > deadline and found.probes:
@@ -137,11 +138,14 @@ def search(
         found.probes.append(probe)
         if probe.p99 <= budget:
             fits = max(fits, size)
-            if probe.p99 >= GAP * budget or too_many - fits <= 1:
-                break
+            is_near = probe.p99 >= GAP * budget
         else:
             too_many = min(too_many, size)
+        if too_many - fits <= 1 or (is_near and too_many <= BRACKET * fits):
+            break
         size = int(size * MARGIN * _scale(probe, budget))
+        if is_near and not fits < size < too_many:  # what is too many, closer
+            size = min(int(BRACKET * fits), cap)
         if not fits < size < too_many:
             size = (fits + too_many) // 2 if too_many <= cap else min(2 * fits, cap)
         if not fits < size < too_many:

@@ -106,11 +106,23 @@ def test_a_slower_phase_shows_in_its_row(monkeypatch):
     assert shares["infer_policies"] > 0.5 > shares["infer_states"]
 
 
-class Steady:
-    """A way whose tick takes a known time per agent."""
+class Clock:
+    """Time that passes only by what `Steady` does."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 1e-7
+        return self.now
+
+
+class Steady:
+    """A way whose tick takes a known time per agent, and now and then a delay."""
+
+    def __init__(self, clock, seconds, delay=0.0):
+        self.clock, self.seconds, self.delay = clock, seconds, delay
+        self.ticks = 0
 
     def resize(self, size):
         self.size = size
@@ -122,7 +134,8 @@ class Steady:
         return len(observations)
 
     def tick(self, size):
-        busy(self.seconds * size)
+        self.ticks += 1
+        self.clock.now += self.seconds * size + self.delay * (self.ticks % 500 == 0)
         return np.zeros((size, 1))
 
     def actions(self, results):
@@ -132,34 +145,59 @@ class Steady:
         """Nothing to end."""
 
 
-@pytest.mark.parametrize("guess", [1, 100, 500])
-def test_capacity_is_found(guess):
-    """From any guess: 200 us an agent fill 20 ms with 100."""
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    for module in (capacity, rounds):
+        monkeypatch.setattr(module, "time", found)
+    return found
+
+
+def steady(clock, *arguments):
     ways = Ways(loading.load("grid-5x5").model, 60.0)
-    ways._made["sequential"] = Steady(200e-6)
-    found = capacity.search(ways, "sequential", 20e-3, guess, 4.0, time.perf_counter() + 60)
-    assert 30 <= found.size <= 100
-    assert all(p.p99 > found.budget for p in found.probes if p.size > 100)
-    capacity.hold(ways, found, 0.2, time.perf_counter() + 2)
-    assert found.size <= found.holds[0].size
-    assert found.holds[-1].seconds >= 0.2
+    ways._made["sequential"] = Steady(clock, *arguments)
+    return ways
 
 
-def test_capacity_of_nothing():
+@pytest.mark.parametrize("guess", [1, 100, 5000])
+@pytest.mark.parametrize("delay", [0.0, 0.1])
+def test_capacity_is_found(clock, guess, delay):
+    """From any guess: 20 us an agent fill 2 ms with 99, also where one tick in 500 is late."""
+    ways = steady(clock, 20e-6, delay)
+    found = capacity.search(ways, "sequential", 2e-3, guess, 5.0, clock.now + 60)
+    assert 85 <= found.size <= 100
+    capacity.hold(ways, found, 20.0, clock.now + 200)
+    assert 85 <= found.size <= 100
+    assert found.holds[-1].seconds >= 20.0
+    estimate = Findings.capacity_estimate(found)
+    assert estimate.low == found.size
+    assert estimate.high <= capacity.BRACKET * found.size + 1
+
+
+def test_fewer_are_tried_where_they_do_not_hold(clock):
+    """A way that becomes slower: what held is the capacity."""
+    ways = steady(clock, 20e-6)
+    found = capacity.search(ways, "sequential", 2e-3, 100, 5.0, clock.now + 60)
+    searched = found.size
+    ways._made["sequential"].seconds = 30e-6
+    capacity.hold(ways, found, 1.0, clock.now + 200)
+    assert [p.p99 <= 2e-3 for p in found.holds] == [False] * (len(found.holds) - 1) + [True]
+    assert 40 <= found.size <= 66 < searched
+
+
+def test_capacity_of_nothing(clock):
     """Not even one agent fits: 0, and no long run."""
-    ways = Ways(loading.load("grid-5x5").model, 60.0)
-    ways._made["sequential"] = Steady(2e-3)
-    found = capacity.search(ways, "sequential", 1e-3, 5, 0.3, time.perf_counter() + 60)
+    ways = steady(clock, 2e-3)
+    found = capacity.search(ways, "sequential", 1e-3, 5, 0.3, clock.now + 60)
     assert found.size == 0
-    capacity.hold(ways, found, 0.2, time.perf_counter() + 2)
+    capacity.hold(ways, found, 0.2, clock.now + 2)
     assert not found.holds
 
 
-def test_more_agents_than_the_bound_are_not_tried(monkeypatch):
+def test_more_agents_than_the_bound_are_not_tried(clock, monkeypatch):
     monkeypatch.setattr(capacity, "MAX_MANAGED", 40)
-    ways = Ways(loading.load("grid-5x5").model, 60.0)
-    ways._made["sequential"] = Steady(1e-6)
-    found = capacity.search(ways, "sequential", 1.0, 1e6, 0.3, time.perf_counter() + 60)
+    ways = steady(clock, 1e-6)
+    found = capacity.search(ways, "sequential", 1.0, 1e6, 0.3, clock.now + 60)
     assert found.size == 40
     assert "not more than 40 agents" in found.limit
 
