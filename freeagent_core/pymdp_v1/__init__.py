@@ -15,6 +15,7 @@ from typing import Any
 _MODULES = (
     "agent",
     "algos",
+    "control",
     "distribution",
     "envs",
     "inference",

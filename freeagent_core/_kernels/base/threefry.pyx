@@ -137,6 +137,27 @@ cdef Py_ssize_t categorical(Key key, const double* logits, Py_ssize_t n) noexcep
     return best
 
 
+# i with probability weights[i] / sum(weights), all above 0: categorical(key, log(weights), n), as the
+# argmin of -log(u[i]) / weights[i]. As -log(u) >= 1 - u, few numbers need a logarithm. -1 where
+# another i comes so close that rounding could decide.
+cdef Py_ssize_t categorical_of_weights(Key key, const double* weights,
+                                       Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i, best = -1
+    cdef double u, score, lowest = INFINITY, next_lowest = INFINITY
+    for i in range(n):
+        u = max(uniform(key, i), DBL_MIN)
+        if (1.0 - u) > next_lowest * weights[i]:
+            continue
+        score = -log(u) / weights[i]
+        if score < lowest:
+            next_lowest = lowest
+            lowest = score
+            best = i
+        elif score < next_lowest:
+            next_lowest = score
+    return best if next_lowest - lowest > 1e-12 * lowest else -1
+
+
 # --- samplers by rejection ---------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from freeagent_core.pymdp_v1.envs.env import Env, PymdpEnv, make
 from freeagent_core.pymdp_v1.envs.generalized_tmaze import GeneralizedTMazeEnv
 from freeagent_core.pymdp_v1.envs.graph_worlds import GraphEnv
 from freeagent_core.pymdp_v1.envs.grid_world import GridWorld
+from freeagent_core.pymdp_v1.envs.rollout import infer_and_plan, rollout
 from freeagent_core.pymdp_v1.envs.tmaze import SimplifiedTMaze, TMaze
 
 __all__ = [
@@ -20,5 +21,7 @@ __all__ = [
     "PymdpEnv",
     "SimplifiedTMaze",
     "TMaze",
+    "infer_and_plan",
     "make",
+    "rollout",
 ]
