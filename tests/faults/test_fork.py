@@ -11,7 +11,7 @@ import pytest
 from fault_agents import Slow
 from manager_agents import Counter, own_agents
 
-from freeagent_core import Population
+from freeagent_core import Agent, Population
 from freeagent_core.managers import AsyncManager, ProcessPoolManager, ThreadPoolManager
 
 pytestmark = [
@@ -100,6 +100,15 @@ def test_a_population_that_steps(num_threads):
             assert in_a_fork(lambda: np.array_equal(others[0](), others[1]())) == 0
             assert in_a_fork(lambda: Population(long_model(), 4).step(np.zeros(4, int)).size) == 0
     assert in_a_fork(lambda: step().size) == 0
+
+
+def test_an_agent_that_steps():
+    agent = Agent.from_model(long_model())
+    with AtWork(lambda: agent.step([0])):
+        for _ in range(4):
+            assert in_a_fork(works_or_fails(lambda: agent.step([0]))) == 0
+            assert in_a_fork(lambda: Agent.from_model(long_model()).step([0]).size) == 0
+    assert in_a_fork(lambda: agent.step([0]).size) == 0
 
 
 def test_a_thread_pool_at_work():

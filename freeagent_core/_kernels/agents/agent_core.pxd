@@ -1,6 +1,5 @@
-cimport cython
-
 from freeagent_core._kernels.agents.agent_parameters cimport AgentParameters
+from freeagent_core._kernels.base.state_lock cimport StateLock
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
@@ -9,7 +8,7 @@ from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 cdef class AgentCore(AgentParameters):
     cdef readonly PackedModel packed
     cdef readonly LearnedModel learned  # the same, or None before the agent learns
-    cdef cython.pymutex _lock
+    cdef StateLock _lock
     cdef bint _has_policies
     # What the caller holds of these, or has assigned. Callers write into it, so it is read
     # again before each use. None where the state above is all there is.

@@ -57,6 +57,7 @@ cdef class AgentCore(AgentParameters):
     """
 
     def __cinit__(self):
+        self._lock = StateLock()
         self.state.qs = NULL
         self.state.search_memory = NULL
 
@@ -427,7 +428,8 @@ cdef class AgentCore(AgentParameters):
         cdef const double* choice = NULL
         cdef int read, status
         try:
-            with self._lock:
+            self._lock.take()  # `with` would look two methods up
+            try:
                 read = self._read_step(workspace, observation, distr_obs)
                 status = self._whole_step(workspace, read, &choice)
                 raise_status(status, "a belief or q_pi")
@@ -436,6 +438,8 @@ cdef class AgentCore(AgentParameters):
                 self._keep_policies(self.state.qs, workspace)
                 self._action_object = action
                 return action
+            finally:
+                self._lock.give()
         finally:
             self.packed.release_workspace(workspace)
 

@@ -121,12 +121,21 @@ cdef class StepBatch(ParallelWork):
             order[i] = <PyObject*>cores[i]
         with nogil:
             qsort(order, count, sizeof(void*), _by_address)
-        for i in range(count):
-            (<AgentCore>order[i])._lock.acquire()
-            if considerate and i % AGENTS_PER_YIELD == AGENTS_PER_YIELD - 1:
-                with nogil:
-                    _let_others_run()
-        free(order)
+        i = 0
+        try:
+            while i < count:
+                (<AgentCore>order[i])._lock.take()
+                i += 1
+                if considerate and i % AGENTS_PER_YIELD == 0:
+                    with nogil:
+                        _let_others_run()
+        except BaseException:  # held when this process was forked, or Ctrl-C meanwhile
+            while i > 0:
+                i -= 1
+                (<AgentCore>order[i])._lock.give()
+            raise
+        finally:
+            free(order)
         self._cores = cores
         return 0
 
@@ -134,7 +143,7 @@ cdef class StepBatch(ParallelWork):
         cdef AgentCore core
         cores, self._cores = self._cores, []
         for core in cores:
-            core._lock.release()
+            core._lock.give()
 
     # What each agent reads and what is drawn from, in one block.
     # Return the models.
