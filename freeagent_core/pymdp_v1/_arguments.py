@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -37,6 +38,21 @@ class ModelArrays(list[Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ModelArrays, (list(self),)
+
+
+_known_to_jax = False
+
+
+def register_with_jax() -> None:
+    """Where the caller has imported JAX, have it map over an agent's arrays as over a list."""
+    global _known_to_jax
+    tree_util = getattr(sys.modules.get("jax"), "tree_util", None)
+    if tree_util is None or _known_to_jax:
+        return
+    _known_to_jax = True
+    tree_util.register_pytree_node(
+        ModelArrays, lambda arrays: (tuple(arrays), None), lambda _, leaves: list(leaves)
+    )
 
 
 def floats(value: Any, name: str) -> Array:

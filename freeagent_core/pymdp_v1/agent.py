@@ -16,7 +16,13 @@ from freeagent_core._kernels.agents.batched_inference import BatchedInference
 from freeagent_core._kernels.model.batched_model import BatchedModel
 from freeagent_core._kernels.planning.shared_prefixes import PolicyPlan
 from freeagent_core.pymdp_v1 import _actions, _tables, _windows
-from freeagent_core.pymdp_v1._arguments import ModelArrays, ModelError, decode, encode
+from freeagent_core.pymdp_v1._arguments import (
+    ModelArrays,
+    ModelError,
+    decode,
+    encode,
+    register_with_jax,
+)
 from freeagent_core.pymdp_v1._arrays import as_array
 from freeagent_core.pymdp_v1._policies import Policies, shared_parts
 from freeagent_core.pymdp_v1._settings import (
@@ -291,6 +297,7 @@ class Agent:
     def _adopt(self, given: dict[str, Any]) -> None:
         """Check the given parts of the model and settings and keep them all, or none."""
         self._set(**checked_settings(self.__dict__, given))
+        register_with_jax()
         self._forget()
         if "policies" in given:
             self.__dict__.pop("_shared_parts", None)
@@ -385,7 +392,7 @@ class Agent:
 
     def _planning(self) -> BatchedInference:
         """Return the compiled inference with the policies' plan and tables in place."""
-        inference = self._inference
+        inference: BatchedInference = self.__dict__.get("_inference_of") or self._inference
         if inference.plan is None:
             inference.plan = self._make_plan(inference.model)
         return inference
@@ -517,9 +524,8 @@ class Agent:
                 agent, observations, distributions, empirical_prior, past_actions, valid_steps,
                 return_info,
             )  # fmt: skip
-        qs = agent._inference.infer_states(
-            observations, distributions, empirical_prior, self.num_iter
-        )
+        inference = agent.__dict__.get("_inference_of") or agent._inference
+        qs = inference.infer_states(observations, distributions, empirical_prior, self.num_iter)
         history = qs if qs_hist is None else self._appended(qs_hist, qs)
         if not return_info:
             return history
@@ -688,6 +694,10 @@ class Agent:
         as pymdp.
         """
         if self.action_selection == "deterministic":
+            if self.sampling_mode == "full":
+                actions = self._planning().likeliest_actions(q_pi)
+                if actions is not None:
+                    return actions
             return _actions.likeliest(
                 q_pi, self.policies.policy_arr, self.num_controls, self.sampling_mode,
                 self.batch_size,

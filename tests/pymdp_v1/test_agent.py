@@ -113,6 +113,14 @@ def test_an_agent_cannot_be_assigned_to():
         agent.A[0][0, 0, 0] = 1.0
 
 
+def test_jax_maps_over_an_agents_arrays():
+    jax = pytest.importorskip("jax")
+    agent = Agent(A, B)
+    assert [d.shape for d in jax.tree_util.tree_map(lambda d: d[:, None], agent.D)] == [(1, 1, 2)]
+    qs = agent.infer_states([jax.numpy.array([0])], [jax.numpy.array([[0.5, 0.5]])])
+    np.testing.assert_allclose(qs[0][0, 0], [0.9, 0.1], atol=1e-7)
+
+
 def test_pickled():
     agent = pickle.loads(pickle.dumps(Agent(A, B, policy_len=2)))
     np.testing.assert_array_equal(agent.A[0][0], A[0])

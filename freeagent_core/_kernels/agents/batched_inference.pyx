@@ -410,3 +410,35 @@ cdef class BatchedInference:
         G = new_array(t.batch_size, plan.policies.num_policies, -1, &job.G)
         run_batch(_evaluate, &job, t.batch_size, &self._evaluate_ns)
         return q_pi, G
+
+    def likeliest_actions(self, object q_pi):
+        """The first action of each agent's likeliest policy, the first of ties.
+
+        Returns (batch_size, num_factors) int64; None if q_pi is no plain float64 array.
+        """
+        cdef const BatchedTables* t = &self.model.tables
+        cdef const SharedPolicies* p = &self.plan.policies
+        cdef cnp.npy_intp dims[2]
+        cdef const double* row
+        cdef int64_t* out
+        cdef Py_ssize_t agent, k, best
+        if (not cnp.PyArray_CheckExact(q_pi)
+                or cnp.PyArray_TYPE(<cnp.ndarray>q_pi) != cnp.NPY_DOUBLE
+                or cnp.PyArray_NDIM(<cnp.ndarray>q_pi) != 2
+                or cnp.PyArray_DIM(<cnp.ndarray>q_pi, 0) != t.batch_size
+                or cnp.PyArray_DIM(<cnp.ndarray>q_pi, 1) != p.num_policies
+                or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>q_pi)):
+            return None
+        dims[0], dims[1] = t.batch_size, t.num_factors
+        actions = cnp.PyArray_SimpleNew(2, dims, cnp.NPY_INT64)
+        out = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
+        row = <const double*>cnp.PyArray_DATA(<cnp.ndarray>q_pi)
+        for agent in range(t.batch_size):
+            best = 0
+            for k in range(1, p.num_policies):
+                if row[k] > row[best]:
+                    best = k
+            for k in range(t.num_factors):
+                out[agent * t.num_factors + k] = p.first_action[best * t.num_factors + k]
+            row += p.num_policies
+        return actions

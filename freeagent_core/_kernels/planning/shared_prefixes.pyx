@@ -180,6 +180,7 @@ ctypedef struct FactorBeliefs:
     int32_t* support               # (max_beliefs, num_states): states of nonzero probability
     int32_t* support_size          # (max_beliefs,)
     int32_t* of_state              # (num_states,): the belief that is certain of it, or -1
+    int32_t* certain_state         # (max_beliefs,): the state that a belief is certain of, or -1
     double* inductive              # (max_beliefs,)
     const double* inductive_row    # of the current belief, or NULL
     HashTable by_value
@@ -220,10 +221,12 @@ cdef int32_t _add(FactorBeliefs* f, Py_ssize_t n, int32_t epoch) noexcept nogil:
         memcpy(&bits, &q[i], 8)
         h = (h ^ bits) * <uint64_t>0x9E3779B97F4A7C15
         h ^= h >> 31
+    f.certain_state[f.count] = -1
     if size == 1 and q[support[0]] == 1.0:
         if f.of_state[support[0]] >= 0:
             return f.of_state[support[0]]
         f.of_state[support[0]] = <int32_t>f.count
+        f.certain_state[f.count] = support[0]
     else:
         h &= ~(<uint64_t>1 << 63)
         while True:
@@ -248,16 +251,6 @@ cdef int32_t _add_certain(FactorBeliefs* f, Py_ssize_t n, Py_ssize_t state,
     memset(f.values + f.count * n, 0, n * sizeof(double))
     f.values[f.count * n + state] = 1.0
     return _add(f, n, epoch)
-
-
-# The state a belief is certain of, or -1
-cdef inline Py_ssize_t _certain(const FactorBeliefs* f, Py_ssize_t n,
-                                int32_t belief) noexcept nogil:
-    cdef int32_t state
-    if f.support_size[belief] != 1:
-        return -1
-    state = f.support[belief * n]
-    return state if f.of_state[state] == belief else -1
 
 
 # The row of (1 - I) * log(epsilon) that holds now, times whether the goal can be reached:
@@ -301,8 +294,23 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
     cdef int64_t cause
     cdef int32_t belief, u
     cdef Entry* entry
+    cdef bint one_parent = f.num_parents == 1 and tables.novelty.data == NULL
     for i in range(slots.count):
         u = slots.actions[i]
+        if one_parent and tables.next_state != NULL:
+            # the usual case by itself: a certain state, an action with a certain outcome
+            parent = &e.factors[f.parents[0]]
+            state = parent.certain_state[parent.before[slots.parents[i]]]
+            if state >= 0:
+                state = next_state[u * f.size + state]
+                if state >= 0:
+                    belief = own.of_state[state]
+                    if belief < 0:
+                        belief = _add_certain(own, n, state, e.epoch)
+                    own.now[i] = belief
+                    if own.inductive_row != NULL:
+                        own.slot_value[i] = own.inductive[belief]
+                    continue
         joint_state, cause = 0, u
         for k in range(f.num_parents):
             parent = &e.factors[f.parents[k]]
@@ -310,7 +318,7 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
             cause = cause * own.radix + belief
             vectors[k] = parent.values + belief * f.sizes[k]
             if joint_state >= 0:
-                state = _certain(parent, f.sizes[k], belief)
+                state = parent.certain_state[belief]
                 joint_state = joint_state * f.sizes[k] + state if state >= 0 else -1
         entry = NULL
         belief = -1
@@ -378,7 +386,7 @@ cdef double _joint_value(const BatchedTables* t, const SharedPolicies* p, Evalua
         vectors[k] = f.values + beliefs[k] * n
         count *= f.support_size[beliefs[k]]
         if joint_state >= 0:
-            state = _certain(f, n, beliefs[k])
+            state = f.certain_state[beliefs[k]]
             joint_state = joint_state * n + state if state >= 0 else -1
     if joint_state >= 0:
         return of_agent(&g.certain, agent)[step * size + joint_state]
@@ -445,7 +453,14 @@ cdef void _joint_values(const BatchedTables* t, const SharedPolicies* p, Evaluat
     cdef int64_t key
     cdef int32_t beliefs[MAX_PARENTS]
     cdef Entry* entry
+    cdef const FactorBeliefs* parent = &e.factors[t.groups[index].parents[0]]
+    cdef const double* certain = of_agent(&p.groups[index].certain, agent) + (
+        min(step, p.groups[index].num_steps - 1) * t.groups[index].size)
     for i in range(slots.count):
+        if num_parents == 1 and parent.certain_state[parent.now[slots.parents[i]]] >= 0:
+            e.slot_values[index][i] = certain[
+                parent.certain_state[parent.now[slots.parents[i]]]]
+            continue
         key = min(step, p.groups[index].num_steps - 1)
         for k in range(num_parents):
             beliefs[k] = e.factors[t.groups[index].parents[k]].now[
@@ -568,6 +583,7 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
         f.support = <int32_t*>_piece(block, &used, most * n * 4)
         f.support_size = <int32_t*>_piece(block, &used, most * 4)
         f.of_state = <int32_t*>_piece(block, &used, n * 4)
+        f.certain_state = <int32_t*>_piece(block, &used, most * 4)
         f.inductive = <double*>_piece(block, &used, most * 8)
         f.now = <int32_t*>_piece(block, &used, p.max_slots[i] * 4)
         f.before = <int32_t*>_piece(block, &used, p.max_slots[i] * 4)
