@@ -193,6 +193,9 @@ def learned(
     model = agent._inference.model
     sequence = beliefs_A if beliefs_B is None else beliefs_B
     steps = as_array(sequence[0]).shape[1]
+    smoothed = agent.inference_algo in SMOOTHING_METHODS
+    if not (agent.learn_B or smoothed):
+        actions = None  # not needed, whatever they are
     if actions is not None:
         actions = as_array(actions)
         if actions.ndim == 2:
@@ -206,7 +209,7 @@ def learned(
         and bool((actions >= 0).all(axis=-1).any())
     )
     marginal, joints = beliefs_A, None
-    if agent.inference_algo in SMOOTHING_METHODS:
+    if smoothed:
         marginal = sequence
         if transitions:
             if agent.upstream_faults and any(len(f) > 1 for f in agent.B_dependencies):
