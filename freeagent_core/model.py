@@ -13,7 +13,13 @@ from freeagent_core._kernels.model.packed_model import PackedModel
 from freeagent_core._model import validation as check
 from freeagent_core._model.inference_params import check_inference_params
 from freeagent_core._model.packing import MAX_STORED_POLICIES, pack
-from freeagent_core._model.policies import MAX_POLICIES, AllSequences, backwards_induction
+from freeagent_core._model.policies import (
+    MAX_POLICIES,
+    MAX_SEQUENCES,
+    AllSequences,
+    backwards_induction,
+    exceeds,
+)
 from freeagent_core.utils import norm_dist
 
 FloatArray = npt.NDArray[np.float64]
@@ -50,7 +56,11 @@ class GenerativeModel:
     inference_horizon : int
         Observed steps that "MMP" infers over.
     control_fac_idx : list of int, optional
-        Factors with more than one control.
+        Which factors are controlled; each must have more than one control in `B`. As in pymdp
+        (its issue 177) this names them and no more: policies are made of the controls of all
+        factors. For policies in which the other factors keep control 0, give ``policies =
+        control.construct_policies(num_states, num_controls, policy_len)`` with 1 in
+        ``num_controls`` for each of these.
     policies : list of ndarray of int, shape (policy_len, num_factors), optional
         Default: all sequences of actions.
     gamma, alpha : float
@@ -210,10 +220,7 @@ class GenerativeModel:
         self, arguments: dict[str, Any], parts: dict[str, Any], changed: Iterable[str] = ()
     ) -> None:
         fields = self.__dict__
-        if arguments["pymdp_version"] not in ("legacy", "0.0.7.1"):
-            raise ValueError(
-                f"pymdp_version must be 'legacy' or '0.0.7.1', got {arguments['pymdp_version']!r}"
-            )
+        check.choice(arguments["pymdp_version"], ("legacy", "0.0.7.1"), "pymdp_version")
         fields["joint_likelihood"] = arguments["pymdp_version"] == "0.0.7.1"
         self._set_likelihood(arguments)
         self._set_transitions(arguments)
@@ -239,6 +246,8 @@ class GenerativeModel:
     def _set_transitions(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
         B = check.split(arguments["B"], "B")
+        if len(B) > check.MAX_FACTORS:
+            raise ValueError(f"B must have at most {check.MAX_FACTORS} factors, got {len(B)}")
         for f, B_f in enumerate(B):
             if B_f.ndim < 3:
                 raise ValueError(
@@ -251,7 +260,10 @@ class GenerativeModel:
         fields["num_states"] = num_states = [len(B_f) for B_f in B]
         fields["num_controls"] = [B_f.shape[-1] for B_f in B]
         if arguments["num_controls"] is not None:
-            given = [int(n) for n in arguments["num_controls"]]
+            given = [
+                check.integer(n, 1, None, f"num_controls[{f}]")
+                for f, n in enumerate(check.items(arguments["num_controls"], "num_controls"))
+            ]
             if given != self.num_controls:
                 raise ValueError(
                     f"num_controls must be {self.num_controls}, the last axes of B, got {given}"
@@ -314,7 +326,7 @@ class GenerativeModel:
                 check.check_shape(I_f, (len(I_f), self.num_states[f]), f"I[{f}]")
             fields["I"] = check.object_array(reached)
         elif self.H is not None and "I" not in arguments:
-            depth = check.integer(arguments["ii_depth"], 1, None, "ii_depth")
+            depth = check.integer(arguments["ii_depth"], 1, check.MAX_INT, "ii_depth")
             threshold = check.number(arguments["ii_threshold"], "ii_threshold")
             fields["I"] = check.object_array(
                 backwards_induction(H, B, self.B_factor_list, threshold, depth)
@@ -326,7 +338,7 @@ class GenerativeModel:
         fields["policy_len"] = policy_len
         fields["control_fac_idx"] = [f for f, n in enumerate(self.num_controls) if n > 1]
         if arguments["control_fac_idx"] is not None:
-            given = list(arguments["control_fac_idx"])
+            given = check.items(arguments["control_fac_idx"], "control_fac_idx")
             for i, f in enumerate(given):
                 check.integer(f, 0, self.num_factors, f"control_fac_idx[{i}]")
                 if self.num_controls[f] < 2:
@@ -342,7 +354,10 @@ class GenerativeModel:
         else:
             fields["policy_arrays"] = check.policy_list(policies, self.num_controls)
 
-        fields["inference_algo"] = arguments["inference_algo"] or "VANILLA"
+        algorithm = arguments["inference_algo"]
+        if algorithm is not None and not isinstance(algorithm, str):
+            raise TypeError(f"inference_algo must be a str or None, got {algorithm!r:.80}")
+        fields["inference_algo"] = algorithm or "VANILLA"
         lengths = self._policy_lengths()
         if self.inference_algo == "MMP" and len(lengths) > 1:
             raise ValueError(
@@ -365,8 +380,12 @@ class GenerativeModel:
         if arguments["C"] is not None:
             C = check.split(arguments["C"], "C")
             check.check_count(C, self.num_modalities, "C", "modality")
+            # without use_utility message passing never reads the column that pymdp lacks
+            missing = self.inference_algo == "MMP" and not check.flag(
+                arguments["use_utility"], "use_utility"
+            )
             for m, C_m in enumerate(C):
-                check.check_preferences(C_m, self.num_obs[m], steps, f"C[{m}]")
+                check.check_preferences(C_m, self.num_obs[m], steps - missing, f"C[{m}]")
         fields["C"] = check.object_array(C)
 
         fields["pD"] = None
@@ -415,7 +434,9 @@ class GenerativeModel:
         ):
             fields[name] = check.number(arguments[name], name)
         for name in ("si_horizon", "ii_depth", "inference_horizon"):
-            fields[name] = check.integer(arguments[name], 1, None, name)
+            fields[name] = check.integer(arguments[name], 1, check.MAX_INT, name)
+        if arguments["inference_algo"] is None:  # as in pymdp
+            fields["inference_horizon"] = 1
         for name in (
             "use_utility",
             "use_states_info_gain",
@@ -424,14 +445,12 @@ class GenerativeModel:
             "policy_sep_prior",
             "save_belief_hist",
         ):
-            fields[name] = bool(arguments[name])
+            fields[name] = check.flag(arguments[name], name)
         for name, choices in (
             ("action_selection", ("deterministic", "stochastic")),
             ("sampling_mode", ("marginal", "full")),
         ):
-            if arguments[name] not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {arguments[name]!r}")
-            fields[name] = arguments[name]
+            fields[name] = check.choice(arguments[name], choices, name)
         fields["pymdp_version"] = arguments["pymdp_version"]
         fields["modalities_to_learn"] = check.index_subset(
             arguments["modalities_to_learn"], self.num_modalities, "modalities_to_learn"
@@ -439,9 +458,17 @@ class GenerativeModel:
         fields["factors_to_learn"] = check.index_subset(
             arguments["factors_to_learn"], self.num_factors, "factors_to_learn"
         )
-        fields["sophisticated"] = bool(arguments["sophisticated"])
+        fields["sophisticated"] = check.flag(arguments["sophisticated"], "sophisticated")
         if self.sophisticated and (self.policy_len != 1 or self._policy_lengths() != {1}):
             raise ValueError("sophisticated inference needs policies of one step (policy_len 1)")
+        if self.sophisticated and (
+            self.si_horizon >= MAX_SEQUENCES.bit_length()
+            or exceeds(len(self.policy_arrays), self.si_horizon, MAX_SEQUENCES)
+        ):
+            raise ValueError(
+                f"si_horizon {self.si_horizon} with {len(self.policy_arrays)} policies is too long "
+                f"to search: at most 2**56 paths, and 56 steps, are"
+            )
         fields["inference_params"] = check_inference_params(
             arguments["inference_params"], self.inference_algo
         )

@@ -104,8 +104,9 @@ class PopulationContents:
             agents.ndim != 1
             or agents.dtype != np.int64
             or (len(agents) and (agents.min() < 0 or agents.max() >= self.size))
+            or (np.diff(agents) <= 0).any()
         ):
-            raise ValueError(f"the file's {name}/agents must be indices of its agents")
+            raise ValueError(f"the file's {name}/agents must be ascending indices of its agents")
         values = []
         for k, array in enumerate(given):
             saved = self._arrays.get(f"{name}/{k}")
@@ -133,14 +134,28 @@ def check_state(name: str, array: npt.NDArray[Any], model: GenerativeModel, kept
     elif name == "num_actions":
         bounds = kept
     elif name == "random":
+        if not array.any(axis=1).all():
+            raise ValueError("the file's state/random must not be all zero for an agent")
         return
     elif array.dtype == np.float64:
         if not np.isfinite(array).all() or (name not in ("G", "F") and (array < 0).any()):
             raise ValueError(f"the file's state/{name} must be finite, and not negative")
+        if name == "qs":
+            _check_beliefs(array, model.num_states)
         return
     per_row = array.reshape(len(array), -1, np.size(bounds))
     if (per_row < least).any() or (per_row > bounds).any():
         raise ValueError(f"the file's state/{name} is out of bounds")
+
+
+def _check_beliefs(qs: npt.NDArray[np.float64], num_states: list[int]) -> None:
+    """Raise if a factor's beliefs, which begin at multiples of 8, do not sum to 1."""
+    start = 0
+    for f, n in enumerate(num_states):
+        sums = qs[:, start : start + n].sum(axis=1)
+        if (np.abs(sums - 1.0) > check.SUM_TOLERANCE).any():
+            raise ValueError(f"the file's state/qs must sum to 1 in each factor, not so in {f}")
+        start += -(-n // 8) * 8
 
 
 def read_population(path: Path | BinaryIO, model: GenerativeModel) -> PopulationContents:

@@ -28,14 +28,16 @@ def check_inference_params(value: Mapping[str, Any] | None, algorithm: str) -> M
     if algorithm not in DEFAULTS:
         raise NotImplementedError(f"inference_algo {algorithm!r} is not implemented")
     params = dict(DEFAULTS[algorithm])
-    for name, entry in dict(value or {}).items():
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"inference_params must be a dict, got {value!r:.80}")
+    for name, entry in (value or {}).items():
         where = f"inference_params[{name!r}]"
         if name not in params:
             raise ValueError(f"inference_params must have only {list(params)}, got {name!r}")
         if name == "num_iter":
             params[name] = check.integer(entry, MIN_ITERATIONS[algorithm], 2**31, where)
         elif name in ("compute_vfe", "grad_descent"):
-            params[name] = bool(entry)
+            params[name] = check.flag(entry, where)
         else:
             params[name] = check.number(entry, where)
     return MappingProxyType(params)

@@ -98,7 +98,9 @@ def _weights(dirichlet: FloatArray) -> FloatArray:
 def _log_preferences(model: ModelArrays, modality: int) -> FloatArray:
     """Return ``log(softmax(C) + 1e-16)``, a row per step; one if C is the same at all steps."""
     C = model.C[modality]
-    columns = C[:, : model.preference_steps] if C.ndim == 2 else C[:, np.newaxis]
+    columns = C[:, np.newaxis]
+    if C.ndim == 2:  # the last column again where MMP never reads the one that is missing
+        columns = C[:, np.minimum(np.arange(model.preference_steps), C.shape[1] - 1)]
     return np.ascontiguousarray(spm_log_single(softmax(columns)).T)
 
 

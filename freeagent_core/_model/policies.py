@@ -16,6 +16,13 @@ IntArray = npt.NDArray[np.int64]
 
 MAX_POLICIES = 2**24  # that are listed
 MAX_SEQUENCES = 2**56  # their arrays' bytes could be counted, if not held
+MAX_POLICY_LEN = 2**16
+MAX_GOAL_ENTRIES = 2**27  # of I, which backwards induction fills
+
+
+def exceeds(base: int, exponent: int, limit: int) -> bool:
+    """Return whether ``base**exponent > limit``, without the power of large numbers."""
+    return base > 1 and (exponent >= limit.bit_length() or base**exponent > limit)
 
 
 class AllSequences(Sequence[IntArray]):
@@ -33,13 +40,14 @@ class AllSequences(Sequence[IntArray]):
         self.num_controls = list(num_controls)
         self.policy_len = policy_len
         joint = math.prod(self.num_controls)
-        count: int = joint**policy_len
-        if count > MAX_SEQUENCES or joint > MAX_POLICIES:
+        if policy_len > MAX_POLICY_LEN:
+            raise ValueError(f"policy_len must be at most {MAX_POLICY_LEN}, got {policy_len}")
+        if joint > MAX_POLICIES or exceeds(joint, policy_len, MAX_SEQUENCES):
             raise ValueError(
-                f"policy_len {policy_len} with num_controls {list(num_controls)} gives {count} "
-                f"policies; at most {MAX_SEQUENCES} are supported"
+                f"policy_len {policy_len} with num_controls {list(num_controls)} gives "
+                f"{joint}**{policy_len} policies; at most 2**56 are supported, 2**24 of one step"
             )
-        self._count = count
+        self._count: int = joint**policy_len
         digits = np.unravel_index(np.arange(joint), self.num_controls)
         self.actions: IntArray = np.stack(digits, axis=1)
         self.actions.flags.writeable = False
@@ -128,6 +136,12 @@ def backwards_induction(
     ValueError
         If a factor's transitions depend on more than one factor.
     """
+    largest = max(len(goal) for goal in H)
+    if depth * largest > MAX_GOAL_ENTRIES:
+        raise ValueError(
+            f"ii_depth must be at most {MAX_GOAL_ENTRIES // largest} with {largest} states, "
+            f"got {depth}"
+        )
     result = []
     for factor, goal in enumerate(H):
         source = factor

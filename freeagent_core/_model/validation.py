@@ -15,6 +15,9 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
 
+MAX_FACTORS = 64  # of the kernels' structs
+MAX_INT = 2**31  # sizes and horizons are below this
+
 # As numpy.allclose, with which pymdp.legacy.utils.is_normalized compares sums to 1.
 SUM_TOLERANCE = 1e-5 + 1e-8
 
@@ -31,6 +34,8 @@ def object_array(arrays: Iterable[Any]) -> ObjectArray:
 
 def real_array(value: Any, name: str) -> FloatArray:
     """Return `value` as a new read-only float64 array in C order."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must not have masked entries")
     try:
         array = np.asarray(value)
     except ValueError:
@@ -38,7 +43,7 @@ def real_array(value: Any, name: str) -> FloatArray:
     if array.dtype == object:
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name} must be an array of real numbers") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
@@ -133,7 +138,7 @@ def integer(value: Any, low: int, high: int | None, name: str) -> int:
         raise TypeError(f"{name} must be an integer, got {value!r}")
     try:
         number = as_index(value)
-    except TypeError:
+    except (TypeError, np.ma.MAError):
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
     if number < low or (high is not None and number >= high):
         bounds = f"at least {low}" if high is None else f"in {low} to {high - 1}"
@@ -144,12 +149,37 @@ def integer(value: Any, low: int, high: int | None, name: str) -> int:
 def number(value: Any, name: str) -> float:
     """Return `value` as a finite float."""
     try:
-        out = float(value)
+        out = float("nan") if np.ma.is_masked(value) else float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
+        raise TypeError(f"{name} must be a number, got {value!r:.80}") from None
+    except OverflowError:
+        raise ValueError(f"{name} must be a number that a float can hold") from None
     if not np.isfinite(out):
         raise ValueError(f"{name} must be finite, got {out}")
     return out
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return the truth of `value`."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be True or False, got {value!r:.80}") from None
+
+
+def choice(value: Any, choices: Sequence[str], name: str) -> str:
+    """Return `value`, one of some words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r:.80}")
+    return value
+
+
+def items(value: Any, name: str) -> list[Any]:
+    """Return the items of a list, tuple or array."""
+    try:
+        return list(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a list, got {value!r:.80}") from None
 
 
 def factor_lists(value: Any, count: int, num_factors: int, name: str) -> list[list[int]]:
@@ -175,21 +205,24 @@ def index_subset(value: Any, count: int, name: str) -> str | list[int]:
         if value != "all":
             raise ValueError(f"{name} must be 'all' or a list of int, got {value!r}")
         return value
-    return [integer(item, 0, count, f"{name}[{i}]") for i, item in enumerate(value)]
+    entries = items(value, name)
+    return [integer(item, 0, count, f"{name}[{i}]") for i, item in enumerate(entries)]
 
 
 def policy_list(value: Any, num_controls: Sequence[int]) -> list[npt.NDArray[np.int64]]:
     """Return policies as read-only int arrays of shape (policy_len, num_factors)."""
-    try:
-        items = list(value)
-    except TypeError:
-        raise TypeError(f"policies must be a list of arrays, got {value!r}") from None
-    if not items:
+    given = items(value, "policies")
+    if not given:
         raise ValueError("policies must not be empty")
     policies = []
     limits = np.asarray(num_controls)
-    for i, item in enumerate(items):
-        policy = np.asarray(item)
+    for i, item in enumerate(given):
+        if np.ma.is_masked(item):
+            raise ValueError(f"policies[{i}] must not have masked entries")
+        try:
+            policy = np.asarray(item)
+        except ValueError:
+            raise TypeError(f"policies[{i}] must be an array of integers") from None
         if policy.dtype.kind not in "iuf" or not np.all(policy == np.floor(policy)):
             raise TypeError(f"policies[{i}] must be an array of integers")
         if policy.ndim != 2 or len(policy) == 0 or policy.shape[1] != len(num_controls):

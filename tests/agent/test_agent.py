@@ -289,11 +289,8 @@ def test_simd_levels_agree_to_1e_12(flags):
     results = []
     for level in primitives.simd_levels():
         primitives.set_simd_level(level)
-        try:
-            agent = Agent(**bandit(action_selection="stochastic", **flags))
-            results.append((run(agent), agent.q_pi.tolist(), agent.G.tolist()))
-        finally:
-            primitives.set_simd_level()
+        agent = Agent(**bandit(action_selection="stochastic", **flags))
+        results.append((run(agent), agent.q_pi.tolist(), agent.G.tolist()))
     actions, q_pi, G = results[0]
     for other_actions, other_q_pi, other_G in results[1:]:
         assert other_actions == actions

@@ -87,8 +87,6 @@ def test_the_numbers_are_those_of_agents(case, seed, sophisticated):
 def test_message_passing(case, seed, horizon, separate):
     version, arguments = case
     arguments.pop("C", None)  # whose columns would have to reach the horizon
-    if any(len(factors) > 1 for factors in arguments.get("B_factor_list", [])):
-        return  # MMP takes no transitions of several factors
     arguments["use_param_info_gain"] &= "pB" not in arguments
     model = GenerativeModel(
         **arguments,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+compared = {"steps": 0, "of": 0}  # in the running test; `conftest.py` asserts a floor
 BELIEFS = 1e-9
 G = 1e-8
 
@@ -141,6 +142,8 @@ def assert_same_step(
 def assert_same_episode(
     agent: Any, reference: Any, observations: list[Any], seed: int = 0, fused: bool = False
 ) -> None:
+    compared["of"] += len(observations)
     for t, observation in enumerate(observations):
         if not assert_same_step(agent, reference, observation, (seed + t) % 2**32, fused):
             break
+        compared["steps"] += 1

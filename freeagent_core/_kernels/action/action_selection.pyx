@@ -42,22 +42,39 @@ cdef void action_marginals(const Model* model, const double* q_pi,
             p[u] /= total
 
 
-# Added and subtracted, this rounds a number below 2^17 to a multiple of 2^-34. Choices of
-# equal value differ by rounding errors, here and in pymdp; rounding their logits (the
-# probabilities move by less than 3e-11) makes them tie to the bit, so that a draw does not
-# depend on such errors: a binomial draw jumps between p = 0.5 and p = 0.5 + 1e-16.
-cdef double ROUND_LOGIT = 393216.0  # 1.5 * 2^18
+# Choices of equal value differ by rounding errors, here and in pymdp. They are made equal to
+# the bit before a draw, so that it does not depend on such errors: a binomial draw jumps
+# between p = 0.5 and p = 0.5 + 1e-16. What differs by more is left as it is.
+cdef double TIE_RATIO = 1e-11
+cdef Py_ssize_t MAX_PAIRWISE = 64
+cdef double SPLIT = 32769.0  # 2^15 + 1
+
+
+# out[i] = the first p[j] with abs(p[i] - p[j]) <= 1e-11 p[j], else p[i]. Of more than 64 entries,
+# p rounded to 38 bits (Dekker 1971). Cost: n^2 / 2 comparisons up to 64 entries, then 3 n.
+cdef void _tie(const double* p, Py_ssize_t n, double* out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double scaled
+    for i in range(n):
+        out[i] = p[i]
+        if n > MAX_PAIRWISE:
+            scaled = SPLIT * p[i]
+            out[i] = scaled - (scaled - p[i])
+            continue
+        for j in range(i):
+            if fabs(p[i] - out[j]) <= TIE_RATIO * out[j]:
+                out[i] = out[j]
+                break
 
 
 # out = softmax(alpha * log(p + 1e-16)): the precision of stochastic selection
 # pymdp.legacy.control.sample_action. Cost: a logarithm and an exponential per entry.
 cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noexcept nogil:
     cdef Py_ssize_t i
-    P.log_eps(p, n, out)
+    _tie(p, n, out)
+    P.log_eps(out, n, out)
     for i in range(n):
         out[i] *= alpha
-        if fabs(out[i]) < 131072.0:
-            out[i] = (out[i] + ROUND_LOGIT) - ROUND_LOGIT
     P.softmax(out, n, out)
 
 

@@ -61,6 +61,8 @@ cdef int read_doubles(object value, Py_ssize_t n, double* out, str name) except 
 
 
 cdef object _float_array(object value, str name):
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must not have masked entries")
     try:
         array = np.asarray(value)
         if array.dtype == object:  # numbers in an object array are numbers
@@ -186,7 +188,9 @@ cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object o
         else:
             try:
                 i = _as_index(entry)
-            except TypeError:
+            except OverflowError:
+                i = -1
+            except (TypeError, np.ma.MAError):
                 if isinstance(entry, (np.ndarray, list, tuple)) and np.ndim(entry) > 0:
                     return _read_vectors(packed, workspace, observation, distr_obs)
                 raise TypeError(f"observation[{m}] must be an integer or a vector, "

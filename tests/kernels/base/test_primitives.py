@@ -111,7 +111,6 @@ def test_levels_differ_by_rounding_only(size, seed):
     for name in LEVELS:
         primitives.set_simd_level(name)
         sums.append(primitives.sum(y))
-    primitives.set_simd_level()
     assert len(set(sums)) == 1
     for other in results[1:]:
         np.testing.assert_allclose(results[0], other, rtol=2e-14, atol=1e-320)
@@ -164,7 +163,6 @@ def test_matrix_products(rows, size, columns, seed):
             primitives.sparse_gemv_t(x[0], M, 0.5), np.where(x[0] > 0.5, x[0], 0) @ M,
             rtol=1e-13, atol=1e-14 * size,
         )  # fmt: skip
-    primitives.set_simd_level()
 
 
 @given(
@@ -197,7 +195,6 @@ def test_outcome_values(rows, parts, seed):
         for r in range(0, rows, 7):
             alone = primitives.outcome_terms(x[r : r + 1], n, totals[r : r + 1], start, weights)
             assert alone[0] == weighted[r]
-    primitives.set_simd_level()
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
@@ -219,7 +216,6 @@ def test_softmaxes_of_sums(sizes, seed):
             expected_norms *= e.sum()
         np.testing.assert_allclose(value, expected_value, rtol=1e-13, atol=1e-13)
         np.testing.assert_allclose(norms, expected_norms, rtol=1e-13)
-    primitives.set_simd_level()
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
@@ -229,4 +225,3 @@ def test_reductions(size, seed):
     for name in LEVELS:
         primitives.set_simd_level(name)
         assert primitives.min_positive(x) == min(x[x > 0], default=np.inf)
-    primitives.set_simd_level()
