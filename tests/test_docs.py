@@ -32,7 +32,8 @@ def blocks_of(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)])
-def test_examples_run(page):
+def test_examples_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     code = "\n".join(blocks_of(page))
     if "freeagent_core.ray" in code:
         pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
