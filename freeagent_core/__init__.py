@@ -3,6 +3,9 @@
 >>> from freeagent_core import Agent
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from freeagent_core._version import __version__
 
 try:
@@ -14,8 +17,27 @@ except ImportError as error:
         f"({error})"
     ) from error
 
-from freeagent_core.agent import Agent
-from freeagent_core.model import GenerativeModel
-from freeagent_core.population import Population
+if TYPE_CHECKING:
+    from freeagent_core.agent import Agent
+    from freeagent_core.model import GenerativeModel
+    from freeagent_core.population import Population
 
 __all__ = ["Agent", "GenerativeModel", "Population", "__version__"]
+
+# Imported when they are first used, so that other parts of the package do not wait for them.
+_MODULES = {"Agent": "agent", "GenerativeModel": "model", "Population": "population"}
+_FUNCTIONS = ("algos", "control", "inference", "learning", "maths", "utils")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS or name in _MODULES.values():
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -149,6 +149,14 @@ def test_parameters_replace_the_environments_own():
     np.testing.assert_array_equal(bare.reset(keys, env_params=params)[1][0], 1)
     with pytest.raises(ValueError, match="has no A"):
         bare.reset(keys)
+    batched, params = make(
+        [np.stack([np.eye(2)] * 20)],
+        [np.stack([np.eye(2)[:, :, None]] * 20)],
+        [np.eye(2)[np.arange(20) % 2]],
+        make_env_params=True,
+    )
+    assert params["A"][0].shape == (20, 2, 2)
+    np.testing.assert_array_equal(batched.reset(keys)[1][0], np.arange(20) % 2)
     env.D = [np.array([1.0, 0.0])]
     np.testing.assert_array_equal(env.reset(keys)[1][0], 0)
 

@@ -136,8 +136,9 @@ class PymdpEnv(Env):
     Parameters
     ----------
     A, B, D : list of array or of Distribution, optional
-        Likelihoods, transitions and priors of the first state. Of float32, draws are JAX's of
-        float32. What is not given must be in `env_params`.
+        Likelihoods, transitions and priors of the first state; without a batch, or all with a
+        leading axis for one. Of float32, draws are JAX's of float32. What is not given must be in
+        `env_params`.
     A_dependencies, B_dependencies : list of list of int, optional
         By default from distributions' names; of arrays all factors, and each factor itself.
     categorical_obs : bool, default False
@@ -188,7 +189,7 @@ class PymdpEnv(Env):
         self.A, self.B, self.D = (_own(part) for part in (A, B, D))
         self._packed: dict[int, tuple[tuple[int, ...], SampledEnvironment]] = {}
         if self.A is not None and self.B is not None and self.D is not None:
-            self.pack(1)
+            self.pack(len(self.D[0]) if self.D[0].ndim > 1 else 1)
 
     def generate_env_params(
         self, key: Any = None, batch_size: int | None = None
