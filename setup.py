@@ -66,7 +66,8 @@ debug = os.environ.get("FREEAGENT_CORE_DEBUG") == "1"
 coverage = os.environ.get("FREEAGENT_CORE_COVERAGE") == "1"
 sanitize = os.environ.get("FREEAGENT_CORE_SANITIZE", "")
 
-# -ffp-contract=off: the same bits at every SIMD level (see csrc/freeagent_primitives.h).
+# -ffp-contract=off: multiply-adds are fused only where csrc/ asks for it, so that results do not
+# depend on the compiler. (SIMD levels differ by rounding: csrc/freeagent_primitives.h.)
 compile_args = ["-std=c11", "-ffp-contract=off", "-Wno-psabi", "-Wno-unused-function"]
 compile_args += ["-O0", "-g"] if debug else ["-O3", "-g0"]
 link_args = []

@@ -89,7 +89,7 @@ def test_learning(model, seed, rate):
     """update_A, update_B and update_D after every step, on all or some of the parameters."""
     rng = np.random.default_rng(seed)
     for name in ("A", "B"):
-        # no counts of 1e-20: their novelty is 1e16 nats, and rounding decides
+        # no counts of 1e-20: their information gain is 1e16 nats, and rounding decides
         model.setdefault(
             "p" + name, object_array(np.where(x > 1e-6, 10.0 * x, 0.0) for x in model[name])
         )

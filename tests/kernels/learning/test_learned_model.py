@@ -1,5 +1,5 @@
 """An agent's own copy of what it learns: what callers hold does not change under them, and
-learning in place gives what packing the learned model anew gives."""
+learning in place gives what packing the learned model again gives."""
 
 import copy
 import os
@@ -99,8 +99,8 @@ def test_assignments_after_learning_keep_what_was_learned():
     seed=st.integers(0, 2**32 - 1),
     algorithm=st.sampled_from(["VANILLA", "MMP"]),
 )
-def test_learning_in_place_is_packing_anew(case, seed, algorithm):
-    """Beliefs and G of an agent that learns, and of one made anew from what it has learned."""
+def test_learning_in_place_is_packing_again(case, seed, algorithm):
+    """Beliefs and G of an agent that learns, and of a new one made from what it has learned."""
     version, model = case
     if any(len(factors) > 1 for factors in model.get("B_factor_list", [])):
         algorithm = "VANILLA"

@@ -1,4 +1,4 @@
-"""Policies of a belief that is sure of its state: the numbers of beliefs, without any."""
+"""Deterministic rollouts of a point-mass belief: the numbers of beliefs, without beliefs."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ MANY = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 @st.composite
-def certain_worlds(draw):
-    """Draw a world whose state is seen; some outcomes of actions may be uncertain."""
+def deterministic_worlds(draw):
+    """Draw a world whose state is seen; some transitions may be stochastic."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, u = draw(st.integers(8, 24)), draw(st.integers(1, 4))
     policy_len = draw(st.integers(1, 4))
@@ -44,13 +44,13 @@ def certain_worlds(draw):
     return model
 
 
-def follows_states(model):
+def rolls_out_states(model):
     """Whether the last step of an agent of `model` left no graph of beliefs behind."""
     return model.packed.graph_size() == {"beliefs": 0, "entries": 0, "nodes": 0}
 
 
-def reaches_uncertainty(arguments, state):
-    """Whether some policy from `state` meets an action of uncertain outcome."""
+def reaches_stochastic(arguments, state):
+    """Whether some policy from `state` meets a stochastic transition."""
     B, reached = arguments["B"][0], {state}
     for _ in range(arguments["policy_len"]):
         columns = B[:, sorted(reached)].reshape(len(B), -1)
@@ -61,9 +61,9 @@ def reaches_uncertainty(arguments, state):
 
 
 @MANY
-@given(arguments=certain_worlds(), data=st.data())
+@given(arguments=deterministic_worlds(), data=st.data())
 def test_as_beliefs_to_the_bit(arguments, data):
-    """A list of the same policies is evaluated over predicted beliefs."""
+    """The same policies as a list are evaluated over predicted beliefs."""
     model = GenerativeModel(**arguments)
     enumerated = GenerativeModel(**arguments, policies=list(model.policy_arrays))
     agent, other = Agent.from_model(model), Agent.from_model(enumerated)
@@ -78,15 +78,15 @@ def test_as_beliefs_to_the_bit(arguments, data):
         np.testing.assert_array_equal(agent.q_pi, other.q_pi)
         # 2^-52: what belief_graph leaves out of a belief
         if not arguments["use_param_info_gain"] and (agent.qs[0] > 2.0**-52).sum() == 1:
-            assert follows_states(model) is not reaches_uncertainty(arguments, state)
+            assert rolls_out_states(model) is not reaches_stochastic(arguments, state)
         else:
-            assert not follows_states(model)
-        assert not follows_states(enumerated)
+            assert not rolls_out_states(model)
+        assert not rolls_out_states(enumerated)
 
 
 @pytest.mark.parametrize("weight", [1e-20, 1e-12, 0.1])
-def test_belief_that_is_not_sure(weight):
-    """A belief with weight in two states follows beliefs, one with a vanishing rest does not."""
+def test_belief_that_is_no_point_mass(weight):
+    """A belief with weight in two states needs beliefs, one with a vanishing remainder does not."""
     B = np.roll(np.eye(12), 1, axis=0)[:, :, None]
     D = np.zeros(12)
     D[3], D[4] = 1.0 - weight, weight
@@ -96,4 +96,4 @@ def test_belief_that_is_not_sure(weight):
     agent = Agent.from_model(model)
     agent.infer_states([0])
     agent.infer_policies()
-    assert follows_states(model) == (weight < 1e-15)
+    assert rolls_out_states(model) == (weight < 1e-15)
