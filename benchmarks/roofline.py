@@ -9,8 +9,8 @@ steps). Work: the floating-point operations that a step needs by the formulas ab
 model that it must read once (agents of a population that share matrix products share reads).
 The least time a step could take is that of the operations at the peak or of the bytes at the
 bandwidth, whichever is longer; `share` is that over the measured time, `of peak` the operations
-alone. Where beliefs are merged the work follows the distinct beliefs of the steps that were
-timed; those models do little arithmetic, and look-ups are most of a step.
+alone. With a belief graph the work grows with the distinct beliefs of the steps that were
+timed; those models do little arithmetic, and lookups dominate a step.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def graph_evaluation(model):
         others *= n if u == 1 else 1
     supports = size["nodes"] * others
     operations = 2 * size["entries"] + supports * (2 + 2 * nonzero)
-    if others > 1:  # a sure belief needs no logarithm
+    if others > 1:  # a point mass needs no logarithm
         operations += supports * FUNCTION
     operations += 2 * enumerated + enumerated * (FUNCTION + 3)
     return operations, 8 * (size["entries"] + supports * (1 + nonzero))

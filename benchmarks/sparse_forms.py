@@ -81,7 +81,7 @@ def main():
     sparse = {"SPARSE_COLUMN": 1e9}
     dense = {"SPARSE_COLUMN": 0.0, "SPARSE_SHARE": 0.0}
     graph, tree = {"MAX_GRAPH_COLUMN": 1e9}, {"MAX_GRAPH_COLUMN": 0.0}
-    print("us a step, 4 actions; graph: equal beliefs merged; tree: not")
+    print("us a step, 4 actions; graph: belief graph; tree: policy tree")
     print(
         f"{'states':>7}{'policy_len':>11}{'next states':>12}{'outcomes':>9}{'near':>6}"
         f"{'graph sparse':>14}{'graph dense':>13}{'tree sparse':>13}{'tree dense':>12}"

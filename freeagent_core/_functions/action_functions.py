@@ -1,4 +1,4 @@
-"""The functions of `control` that list policies and choose actions."""
+"""The functions of `control` that enumerate policies and choose actions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Everything that depends on the model alone, computed once and laid out for the kernels.
 
 Arrays of states come first in memory and are padded to eight doubles, so that a kernel
-adds whole rows for the states that a belief gives weight to, and skips the others.
+adds whole rows for the states of positive weight, and skips the others.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from freeagent_core.utils import EPS_VAL
 FloatArray = npt.NDArray[np.float64]
 
 INDUCTIVE_EPS = 1e-3  # pymdp.legacy.control.calc_inductive_cost
-# An action's B, and a modality's A in a model whose beliefs are merged, are kept as their
+# An action's B, and a modality's A in a model with a belief graph, are stored as their
 # nonzero entries where there are at most this many a column, or one in so many. Measured
 # (benchmarks/sparse_forms.py, us a step, sparse against dense): 25 states, 1 entry 3.7 / 4.1, 2
 # entries 14.5 / 12.6; 100 states, 1 entry 3.0 / 5.0, 2 entries 20.2 / 20.7, 3 entries 26.0 / 27.6,
-# 6 entries 49 / 46: adding a vector of eight costs less than an entry that is scattered.
+# 6 entries 49 / 46: adding a vector of eight costs less than scattering one entry.
 SPARSE_COLUMN = 1.5
 SPARSE_SHARE = 1 / 40
-# Equal beliefs are looked for where the transitions of all factors that can be controlled have
+# A belief graph is used where the transitions of all factors that can be controlled have
 # at most this many nonzero entries a column. Measured there: with 4 entries and policy_len 3,
 # 19 against 25 us (25 states) and 33 against 151 us (100 states); with 6 entries anywhere in 25
 # states hardly any two paths meet, and matrix products win, 25 against 11 us.
 MAX_GRAPH_COLUMN = 4.0
-# More policies than this are not listed where they need not be: 16 bytes each and agent.
+# More policies than this are not enumerated unless they must be: 16 bytes each and agent.
 MAX_STORED_POLICIES = 2**13
-# Doubles that a model may spend on what outcomes are expected after one more action.
+# Doubles that a model may spend on the outcomes expected after one more action.
 MAX_NEXT_OUTCOMES = 2**22
 # Sums of A and B this close to 1 differ from it by rounding.
 NORMALISED = 1e-12
@@ -53,7 +53,7 @@ PARTS = {
     "pA": ("groups",),
     "C": ("groups",),
     "pymdp_version": ("groups",),
-    "B": ("factors", "groups"),  # a group may look ahead by it
+    "B": ("factors", "groups"),  # for next_outcomes
     "pB": ("factors",),
     "H": ("factors",),
     "I": ("factors",),
@@ -90,7 +90,7 @@ def _rows_by_state(columns: FloatArray, stride: int) -> FloatArray:
 
 
 def _weights(dirichlet: FloatArray) -> FloatArray:
-    """Return pymdp's ``spm_wnorm(p) * (p > 0)``: the novelty weight of Dirichlet parameters."""
+    """Return pymdp's ``spm_wnorm(p) * (p > 0)``: the weights of the parameter information gain."""
     weights: FloatArray = spm_wnorm(dirichlet) * (dirichlet > 0)
     return weights
 
@@ -199,8 +199,8 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
 def _complement_start(
     distributions: Sequence[tuple[FloatArray, FloatArray]],
 ) -> npt.NDArray[np.int32] | None:
-    """Return where the columns of each distribution begin, and end, without its last outcome,
-    which has what the others leave; None where some do not sum to 1."""
+    """Return where the columns of each distribution begin and end, without its last outcome, which
+    is the complement of the others; None if some do not sum to 1."""
     if any(np.abs(A.sum(axis=0) - 1.0).max() > NORMALISED for A, _ in distributions):
         return None
     return np.append(0, np.cumsum([len(A) - 1 for A, _ in distributions])).astype(np.int32)
@@ -215,7 +215,7 @@ def _outcome_columns(
     ----------
     distributions : sequence of (A, log_C)
         Of shapes (outcomes, num_joint) and (outcomes,).
-    rests : bool
+    complements : bool
         Leave out the last outcome of each.
     num_joint : int
 
@@ -235,8 +235,8 @@ def _outcome_columns(
 
 
 def _next_outcomes(model: ModelArrays, factor: int, by_state: FloatArray) -> dict[str, Any]:
-    """Return the outcomes that each state leads to by each action, and how far below the
-    least weight of a belief its successor's can be: at most by the sum of a row of B."""
+    """Return the outcomes expected from each state after each action, and the smallest sum of a row
+    of B: no weight of the next belief is below this times the smallest weight of the present."""
     B, stride = model.B[factor], by_state.shape[1]
     size = B.shape[-1] * len(B) * stride
     if (
@@ -389,10 +389,10 @@ def _pack_prior(model: ModelArrays) -> FloatArray:
 
 
 def _are_enumerated(model: ModelArrays) -> bool:
-    """Return whether G and q_pi are kept as arrays over all sequences of actions.
+    """Return whether G and q_pi are stored as arrays over all sequences of actions.
 
-    They need not be where equal beliefs are merged and the prior E is constant: then the
-    probability of an action is summed without them.
+    They need not be with a belief graph and a constant prior E: then the probability of an
+    action is a soft value backup over the graph.
     """
     few = len(model.policy_arrays) <= MAX_STORED_POLICIES
     return few or model.sophisticated or not model.constant_E
@@ -422,7 +422,7 @@ def pack(model: ModelArrays, parts: dict[str, Any], changed: Iterable[str] = ())
     uses_belief_graph = _uses_belief_graph(model)
     if (
         parts.setdefault("uses_belief_graph", uses_belief_graph) != uses_belief_graph
-    ):  # the forms of A and of policies follow it
+    ):  # the forms of A and of policies depend on it
         parts = {}
         parts["uses_belief_graph"] = uses_belief_graph
     if "factors" not in parts:

@@ -14,7 +14,7 @@ from freeagent_core._model import validation as check
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-MAX_POLICIES = 2**24  # that are listed
+MAX_POLICIES = 2**24  # that are enumerated
 MAX_SEQUENCES = 2**56  # their arrays' bytes could be counted, if not held
 MAX_POLICY_LEN = 2**16
 MAX_GOAL_ENTRIES = 2**27  # of I, which backwards induction fills
@@ -28,7 +28,7 @@ def exceeds(base: int, exponent: int, limit: int) -> bool:
 class AllSequences(Sequence[IntArray]):
     """All sequences of actions, in pymdp's order: the last action varies fastest.
 
-    Made one by one when they are asked for, since there may be too many to list.
+    Made one by one on demand, since there may be too many to enumerate.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class AllSequences(Sequence[IntArray]):
         if self._count > MAX_POLICIES:
             raise ValueError(
                 f"policy_len {self.policy_len} with num_controls {self.num_controls} gives "
-                f"{self._count} policies, too many to list: at most {MAX_POLICIES} are"
+                f"{self._count} policies, too many to enumerate: at most {MAX_POLICIES} are"
             )
         chosen = np.unravel_index(np.arange(self._count), [len(self.actions)] * self.policy_len)
         policies: IntArray = self.actions[np.stack(chosen, axis=1)]

@@ -80,7 +80,7 @@ def arguments(draw):
 @examples(50)
 @given(model=arguments(), seed=st.integers(0, 2**32 - 1), fused=st.booleans())
 def test_episodes_with_learning(model, seed, fused):
-    for name in ("pA", "pB"):  # no counts of 1e-20: their novelty is 1e16 nats
+    for name in ("pA", "pB"):  # no counts of 1e-20: their information gain is 1e16 nats
         if name in model:
             model[name] = object_array(
                 np.where(x > 0, np.maximum(x, 0.5), 0.0) for x in model[name]

@@ -33,7 +33,7 @@ def plain(value):
 
 
 def calls(pymdp, arrays):
-    """Yield names of functions and their results, for arguments that this makes anew.
+    """Yield names of functions and their results, for arguments that are made again each time.
 
     ``pymdp`` has the modules as attributes: those of 0.0.7.1, or ours in the test.
     """

@@ -15,5 +15,5 @@ def test_lazy_policies():
     np.testing.assert_array_equal(np.array(policies[3:9]), every[3:9])
     with pytest.raises(IndexError):
         policies[216]
-    with pytest.raises(ValueError, match="too many to list"):
+    with pytest.raises(ValueError, match="too many to enumerate"):
         AllSequences([10], 12).array()
