@@ -197,8 +197,6 @@ GEMM_BLOCK(1, 3)
 GEMM_BLOCK(1, 2)
 #endif
 
-/* gemm: out = x @ M, x by rows (BLAS dgemm). A panel of columns at a time, so that it stays in the
- * first cache for all rows. Cost: rows * n * stride multiply-adds. */
 #if defined(FC_LEVEL_AVX512)
 #define PANEL(COLUMNS)                                                                         \
     for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                        \
@@ -217,6 +215,8 @@ GEMM_BLOCK(1, 2)
             gemm_1_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j);         \
     }
 
+/* out = x @ M, x given by rows (BLAS dgemm). A panel of columns at a time, so that it stays in
+ * the first cache for all rows. Cost: rows * n * stride multiply-adds. */
 static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
                  ptrdiff_t stride, double *const *out)
 {
@@ -236,6 +236,7 @@ static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const doub
     PANEL(1)
 }
 #else
+/* The same, four rows at a time. Cost: rows * n * stride multiply-adds. */
 static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
                  ptrdiff_t stride, double *const *out)
 {

@@ -114,8 +114,8 @@ MAP(log_array, log_any, 1.0)
 MAP(exp_array, exp_v8, 0.0)
 MAP(log_eps_array, log_eps_v8, 1.0)
 
-/* sum_i x[i] * log(x[i] + eps). Cost: a logarithm per entry, none for
- * vectors of zeros. */
+/* sum_i x[i] * log(x[i] + eps), as in pymdp.legacy.maths.spm_MDP_G and calc_free_energy.
+ * Cost: a logarithm per entry, none for vectors of zeros. */
 static double neg_entropy(const double *x, ptrdiff_t n)
 {
     v8 total = SPLAT(0.0);

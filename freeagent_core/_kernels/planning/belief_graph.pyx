@@ -213,9 +213,9 @@ cdef Py_ssize_t _joint_support(const Model* model, Graph* graph, const int32_t* 
     return num_joint
 
 
-# The belief of `factor` after `action`, from the beliefs `parents` of its dependencies
-# (fixed_point_iteration.predict), and minus the information gain about pB of that transition.
-# pymdp.legacy.control.get_expected_states_interactions. Returns its number, or -1 without memory.
+# q'(s) = sum_p B[s, p, action] q(p): the number of the belief of `factor` after `action`, from the
+# beliefs `parents` of its dependencies, and minus the information gain about pB of that transition.
+# pymdp.legacy.control.get_expected_states_interactions. -1 without memory.
 # Cost: a lookup if the factor depends on itself alone and the edge is known, else a prediction.
 cdef int32_t next_belief(const Model* model, const EFEParameters* parameters, Py_ssize_t factor,
                          Py_ssize_t action, const int32_t* parents, double* neg_pB_gain,
@@ -330,8 +330,9 @@ cdef double support_terms_of(const Model* model, const EFEParameters* parameters
     return support_terms(model, parameters, group, step, work.index, work.weights, count, work)
 
 
-# support_terms_of, computed once per combination of beliefs (and step, where utilities depend on
-# it): memoised by hash. Cost: a lookup, or that of support_terms_of.
+# memo[g, step, beliefs] = support_terms_of, computed once per combination of beliefs (and step,
+# where utilities depend on it). Memoisation: Michie, "Memo functions and machine learning", 1968.
+# Cost: a lookup, or that of support_terms_of.
 cdef double group_terms_of(const Model* model, const EFEParameters* parameters, Py_ssize_t g,
                            Py_ssize_t step, const int32_t* beliefs, Workspace* work) noexcept nogil:
     cdef Graph* graph = work.graph

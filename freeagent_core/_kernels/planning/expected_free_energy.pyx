@@ -56,7 +56,8 @@ cdef double support_terms(const Model* model, const EFEParameters* parameters, c
     return value
 
 
-# The part `states` of support_terms, of the states above the mask. pymdp.legacy.maths.spm_MDP_G.
+# sum_s q(s) sum_o A[o, s] log(A[o, s] + exp(-16)) - sum_o q(o) log(q(o) + 1e-16), over the states
+# above the mask: the part `states` of support_terms. pymdp.legacy.maths.spm_MDP_G.
 # Cost: count * num_outcomes, the nonzeros of sparse modalities, a logarithm per outcome.
 cdef double _information_gain(const Group* group, const int32_t* index, const double* weights,
                               Py_ssize_t count, Workspace* work) noexcept nogil:
@@ -104,8 +105,8 @@ cdef double group_terms(const Model* model, const EFEParameters* parameters, con
     return support_terms(model, parameters, group, step, work.index, work.weights, count, work)
 
 
-# Utility and information gain about states of one group at the first step: group_terms without
-# parameters. pymdp.legacy.control.sophisticated_inference_search. Cost: that of group_terms.
+# sum_s q(s) utility(s) + information gain about states, of one group at the first step.
+# pymdp.legacy.control.sophisticated_inference_search. Cost: that of group_terms.
 cdef double first_step_terms(const Model* model, const Group* group, const double** parts,
                              Workspace* work) noexcept nogil:
     cdef EFEParameters parameters
@@ -168,7 +169,7 @@ cdef double expected_inductive_cost(const Model* model, const double* qs,
     return value
 
 
-# expected_inductive_cost of the beliefs `predicted`, for the rows of the present ones, `qs`:
+# sum_f sum_s cost_f[row, s] predicted_f(s), for the rows of the present beliefs `qs`:
 # pymdp.legacy.control.calc_inductive_cost. Cost: 2 num_states per factor.
 cdef double calc_inductive_cost(const Model* model, const double* qs, const double* predicted,
                                 Workspace* work) noexcept nogil:

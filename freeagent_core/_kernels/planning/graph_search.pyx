@@ -38,10 +38,10 @@ from freeagent_core._kernels.planning.expected_free_energy cimport find_inductiv
 from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
 
 
-# policy_evaluation.evaluate_policies, over the belief graph.
-# G(u_1 ... u_T) = sum_t value(node_t). Cost: the terms of G once per distinct combination of
-# beliefs, one lookup per distinct joint belief and action, one addition per enumerated policy
-# and step.
+# G(u_1 ... u_T) = sum_t value(node_t), q_pi = softmax(gamma G + log E), over the belief graph:
+# pymdp.legacy.control.update_posterior_policies_factorized. Returns 0, NOT_FINITE or NO_MEMORY.
+# Cost: the terms of G once per distinct combination of beliefs, one lookup per distinct joint
+# belief and action, one addition per enumerated policy and step.
 cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, const double* qs,
                         Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -94,9 +94,10 @@ cdef int _grow_edges(const Model* model, Graph* graph) noexcept nogil:
     return 0
 
 
-# The number of this joint belief: the existing one, or a new one (hash-consing), or -1 without
-# memory. `step` counts the actions before it, from 0, and is 0 where utilities do not depend on
-# it. With one factor and no steps the caller has looked at belief_node.
+# number = table[step, beliefs]: the existing node of this joint belief, or a new one, or -1 without
+# memory (hash-consing: Ershov, 1958, as in belief_graph.pyx). `step` counts the actions before it,
+# from 0, and is 0 where utilities do not depend on it. With one factor and no steps the caller has
+# looked at belief_node.
 # Cost: a hash of num_factors numbers and about one comparison; _node_terms of a new one.
 cdef int32_t _intern_node(const Model* model, const EFEParameters* parameters, Py_ssize_t step,
                           const int32_t* beliefs, Workspace* work) noexcept nogil:
@@ -160,9 +161,10 @@ cdef double _node_terms(const Model* model, const EFEParameters* parameters, Py_
     return value
 
 
-# All nodes that fewer than num_steps actions lead to, breadth first, with
-# child(node, u) = the node of (next_belief(f, u_f) for all factors f): the transposition table of
-# the search. Returns 0, or -1 without memory. Cost: a lookup per distinct joint belief and action.
+# child(node, u) = the node of (next_belief(f, u_f) for all factors f), for all nodes that fewer
+# than num_steps actions lead to, breadth first: a transposition table (Greenblatt, Eastlake and
+# Crocker, "The Greenblatt chess program", 1967). Returns 0, or -1 without memory.
+# Cost: a lookup per distinct joint belief and action.
 cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
                       Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree

@@ -57,8 +57,8 @@ cdef struct Tensor:                # partial sums T_k of a contraction
     double total                   # ... and that of their sums
 
 
-# policy_evaluation.evaluate_policies of one agent, over the policy tree:
-# G(pi) = sum of the values of its prefixes. Cost: that of evaluate_trees.
+# G(pi) = sum of the values of its prefixes, q_pi = softmax(gamma G + log E), of one agent:
+# pymdp.legacy.control.update_posterior_policies_factorized. Cost: that of evaluate_trees.
 cdef int evaluate_tree(const Model* model, const EFEParameters* parameters, const double* qs,
                        Workspace* work) noexcept nogil:
     cdef int status
@@ -222,8 +222,8 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
             f.inductive_cost + work.inductive_row[factor] * f.num_states, belief, f.num_states)
 
 
-# neg_pB_info_gain of dense beliefs: pymdp.legacy.control.calc_pB_info_gain_interactions.
-# Cost: num_previous * num_states.
+# sum_s q(s) sum_p wB[s, p, action] q(p), minus the information gain about pB, of dense beliefs:
+# pymdp.legacy.control.calc_pB_info_gain_interactions. Cost: num_previous * num_states.
 cdef double _neg_pB_gain_of(const Model* model, const Factor* f, Py_ssize_t action,
                             const double** previous, const double* belief,
                             Workspace* work) noexcept nogil:
@@ -324,9 +324,9 @@ cdef void _evaluate_outcomes(const Model* model, const EFEParameters* parameters
     rows.count = 0
 
 
-# The same for a belief with states at or below exp(-16): their share of the outcomes and of
-# `total` is subtracted for the information gain. pymdp.legacy.maths.spm_MDP_G (its mask).
-# Cost: num_outcomes per masked state, then a logarithm per outcome.
+# q(o) . log C + gain(q(o) - sum_{s: q(s) <= exp(-16)} q(s) A[:, s]): _evaluate_outcomes of a belief
+# with masked states, whose share is subtracted for the information gain. pymdp.legacy.maths.
+# spm_MDP_G (its mask). Cost: num_outcomes per masked state, then a logarithm per outcome.
 cdef double _masked_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           double* outcomes, double total, const double** parts,
                           Workspace* work) noexcept nogil:
@@ -391,8 +391,8 @@ cdef void _gemm_nodes(const Model* model, const EFEParameters* parameters, const
     _evaluate_rows(model, parameters, group, action, &rows, works)
 
 
-# The product of the gathered rows, then _evaluate_outcomes. `action` is -1, or that of the step
-# from which `next_outcomes` predicts. pymdp.legacy.control.get_expected_obs_factorized.
+# q(o) = sum_s q(s) A[o, s] of the gathered rows, then _evaluate_outcomes. `action` is -1, or that
+# of the step that `next_outcomes` predicts. pymdp.legacy.control.get_expected_obs_factorized.
 # Cost: rows * states * columns; a prediction where the bound of the mask does not decide.
 cdef void _evaluate_rows(const Model* model, const EFEParameters* parameters, const Group* group,
                          Py_ssize_t action, Rows* rows, Workspace** works) noexcept nogil:
