@@ -178,7 +178,7 @@ def spm_log_obj_array(obj_arr: ObjectArray) -> ObjectArray:
 
 
 def spm_wnorm(A: FloatArray) -> FloatArray:
-    """Return ``1 / sum(A) - 1 / A`` over the first axis: weights of the parameter information gain."""
+    """Return ``1 / sum(A) - 1 / A`` over axis 0: weights of the parameter information gain."""
     raised = A + EPS_VAL
     weights: FloatArray = 1.0 / raised.sum(axis=0) - 1.0 / raised
     return weights
