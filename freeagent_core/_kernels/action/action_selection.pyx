@@ -4,8 +4,8 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t
 from libc.string cimport memset
 
-from freeagent_core._kernels.model.structs cimport Factor, PolicyTree
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.model.structs cimport Factor, PolicyTree
 
 # Probabilities this close to the largest are as good as it: pymdp.legacy.control.select_highest.
 TIE_TOLERANCE = 1e-8

@@ -8,9 +8,9 @@ from libc.math cimport fabs, isfinite, log
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Modality
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, P
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Modality
 
 
 cdef enum:

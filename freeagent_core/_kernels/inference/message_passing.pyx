@@ -12,9 +12,9 @@ steps, to the bit: `pass_messages` infers such policies together.
 from libc.math cimport isfinite
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
 from freeagent_core._kernels.base.primitives cimport FC_EPS, P
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
+from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
 
 
 # out[i] = E_{q(s_others)}[M | s_j = i], M over the joint states of a group's factors

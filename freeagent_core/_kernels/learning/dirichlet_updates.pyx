@@ -8,9 +8,9 @@ information gain.
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, padded
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, FC_MASK, P
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, padded
 
 
 # q(s) = prod_f q_f(s_f) over `factors`: joint_belief of these. pymdp's spm_cross.

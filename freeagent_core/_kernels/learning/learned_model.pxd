@@ -1,6 +1,6 @@
-from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
-from freeagent_core._kernels.model.structs cimport Group
 from freeagent_core._kernels.model.packed_model cimport PackedModel
+from freeagent_core._kernels.model.structs cimport Group
+from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
 
 
 cdef class DirichletParameters:
@@ -25,6 +25,7 @@ cdef class LearnedModel(PackedModel):
     cdef int _own_outcomes(self, Group* group) except -1
     cdef int _own_B(self) except -1
     cdef int _own_D(self) except -1
+    cdef int _require_given(self, str name) except -1
     cdef int prepare_A(self) except -1
     cdef int prepare_B(self) except -1
     cdef int prepare_D(self) except -1

@@ -15,10 +15,10 @@ from cpython.ref cimport PyObject
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.learning.dirichlet_updates cimport learn_D, refresh
-from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, padded
 from freeagent_core._kernels.model.python_input cimport new_array
+from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, padded
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
+from freeagent_core._kernels.learning.dirichlet_updates cimport learn_D, refresh
 
 import numpy as np
 
@@ -260,11 +260,15 @@ cdef class LearnedModel(PackedModel):
 
     # --- updates ---------------------------------------------------------------------------
 
+    cdef int _require_given(self, str name) except -1:
+        if self._given["ABD".index(name)] is None:
+            raise ValueError(f"update_{name} needs p{name}, the Dirichlet parameters of {name}")
+        return 0
+
     # Call with the GIL before the kernel of the same name.
     cdef int prepare_A(self) except -1:
         if self._pA is None:
-            if self._given[0] is None:
-                raise ValueError("update_A needs pA, the Dirichlet parameters of A")
+            self._require_given("A")
             self._own_A()
         self._pA.detach()
         self._A = None
@@ -272,8 +276,7 @@ cdef class LearnedModel(PackedModel):
 
     cdef int prepare_B(self) except -1:
         if self._pB is None:
-            if self._given[1] is None:
-                raise ValueError("update_B needs pB, the Dirichlet parameters of B")
+            self._require_given("B")
             self._own_B()
         self._pB.detach()
         self._B = None
@@ -281,8 +284,7 @@ cdef class LearnedModel(PackedModel):
 
     cdef int prepare_D(self) except -1:
         if self._pD is None:
-            if self._given[2] is None:
-                raise ValueError("update_D needs pD, the Dirichlet parameters of D")
+            self._require_given("D")
             self._own_D()
         self._pD.detach()
         self._D = None

@@ -1,5 +1,5 @@
 from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model
-from freeagent_core._kernels.model.workspace cimport WorkspaceSizes, OwnedWorkspace, WorkspacePool
+from freeagent_core._kernels.model.workspace cimport OwnedWorkspace, WorkspacePool, WorkspaceSizes
 
 
 cdef class PackedModel:

@@ -13,8 +13,8 @@ from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.model.structs cimport Factor, Model
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.model.structs cimport Factor, Model
 
 from operator import index as _as_index
 

@@ -55,8 +55,8 @@ cdef struct Group:                 # the modalities that depend on the same fact
     Py_ssize_t outcome_stride      # num_outcomes + 1, rounded up to 8
     const double* outcomes         # (num_joint, outcome_stride): A; sum_o A log(A + exp(-16)) over
                                    # all modalities
-    Py_ssize_t num_complements     # distributions without a column of their last outcome, which
-    const int32_t* complement_start  # has what those of their columns leave; (num_complements + 1,)
+    Py_ssize_t num_complements     # distributions whose last outcome is no column but 1 minus
+    const int32_t* complement_start  # the sum of the others; (num_complements + 1,)
     const int32_t* learned_complement_start  # with all modalities dense; NULL if not normalised
     const double* outcome_utility  # (outcome_stride,): log C of columns minus complements'
     double complement_utility      # the sum of log C of the complements

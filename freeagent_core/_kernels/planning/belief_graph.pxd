@@ -3,8 +3,8 @@ from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport Factor, Model
-from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
 from freeagent_core._kernels.model.workspace cimport Workspace
+from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
 
 
 # What is below it is left out of a belief.

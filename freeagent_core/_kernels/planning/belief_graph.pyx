@@ -14,8 +14,7 @@ in no information gain, so only utility (at most 36.9 nats, as -log(1e-16)) and 
 gain has no such bound: with `use_param_info_gain` nothing is left out.
 
 Measured (benchmarks/peers.py, cue chaining, policy_len 4, 780 predicted beliefs of the
-location): 288 us a step without merging,
-10 us with it.
+location): 288 us a step without merging, 10 us with it.
 """
 
 from libc.stdint cimport int32_t, uint64_t
@@ -25,10 +24,10 @@ from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.base.hash_table cimport (
     Slot, clear_table, first_slot, mix_hash, next_slot, reserve_slot,
 )
+from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
-from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.planning.expected_free_energy cimport support_terms, neg_pB_info_gain
+from freeagent_core._kernels.planning.expected_free_energy cimport neg_pB_info_gain, support_terms
 
 
 # Up to so many entries are summed in a sorted list, instead of in an array of all states.

@@ -15,10 +15,10 @@ agent with a graph of beliefs, 0.21 us without.
 
 from libc.stdint cimport int32_t
 
-from freeagent_core._kernels.planning.belief_graph cimport is_point_mass, weight_threshold
 from freeagent_core._kernels.base.growable_array cimport reserve
-from freeagent_core._kernels.model.structs cimport Factor, Group, PolicyTree
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.model.structs cimport Factor, Group, PolicyTree
+from freeagent_core._kernels.planning.belief_graph cimport is_point_mass, weight_threshold
 
 
 # work.G_new[pi] = sum_t v(s_t), s_t = next(u_t, s_{t-1}), of policies that are all sequences of

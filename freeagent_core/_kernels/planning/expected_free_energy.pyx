@@ -8,9 +8,9 @@ its information gain was computed when the model was packed (``point_mass_gain``
 
 from libc.stdint cimport int32_t
 
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_MASK, P
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS
 
 
 cdef double EQUAL_BELIEFS = 1e-12

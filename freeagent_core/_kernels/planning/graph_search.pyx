@@ -22,20 +22,20 @@ from libc.math cimport isfinite, log
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcmp, memset
 
-from freeagent_core._kernels.planning.belief_graph cimport (
-    reset_graph, group_terms_of, cached_successor, next_belief, support_terms_of,
-)
 from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.base.hash_table cimport (
     Slot, clear_table, first_slot, mix_hash, next_slot, reserve_slot,
 )
-from freeagent_core._kernels.base.status cimport NO_MEMORY, NOT_FINITE
+from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.status cimport NOT_FINITE, NO_MEMORY
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, PolicyTree
-from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
-from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.planning.expected_free_energy cimport find_inductive_rows
+from freeagent_core._kernels.planning.belief_graph cimport (
+    cached_successor, group_terms_of, next_belief, reset_graph, support_terms_of,
+)
 from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
+from freeagent_core._kernels.planning.expected_free_energy cimport find_inductive_rows
+from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
 
 
 # G(u_1 ... u_T) = sum_t value(node_t), q_pi = softmax(gamma G + log E), over the belief graph:

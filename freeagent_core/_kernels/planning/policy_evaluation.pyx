@@ -10,14 +10,14 @@ Three ways, chosen when the model is packed (`freeagent_core._model.packing`):
 
 from libc.math cimport isfinite
 
-from freeagent_core._kernels.planning.graph_search cimport evaluate_graph
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Group
-from freeagent_core._kernels.planning.policy_tree cimport evaluate_tree
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.status cimport NOT_FINITE
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Group
 from freeagent_core._kernels.planning.expected_free_energy cimport (
     expected_inductive_cost, find_inductive_rows, group_terms,
 )
+from freeagent_core._kernels.planning.graph_search cimport evaluate_graph
+from freeagent_core._kernels.planning.policy_tree cimport evaluate_tree
 
 
 # work.G_new[pi] = sum_t sum_g (utility + information gains) + sum_t sum_f (inductive cost

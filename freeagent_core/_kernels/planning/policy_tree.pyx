@@ -27,13 +27,13 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
-from freeagent_core._kernels.model.structs cimport (
-    CONTRACTION_ROWS, MAX_FACTORS, GEMM_ROWS, Factor, Group, PolicyTree,
-)
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_MASK, P
 from freeagent_core._kernels.base.status cimport NOT_FINITE
+from freeagent_core._kernels.model.structs cimport (
+    CONTRACTION_ROWS, GEMM_ROWS, MAX_FACTORS, Factor, Group, PolicyTree,
+)
+from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
 from freeagent_core._kernels.planning.expected_free_energy cimport (
     find_inductive_rows, group_terms, neg_pB_info_gain,
 )

@@ -1,7 +1,7 @@
-from freeagent_core._kernels.inference.fixed_point_iteration cimport FPIParameters
 from freeagent_core._kernels.model.structs cimport Model
-from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
 from freeagent_core._kernels.model.workspace cimport Workspace
+from freeagent_core._kernels.inference.fixed_point_iteration cimport FPIParameters
+from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
 
 
 cdef struct SIParameters:          # pymdp's si_* arguments

@@ -7,10 +7,10 @@ known before the search and grows with the horizon, not with the tree.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
+from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
 from freeagent_core._kernels.planning.expected_free_energy cimport (
     calc_inductive_cost, first_step_terms,
 )
