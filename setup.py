@@ -116,7 +116,6 @@ setup(
     cmdclass={"build_ext": BuildWithClang},
     ext_modules=cythonize(
         extensions,
-        emit_linenums=coverage,
         compiler_directives={
             "language_level": 3,
             "boundscheck": debug,
