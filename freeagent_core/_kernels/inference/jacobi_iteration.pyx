@@ -1,6 +1,8 @@
 """Fixed-point iteration that updates all factors at once, from uniform marginals."""
 
-from libc.string cimport memcmp, memcpy
+from libc.float cimport DBL_EPSILON
+from libc.math cimport fabs
+from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.contractions cimport log_clipped
 from freeagent_core._kernels.inference.observed_evidence cimport add_group, log_likelihoods
@@ -15,8 +17,8 @@ cdef Py_ssize_t jacobi_scratch(const BatchedTables* t) noexcept nogil:
 
 # qs[f] = softmax(log prior[f] + sum_m E_{prod_{k != f} qs[k]}[log p(o_m | s)]), num_iter times
 # from uniform qs, each time with the qs of the time before.
-# pymdp.algos.run_factorized_fpi, without a stopping test. Iterations that would change nothing,
-# to the bit, are left out; modalities of one parent are added once. qs has one block of
+# pymdp.algos.run_factorized_fpi, without a stopping test. Iterations that would change no more
+# than rounding does, 2^-52, are left out; modalities of one parent are added once. qs has one block of
 # num_states_total numbers. Cost: num_iter * sum over the groups of parents * joint states.
 cdef void jacobi_iteration(const BatchedTables* t, const Observed* observed, Py_ssize_t agent,
                            const double** prior, Py_ssize_t num_iter, double** qs,
@@ -25,6 +27,7 @@ cdef void jacobi_iteration(const BatchedTables* t, const Observed* observed, Py_
     cdef const ParentGroup* g
     cdef const Transition* factor
     cdef bint coupled = False
+    cdef double largest
     cdef double* base = scratch
     cdef double* log_q = base + n
     cdef double* before = log_q + n
@@ -66,5 +69,9 @@ cdef void jacobi_iteration(const BatchedTables* t, const Observed* observed, Py_
                     add_group(t, i, ll[i], <const double**>qs, pointers, work)
         for f in range(t.num_factors):
             P.softmax(pointers[f], t.factors[f].num_states, qs[f])
-        if coupled and memcmp(before, qs[0], n * sizeof(double)) == 0:
-            break
+        if coupled:
+            largest = 0.0
+            for s in range(n):
+                largest = max(largest, fabs(qs[0][s] - before[s]))
+            if largest <= DBL_EPSILON:
+                break

@@ -18,6 +18,8 @@ import numpy as np
 
 cdef enum:
     MAX_PARENTS = 64
+    KEPT_AGENTS = 16               # whose beliefs there is room for
+    MANY_POLICIES = 1024           # from here on one agent's beliefs fill the caches
 
 # Probabilities of the current belief below this are left out: what log(max(A, 2^-52)) leaves of
 # an impossible state. It changes a policy's value by some 1e-13 times what an outcome is worth.
@@ -489,31 +491,29 @@ cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation*
     cdef double value, gamma = of_agent(&p.gamma, agent)[0]
     cdef int32_t* ints
     cdef double* doubles
+    cdef double* root
     for i in range(t.num_factors):
         f = &e.factors[i]
         n = t.factors[i].num_states
         q = qs[i] + agent * qs_stride[i]
-        f.count = 0
-        memset(f.of_state, 0xFF, n * sizeof(int32_t))
+        root = f.values + f.count * n
         f.inductive_row = NULL
         if p.factors[i].inductive.data != NULL:
             f.inductive_row = _inductive_row(&p.factors[i].inductive, p.factors[i].depth, n, q,
                                              agent, of_agent(&p.log_epsilon, agent)[0],
                                              rows + t.factors[i].offset)
-        memcpy(f.values, q, n * sizeof(double))
+        memcpy(root, q, n * sizeof(double))
         if p.merge:
             kept = last = 0
             for s in range(n):
                 if q[s] < LEAST:
-                    f.values[s] = 0.0
+                    root[s] = 0.0
                 else:
                     kept += 1
                     last = s
             if kept == 1 and 1.0 - q[last] < n * LEAST and q[last] - 1.0 < n * LEAST:
-                f.values[last] = 1.0
+                root[last] = 1.0
         f.now[0] = _add(f, n, e.epoch)
-    for i in range(t.num_groups):
-        e.num_joint_values[i] = 0
     e.G_now[0] = 0.0
     for step in range(p.num_steps):
         for i in range(t.num_factors):
@@ -543,6 +543,44 @@ cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation*
     P.softmax(q_pi, p.num_policies, q_pi)
 
 
+# Whether all agents share all tables, so that equal beliefs of theirs have equal values.
+cdef bint _all_shared(const BatchedTables* t, const SharedPolicies* p) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef bint shared = True
+    for i in range(t.num_groups):
+        shared = shared and p.groups[i].linear.stride == 0 and p.groups[i].certain.stride == 0
+    for i in range(t.num_modalities):
+        shared = shared and p.modalities[i].A.stride == 0
+        shared = shared and (p.modalities[i].novelty.data == NULL
+                             or p.modalities[i].novelty.stride == 0)
+    for i in range(t.num_factors):
+        shared = shared and t.factors[i].B.stride == 0 and p.factors[i].inductive.data == NULL
+        shared = shared and (p.factors[i].novelty.data == NULL or p.factors[i].novelty.stride == 0)
+    return shared
+
+
+# Forget all beliefs, unless those of one more agent have room beside them.
+cdef void _make_room(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                     Py_ssize_t times) noexcept nogil:
+    cdef Py_ssize_t i, step, joints
+    cdef bint room = times > 1 and e.epoch > 0
+    for i in range(t.num_factors):
+        room = room and e.factors[i].count + p.max_beliefs[i] <= times * p.max_beliefs[i]
+    for i in range(t.num_groups):
+        joints = 1
+        for step in range(p.num_steps):
+            joints += p.joints[step * t.num_groups + i].count
+        room = room and e.num_joint_values[i] + joints <= times * joints
+    if room:
+        return
+    e.epoch += 1
+    for i in range(t.num_factors):
+        e.factors[i].count = 0
+        memset(e.factors[i].of_state, 0xFF, t.factors[i].num_states * sizeof(int32_t))
+    for i in range(t.num_groups):
+        e.num_joint_values[i] = 0
+
+
 # Cuts a block of memory into pieces; with block NULL only counts.
 cdef inline char* _piece(char* block, Py_ssize_t* used, Py_ssize_t size) noexcept nogil:
     cdef Py_ssize_t at = used[0]
@@ -551,19 +589,20 @@ cdef inline char* _piece(char* block, Py_ssize_t* used, Py_ssize_t size) noexcep
 
 
 cdef int64_t _radix(Py_ssize_t first, const int32_t* parents, Py_ssize_t num_parents,
-                    const SharedPolicies* p) noexcept nogil:
+                    const SharedPolicies* p, Py_ssize_t times) noexcept nogil:
     cdef Py_ssize_t k, largest = 1
     cdef double product = first
     for k in range(num_parents):
-        largest = max(largest, p.max_beliefs[parents[k]])
+        largest = max(largest, times * p.max_beliefs[parents[k]] + 1)
     for k in range(num_parents):
         product *= largest
     return largest if product < 9e18 else 0
 
 
 # All memory of an evaluation: returns the size of `block`, `zeroed` and nothing else if NULL.
-cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* e, char* block,
-                   char* zeroed, Py_ssize_t* sizes, double** rows) noexcept nogil:
+cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                   Py_ssize_t times, char* block, char* zeroed, Py_ssize_t* sizes,
+                   double** rows) noexcept nogil:
     cdef Py_ssize_t i, n, capacity, joints, used = 0, cleared = 0, step, most, prefixes = 1
     cdef Py_ssize_t widest = 0, nf = t.num_factors, ng = t.num_groups
     cdef FactorBeliefs* f
@@ -578,7 +617,7 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
         f = &e.factors[i] if block != NULL else &spare
         n = t.factors[i].num_states
         widest = max(widest, n)
-        most = p.max_beliefs[i] + 1
+        most = times * p.max_beliefs[i] + 1
         f.values = <double*>_piece(block, &used, most * n * 8)
         f.support = <int32_t*>_piece(block, &used, most * n * 4)
         f.support_size = <int32_t*>_piece(block, &used, most * 4)
@@ -589,7 +628,7 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
         f.before = <int32_t*>_piece(block, &used, p.max_slots[i] * 4)
         f.slot_value = <double*>_piece(block, &used, p.max_slots[i] * 8)
         f.radix = _radix(t.factors[i].num_controls, t.factors[i].parents,
-                         t.factors[i].num_parents, p)
+                         t.factors[i].num_parents, p, times)
         capacity = _capacity(most)
         f.by_value.mask = f.by_cause.mask = capacity - 1
         f.by_value.entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
@@ -599,6 +638,7 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
         for step in range(p.num_steps):
             joints += p.joints[step * ng + i].count
             most = max(most, p.joints[step * ng + i].count)
+        joints *= times
         capacity = _capacity(joints)
         if block != NULL:
             e.by_joint[i].mask = capacity - 1
@@ -606,7 +646,7 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
             e.joint_values[i] = <double*>_piece(block, &used, joints * 8)
             e.slot_values[i] = <double*>_piece(block, &used, most * 8)
             e.joint_radix[i] = _radix(p.groups[i].num_steps, t.groups[i].parents,
-                                      t.groups[i].num_parents, p)
+                                      t.groups[i].num_parents, p, times)
         else:
             _piece(NULL, &cleared, capacity * sizeof(Entry))
             _piece(NULL, &used, joints * 8)
@@ -640,16 +680,21 @@ cdef int evaluate_policies(const BatchedTables* t, const SharedPolicies* p,
     cdef char* block
     cdef char* zeroed
     cdef double* rows
-    _lay_out(t, p, &e, NULL, NULL, sizes, &rows)
+    cdef Py_ssize_t times = 1
+    # agents that share all tables share what was computed for each other's beliefs
+    if stop - start > 1 and p.num_policies <= MANY_POLICIES and _all_shared(t, p):
+        times = min(stop - start, KEPT_AGENTS)
+    _lay_out(t, p, &e, times, NULL, NULL, sizes, &rows)
     block = <char*>malloc(sizes[0])
     zeroed = <char*>calloc(sizes[1], 1)
     if block == NULL or zeroed == NULL:
         free(block)
         free(zeroed)
         return -1
-    _lay_out(t, p, &e, block, zeroed, sizes, &rows)
+    _lay_out(t, p, &e, times, block, zeroed, sizes, &rows)
+    e.epoch = 0
     for agent in range(start, stop):
-        e.epoch = <int32_t>(agent - start + 1)
+        _make_room(t, p, &e, times)
         _evaluate(t, p, &e, qs, qs_stride, agent, q_pi + agent * p.num_policies,
                   G + agent * p.num_policies, rows)
     free(block)
