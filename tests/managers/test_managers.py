@@ -54,7 +54,13 @@ def ray_manager():
 
     if not ray.is_initialized():
         environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+        ray.init(
+            "local",
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            runtime_env=environment,
+        )
     return RayManager(2)
 
 
