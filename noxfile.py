@@ -84,7 +84,7 @@ def wheel(session: nox.Session) -> None:
     install = [python, "-m", "pip", "install", "--only-binary=:all:"]
     session.run(*install, "numpy", external=True)
     session.run(*install, str(repaired), external=True, env=no_compiler)
-    session.run(*install, f"freeagent-core[test] @ {repaired.as_uri()}", external=True)
+    session.run(*install, f"freeagent-core[test,report] @ {repaired.as_uri()}", external=True)
     (work / "checkout").mkdir()
     for name in ("tests", "benchmarks", "docs"):  # without the package's sources
         shutil.copytree(name, work / "checkout" / name)
