@@ -1,51 +1,45 @@
 """`Agent`: one active-inference agent with the interface of ``pymdp.legacy.agent.Agent``.
 
-No arithmetic of inference here: beliefs, policies and the last action live in a compiled
-`AgentCore`, everything that describes the model in a shared, immutable `GenerativeModel`.
-This class keeps time and histories, and gives all of it pymdp's names.
+An `Agent` holds a compiled `AgentCore` (beliefs, policies, the last action, time, histories), a
+shared, immutable `GenerativeModel`, and what its callers hold of the model's arrays
+(`LiveArrays`). Its calls are the compiled functions of ``_agent/calls.pyx``; this class gives all
+of it pymdp's names. No arithmetic of inference here.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core._agent.attributes import AgentAttributes
-from freeagent_core._agent.learning import LearningAgent
-from freeagent_core._agent.message_passing import split_traces
-from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
+from freeagent_core._agent import calls, parameters
+from freeagent_core._agent.attributes import (
+    CoreAttribute,
+    HistoryAttribute,
+    ModelArgument,
+    ModelFact,
+    ParameterAttribute,
+)
+from freeagent_core._agent.live_arrays import LiveArrays
+from freeagent_core._agent.sequences import (
+    average_over_policies,
+    split_traces,
+    unfilled_sequences,
+)
 from freeagent_core._kernels.agents.agent_core import AgentCore
-from freeagent_core._kernels.agents.mmp_core import MMPCore
 from freeagent_core._model import validation as check
 from freeagent_core._model.inference_params import check_inference_params
-from freeagent_core._model.policies import MAX_POLICIES
 from freeagent_core.model import GenerativeModel, normalised
 from freeagent_core.utils import obj_array_uniform
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]
 
-# pymdp 0.0.7.1 takes numpy.argmax, the first of equals. Sums that are equal but for
-# rounding count as equal here.
-ARGMAX_TOLERANCE = 1e-13
-
-
-# Each with its default in GenerativeModel.
-CORE_PARAMETERS = (
-    "gamma",
-    "alpha",
-    "use_utility",
-    "use_states_info_gain",
-    "use_param_info_gain",
-    "action_selection",
-    "sampling_mode",
-)
-OWN_PARAMETERS = (
+# Plain attributes, each with its value in GenerativeModel; read, and checked, at their use.
+PLAIN_ATTRIBUTES = (
     "modalities_to_learn",
     "lr_pA",
     "factors_to_learn",
@@ -58,22 +52,7 @@ OWN_PARAMETERS = (
 )
 
 
-# Of `AgentCalls`, which keeps no __dict__ of its own.
-CALL_ATTRIBUTES = (
-    "_changes",
-    "prev_actions",
-    "curr_timestep",
-    "qs_hist",
-    "q_pi_hist",
-    "modalities_to_learn",
-    "factors_to_learn",
-    "lr_pA",
-    "lr_pB",
-    "lr_pD",
-)
-
-
-class Agent(AgentAttributes, LearningAgent):
+class Agent:
     """An active-inference agent of a discrete POMDP.
 
     A drop-in for ``pymdp.legacy.agent.Agent`` (pymdp 1.0 and later): the same arguments,
@@ -126,13 +105,68 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     array([0.])
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_core", "_live", "_model", "_search")
+
     si_horizon: int
     si_policy_prune_threshold: float
     si_state_prune_threshold: float
     si_prune_penalty: float
 
     _pymdp_version = "legacy"
-    _steps_at_once = True
+
+    A = ModelArgument()
+    B = ModelArgument()
+    C = ModelArgument()
+    D = ModelArgument()
+    E = ModelArgument()
+    H = ModelArgument()
+    I = ModelArgument()  # noqa: E741
+    pA = ModelArgument()
+    pB = ModelArgument()
+    pD = ModelArgument()
+    policies = ModelArgument()
+    A_factor_list = ModelArgument()
+    B_factor_list = ModelArgument()
+
+    num_obs = ModelFact()
+    num_modalities = ModelFact()
+    num_states = ModelFact()
+    num_factors = ModelFact()
+    num_controls = ModelFact()
+    factorized = ModelFact()
+    control_fac_idx = ModelFact()
+    inference_algo = ModelFact()
+    inference_horizon = ModelFact()
+    sophisticated = ModelFact()
+
+    gamma = ParameterAttribute("Precision of policies.")
+    alpha = ParameterAttribute("Precision of stochastic action selection.")
+    use_utility = ParameterAttribute("Whether G has the expected utility.")
+    use_states_info_gain = ParameterAttribute("Whether G has the information gain about states.")
+    use_param_info_gain = ParameterAttribute("Whether G has the information gain about pA and pB.")
+    action_selection = ParameterAttribute('"deterministic" or "stochastic".')
+    sampling_mode = ParameterAttribute('"marginal" or "full".')
+
+    qs = CoreAttribute("Beliefs, an object array of one float64 array per factor.")
+    q_pi = CoreAttribute("Posterior over policies, shape (num_policies,).")
+    G = CoreAttribute("Negative expected free energy of policies, in nats.")
+    F = CoreAttribute('Variational free energy of policies in nats, with inference_algo "MMP".')
+    action = CoreAttribute("The last action, shape (num_factors,), or None.")
+    prev_obs = CoreAttribute("Observations of all steps, a list, with MMP.")
+    prev_actions = CoreAttribute("Actions of all steps, a list, or None before the first.")
+    curr_timestep = CoreAttribute("Actions since the start or the last `reset`.")
+    edge_handling_params = CoreAttribute("`use_BMA` and `policy_sep_prior`, a dict.")
+    qs_hist = HistoryAttribute("Beliefs of all steps, with `save_belief_hist`.")
+    q_pi_hist = HistoryAttribute("Policy posteriors of the last steps, with `save_belief_hist`.")
+
+    infer_states = calls.infer_states
+    infer_policies = calls.infer_policies
+    sample_action = calls.sample_action
+    step = calls.step
+    step_time = calls.step_time
+    update_A = calls.update_A
+    update_B = calls.update_B
+    update_D = calls.update_D
 
     def __init__(
         self,
@@ -213,99 +247,86 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         agent._begin(model)
         return agent
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # A subclass that changes one of the three calls gets it called by `step` too.
-        if any(
-            getattr(cls, name) is not getattr(Agent, name)
-            for name in ("infer_states", "infer_policies", "sample_action", "step_time")
-        ):
-            cls._steps_at_once = False
-
     def _begin(self, model: GenerativeModel) -> None:
         self._model = model
-        self._changes = {}
-        self._search: tuple[Any, Any] | None = None  # the core that knows these parameters
-        self._inference_params = model.inference_params
-        for name in OWN_PARAMETERS:
+        self._search: tuple[Any, ...] | None = None  # parameters that the core has
+        self._core = AgentCore(
+            model.packed, parameters.parameters_of(model), model.save_belief_hist
+        )
+        self._live = LiveArrays(self._core)
+        for name in PLAIN_ATTRIBUTES:
             setattr(self, name, getattr(model, name))
-        self.edge_handling_params = {
-            "use_BMA": model.use_BMA,
-            "policy_sep_prior": model.policy_sep_prior,
-        }
         if model.policy_sep_prior and model.use_BMA:
             warnings.warn(
                 "policy_sep_prior and use_BMA exclude each other: use_BMA is set to False",
                 stacklevel=3,
             )
-            self.edge_handling_params["use_BMA"] = False
-        if model.save_belief_hist:
-            self.qs_hist = []
-            self.q_pi_hist = []
-        self.prev_obs: list[Any] = []
-        self.prev_actions = None
-        self.curr_timestep = 0
-        self._core = self._new_core({name: getattr(model, name) for name in CORE_PARAMETERS})
         if model.inference_algo == "MMP":
-            self.qs = self._reset_sequences(model.D)
+            self.qs = self._unfilled_sequences()
 
-    def _new_core(self, state: dict[str, Any]) -> AgentCore:
-        """Return a core of the present model, with these attributes set."""
-        argmax = self._model.joint_likelihood
-        tolerance = ARGMAX_TOLERANCE if argmax else TIE_TOLERANCE
-        kind = MMPCore if self._model.inference_algo == "MMP" else AgentCore
-        core = kind(self._model.packed, self._model.joint_likelihood, tolerance, argmax)
-        core.set_inference_params(**self._inference_params)
-        sequences = state.pop("sequences", None)
-        for name, value in state.items():
-            setattr(core, name, value)
-        if sequences is not None and isinstance(core, MMPCore):
-            core.restore_sequences(sequences)
-        return core
+    # A method of its own in the place of a part of `step` is called by `step`.
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "step" or name in calls.PARTS:
+            self._core.replaces_parts = True
 
     # --- the model -----------------------------------------------------------------------
 
     @property
     def model(self) -> GenerativeModel:
-        """The model in use, with all assignments carried out and all that was learned."""
-        if self._changes:
-            self._synchronise()
+        """The model in use, with all that was written or assigned and all that was learned."""
+        self._synchronise()
         return self._with_learned()
 
     def _with_learned(self) -> GenerativeModel:
         learned = self._core.learned
         if learned is None:
             return self._model
-        arrays = {name: getattr(learned, name) for name in ("A", "pA", "B", "pB", "D", "pD")}
-        return self._model.with_learned(**{k: v for k, v in arrays.items() if v is not None})
+        arrays = {}
+        for name in ("A", "pA", "B", "pB", "D", "pD"):
+            value = getattr(learned, name)
+            if value is not None:
+                arrays[name] = [array.copy() for array in value]
+        return self._model.with_learned(**arrays)
 
     def _synchronise(self) -> None:
-        """Pack what was assigned since the last call. An error drops the assignments."""
-        changes, self._changes = self._changes, {}
-        before = self._model
-        self._model = self._with_learned().replace(**changes)
-        state = self._core_state()
-        if before.num_states != self._model.num_states:
-            state = {name: state[name] for name in CORE_PARAMETERS}
-        elif len(before.policy_arrays) != len(self._model.policy_arrays):
-            state = {name: state[name] for name in (*CORE_PARAMETERS, "qs", "action")}
-            if isinstance(self._core, MMPCore):
-                state["qs"] = self._reset_sequences(self._model.D)
+        """Take over what callers wrote or assigned since the last call."""
+        core, live = self._core, self._live
+        learned = core.learned
+        for name in () if learned is None else learned.written():
+            live.assign(name, getattr(learned, name))
+        if not core.is_watched:
+            return
+        changes = dict(live.changes())
+        arguments = {name: entry.value for name, entry in changes.items() if name not in INERT}
+        params = arguments.pop("inference_params", None)
         try:
-            self._core = self._new_core(state)
+            if params is not None:
+                params = check_inference_params(params, self._model.inference_algo)
+            if arguments:
+                model = self._with_learned().replace(
+                    **arguments,
+                    **({"policy_len": self.policy_len} if "policies" in arguments else {}),
+                )
+                if "D" in changes and changes["D"].assigned:
+                    core.keep_prior()
+                core.adopt(model.packed)
+                self._model = model
         except BaseException:
-            self._model = before
+            live.drop_assigned()
             raise
+        if params is not None:
+            self._set_inference_params(params)
+        live.settle()
 
-    def _core_state(self) -> dict[str, Any]:
-        names = [*CORE_PARAMETERS, "qs", "action"]
-        # of policies that nobody could list nothing is kept: they are evaluated anew
-        if len(self._model.policy_arrays) <= MAX_POLICIES:
-            names += [name for name in ("q_pi", "G") if hasattr(self._core, name)]
-        state = {name: getattr(self._core, name) for name in names}
-        if isinstance(self._core, MMPCore):
-            state["sequences"] = self._core.sequence_state()
-        return state
+    @property
+    def policy_len(self) -> int:
+        """Steps of policies; as in pymdp, another value does not make other policies."""
+        return self._core.parameters.num_future_steps - 1
+
+    @policy_len.setter
+    def policy_len(self, value: int) -> None:
+        self._core.parameters.num_future_steps = check.integer(value, 1, None, "policy_len") + 1
 
     @property
     def mb_dict(self) -> dict[str, list[list[int]]]:
@@ -315,17 +336,32 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             [m for m, factors in enumerate(lists) if f in factors]
             for f in range(self._model.num_factors)
         ]
-        return {"A_factor_list": lists, "A_modality_list": modalities}
+        return {"A_factor_list": [list(item) for item in lists], "A_modality_list": modalities}
 
     @property
-    def inference_params(self) -> MappingProxyType[str, Any]:
-        """``num_iter``, ``dF``, ``dF_tol`` and ``compute_vfe``; assign a dict to change them."""
-        return MappingProxyType(dict(self._inference_params))
+    def inference_params(self) -> dict[str, Any]:
+        """``num_iter``, ``dF``, ``dF_tol`` and ``compute_vfe``, or MMP's; may be written into."""
+        entry = self._live.find("inference_params")
+        if entry is None:
+            params: dict[str, Any] = self._live.hand_out(
+                "inference_params", dict(self._model.inference_params)
+            )
+            return params
+        value: dict[str, Any] = entry.value
+        return value
 
     @inference_params.setter
     def inference_params(self, value: Mapping[str, Any]) -> None:
-        self._inference_params = check_inference_params(value, self._model.inference_algo)
-        self._core.set_inference_params(**self._inference_params)
+        params = check_inference_params(value, self._model.inference_algo)
+        self._set_inference_params(params)
+        self._live.watch("inference_params", dict(params))
+
+    def _set_inference_params(self, params: Mapping[str, Any]) -> None:
+        if self._core.parameters.passes_messages:
+            self._core.parameters.set_message_passing(**params)
+        else:
+            self._core.parameters.set_fixed_point(**params)
+        self._model = self._model.with_inference_params(params)
 
     # --- the step ------------------------------------------------------------------------
 
@@ -343,64 +379,141 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         -------
         qs : ndarray of object
         """
-        if init_qs is None and self.inference_algo == "MMP":
-            self.curr_timestep = 0  # which set_latest_beliefs looks at
-            init_qs = self._reset_sequences(self.D)
-        elif init_qs is None:
-            init_qs = obj_array_uniform(self.num_states)
-        self.qs = init_qs
+        self._synchronise()
+        if init_qs is not None:
+            self.qs = init_qs
+            self._core.curr_timestep = 0
+        else:
+            self._core.begin_episode()
+            if self._core.parameters.passes_messages:
+                self.qs = self._unfilled_sequences()
         if not self._model.joint_likelihood:
-            for name, prior in (("A", self.pA), ("B", self.pB)):
-                if prior is not None:
-                    means = normalised(prior)
-                    if not all(map(np.array_equal, means, getattr(self, name))):
-                        setattr(self, name, means)
-        self.curr_timestep = 0
+            model = self._with_learned()
+            for name, prior in (("A", model.pA), ("B", model.pB)):
+                if prior is None:
+                    continue
+                self._live.forget(name)
+                means = normalised(prior)
+                if not all(map(np.array_equal, means, getattr(model, name))):
+                    setattr(self, name, means)
         qs: ObjectArray = self.qs
         return qs
+
+    def _unfilled_sequences(self) -> ObjectArray:
+        return unfilled_sequences(
+            len(self._model.policy_arrays),
+            self._model.inference_horizon + self.policy_len + 1,
+            obj_array_uniform(self._model.num_states),
+        )
 
     def _infer_states_test(self, observation: Any, distr_obs: bool = False) -> Any:
         """Update the beliefs from the joint likelihood of all modalities, as pymdp's method
         of this name does; with MMP, return the beliefs xn and errors vn of each iteration too."""
-        if self.model.factorized:
+        self._synchronise()
+        if self._model.factorized:
             raise ValueError("_infer_states_test needs a model without factor lists")
-        traces = None
-        if self._model.inference_algo == "MMP":
-            traces = self._infer_sequences(observation, distr_obs, False, traces=True)
-        else:
-            self._core.infer_states(observation, distr_obs, True)
-        qs = self._core.qs
-        if hasattr(self, "qs_hist"):
-            self.qs_hist.append(qs)
-        if traces is None:
-            return qs
-        return qs, *(split_traces(each, self._model.num_states) for each in traces)
+        if not self._core.parameters.passes_messages:
+            return self._core.infer_states(observation, distr_obs, True)
+        traces = self._core.infer_traces(observation, distr_obs)
+        return self.qs, *(split_traces(each, self._model.num_states) for each in traces)
 
     def _set_search(self) -> None:
         """Give the core the parameters of sophisticated inference where they have changed."""
-        parameters = (
+        arguments = (
             self.si_horizon,
             self.si_policy_prune_threshold,
             self.si_state_prune_threshold,
             self.si_prune_penalty,
         )
-        if self._search != (self._core, parameters):
+        if self._search != arguments:
             self._core.set_search(
                 check.integer(self.si_horizon, 1, None, "si_horizon"),
                 check.number(self.si_policy_prune_threshold, "si_policy_prune_threshold"),
                 check.number(self.si_state_prune_threshold, "si_state_prune_threshold"),
                 check.number(self.si_prune_penalty, "si_prune_penalty"),
             )
-            self._search = (self._core, parameters)
+            self._search = arguments
 
     def _sample_action_test(self) -> tuple[FloatArray, Any]:
         """Return an action and the probabilities that it was chosen by."""
-        if self._changes:
-            self._synchronise()
+        self._synchronise()
         p_dist = self._core.action_distribution()
         return self.sample_action(), p_dist
 
-    # --- what pymdp's constructor fills in ------------------------------------------------
+    # --- message passing -------------------------------------------------------------------
+
+    @property
+    def latest_belief(self) -> Any:
+        """Beliefs before the first step of the window, with MMP: by factor, or
+        [policy][factor]. Before the first step it is `D` itself."""
+        value = self._core.latest_belief
+        return self.D if value is None else value
+
+    @latest_belief.setter
+    def latest_belief(self, value: Any) -> None:
+        self._core.latest_belief = value
+
+    def set_latest_beliefs(self, last_belief: Any = None) -> Any:
+        """Set `latest_belief`, from which the next inference starts.
+
+        Parameters
+        ----------
+        last_belief : object array, optional
+            Beliefs of each policy, by default those of the first step inferred. With
+            `use_BMA` they are averaged over policies once the horizon is full.
+
+        Returns
+        -------
+        latest_belief : object array
+        """
+        core = self._core
+        if last_belief is None and core.infer_len:
+            core.set_latest_belief()
+            return core.latest_belief
+        if last_belief is None:
+            last_belief = np.empty(len(self._model.policy_arrays), dtype=object)
+            for p, sequence in enumerate(core.qs):
+                last_belief[p] = sequence[0]
+        begin = core.curr_timestep - self._model.inference_horizon
+        if core.edge_handling_params["use_BMA"] and begin >= 0:
+            last_belief = average_over_policies(last_belief, self._q_pi_at(begin))
+        core.latest_belief = last_belief
+        return last_belief
+
+    def _q_pi_at(self, step: int) -> FloatArray:
+        """Return the posterior over policies that pymdp looks up for a step: the present one,
+        or with a history its entry of this number. pymdp shortens that history and then fails
+        where the entry is gone; here it is the latest one."""
+        history = self._core.q_pi_hist
+        q_pi: FloatArray = history[min(step, len(history) - 1)] if history else self._core.q_pi
+        return q_pi
+
+    def get_future_qs(self) -> ObjectArray:
+        """Return the beliefs of the present and the planned steps, ``[policy][step][factor]``."""
+        future = np.empty(len(self._core.qs), dtype=object)
+        for p, sequence in enumerate(self._core.qs):
+            future[p] = sequence[-(self.policy_len + 1) :]
+        return future
+
+    def _beliefs_at_horizon(self, qs_t0: Any) -> Any:
+        """Return the beliefs at the first step of MMP's horizon, averaged over policies."""
+        edges = self._core.edge_handling_params
+        if edges["use_BMA"]:
+            return self.latest_belief
+        if edges["policy_sep_prior"]:
+            begin = max(0, self.curr_timestep - self._model.inference_horizon)
+            return average_over_policies(self.latest_belief, self._q_pi_at(begin))
+        return qs_t0
+
+    # --- what pymdp has beside them ---------------------------------------------------------
+
+    def _update_A_old(self, obs: Any) -> ObjectArray:
+        """pymdp's form of `update_A` for models without factor lists: the same result."""
+        return self.update_A(obs)
+
+    def _update_B_old(self, qs_prev: Any) -> ObjectArray:
+        """pymdp's form of `update_B` for models without factor lists: the same result."""
+        return self.update_B(qs_prev)
 
     def _construct_C_prior(self) -> ObjectArray:
         return check.object_array(np.zeros(n) for n in self.num_obs)
@@ -412,8 +525,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         return np.ones(len(self.policies)) / len(self.policies)
 
     def _construct_policies(self) -> list[npt.NDArray[np.int64]]:
-        model = self.model
-        return model.replace(policies=None, policy_len=model.policy_len).policies
+        return self.model.replace(policies=None, policy_len=self.policy_len).policies
 
     def _construct_num_controls(self) -> list[int]:
         return [int(n) for n in np.max(np.vstack(self.policies), axis=0) + 1]
@@ -424,16 +536,32 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     # --- copies --------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_model": self._with_learned(), **self.__dict__}
-        own.update((name, getattr(self, name)) for name in CALL_ATTRIBUTES if hasattr(self, name))
-        own["_search"] = None
-        own["_inference_params"] = dict(self._inference_params)
-        return {"own": own, "core": self._core_state()}
+        self._synchronise()
+        core = self._core
+        return {
+            "model": self._with_learned(),
+            "attributes": dict(self.__dict__),
+            "parameters": {name: getattr(core.parameters, name) for name in parameters.NAMES},
+            "policy_len": self.policy_len,
+            "core": core.get_state(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state["own"].items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._begin(state["model"])
+        for name, value in state["attributes"].items():
             setattr(self, name, value)
-        self._core = self._new_core(state["core"])
+        for name, value in state["parameters"].items():
+            setattr(self._core.parameters, name, value)
+        self.policy_len = state["policy_len"]
+        self._core.set_state(state["core"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._model!r}, curr_timestep={self.curr_timestep})"
+
+
+# As in pymdp, an assignment changes nothing else.
+INERT = ("H",)
+
+calls.set_parts(Agent)

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import utils
-from freeagent_core._agent.message_passing import split_traces
+from freeagent_core._agent.sequences import split_traces
 from freeagent_core._functions.functional import pack_arrays
 from freeagent_core._kernels.agents.agent_core import AgentCore
-from freeagent_core._kernels.agents.mmp_core import MMPCore
+from freeagent_core._kernels.agents.parameters import Parameters
+from freeagent_core._kernels.agents.sequence_functions import infer_sequences
 
 ObjectArray = npt.NDArray[Any]
 
@@ -74,8 +75,9 @@ def run_vanilla_fpi_factorized(
 def _fixed_point(
     packed: Any, obs: Any, joint: bool, num_iter: int, dF: float, dF_tol: float, vfe: bool
 ) -> ObjectArray:
-    core = AgentCore(packed, joint, 0.0, True)
-    core.set_inference_params(num_iter, dF, dF_tol, vfe)
+    parameters = Parameters(joint)
+    parameters.set_fixed_point(num_iter, dF, dF_tol, vfe)
+    core = AgentCore(packed, parameters)
     core.infer_states(utils.to_obj_array(obs) if isinstance(obs, np.ndarray) else obs, True)
     return core.qs
 
@@ -192,17 +194,18 @@ def _pass_messages(
         B_factor_list=B_factor_list,
         inference_algo="MMP",
     )
-    core = MMPCore(packed, False, 0.0, True)
-    core.set_inference_params(*params)
+    parameters = Parameters()
+    parameters.set_message_passing(*params)
     if prior is None:
         prior = utils.obj_array_uniform(num_states)
-    result = core.infer_sequences(
-        [((t,) * len(lists), False) for t in range(len(lh_seq))],
+    sequences, F, found = infer_sequences(
+        packed,
+        parameters,
+        [(t,) * len(lists) for t in range(len(lh_seq))],
         [] if prev_actions is None else list(np.asarray(prev_actions, dtype=float)),
         utils.to_obj_array(prior) if isinstance(prior, np.ndarray) else prior,
-        False,
         A_factor_list is not None,
         traces,
         last_timestep,
     )
-    return core.sequences()[0], float(core.free_energies()[0]), result
+    return sequences[0], float(F[0]), found

@@ -31,9 +31,9 @@ from freeagent_core._functions.action_functions import (
     select_highest,
 )
 from freeagent_core._functions.functional import pack_arrays
-from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
 from freeagent_core._kernels.agents.agent_core import AgentCore
-from freeagent_core._kernels.agents.mmp_core import MMPCore
+from freeagent_core._kernels.agents.parameters import Parameters
+from freeagent_core._kernels.agents.sequence_functions import evaluate_sequences
 from freeagent_core._model import policies as planning
 from freeagent_core._model.inference_params import check_inference_params
 from freeagent_core.maths import (
@@ -153,9 +153,7 @@ def _evaluate(
         A, [len(b) for b in B], B=B, C=C, E=E, I=I, pA=pA, pB=pB, policies=policies,
         A_factor_list=A_factor_list, B_factor_list=B_factor_list, joint_likelihood=joint,
     )  # fmt: skip
-    core = AgentCore(packed, joint, TIE_TOLERANCE, False)
-    core.gamma = gamma
-    core.use_utility, core.use_states_info_gain, core.use_param_info_gain = flags
+    core = AgentCore(packed, _parameters(joint, gamma, flags))
     core.qs = qs
     core.infer_policies()
     return core.q_pi, core.G
@@ -244,21 +242,21 @@ def _evaluate_sequences(
         A_factor_list=A_factor_list, B_factor_list=B_factor_list, joint_likelihood=joint,
         inference_algo="MMP", preference_steps=num_steps,
     )  # fmt: skip
-    core = MMPCore(packed, joint, TIE_TOLERANCE, False)
-    core.gamma = gamma
-    core.use_utility, core.use_states_info_gain, core.use_param_info_gain = flags
-    block = np.zeros((len(policies), num_steps, packed.qs_size))
-    for p, sequence in enumerate(qs_seq_pi):
-        for step, beliefs in enumerate(sequence):
-            start = 0
-            for belief, n in zip(beliefs, num_states, strict=True):
-                block[p, step, start : start + n] = belief
-                start += -(-n // 8) * 8
-    order = core.policy_order()
-    free_energies = np.zeros(len(policies)) if F is None else np.asarray(F, dtype=float)
-    core.restore_sequences((block[order].ravel(), free_energies[order]))
-    core.evaluate_sequences(num_steps)
-    return core.q_pi, core.G
+    free_energies = np.zeros(len(policies)) if F is None else F
+    return evaluate_sequences(
+        packed, _parameters(joint, gamma, flags, True), qs_seq_pi, free_energies
+    )
+
+
+def _parameters(
+    joint: bool, gamma: float, flags: tuple[bool, bool, bool], passes_messages: bool = False
+) -> Parameters:
+    parameters = Parameters(joint)
+    if passes_messages:
+        parameters.set_message_passing(1, True, 1.0)
+    parameters.gamma = gamma
+    parameters.use_utility, parameters.use_states_info_gain, parameters.use_param_info_gain = flags
+    return parameters
 
 
 def sophisticated_inference_search(
@@ -303,12 +301,13 @@ def sophisticated_inference_search(
         A, [len(b) for b in B], B=B, C=C, I=I, policies=policies, A_factor_list=A_factor_list,
         B_factor_list=B_factor_list,
     )  # fmt: skip
-    core = AgentCore(packed, False, TIE_TOLERANCE, False)
     params = {"compute_vfe": False} if inference_params is None else inference_params
-    core.set_inference_params(**check_inference_params(params, "VANILLA"))
-    core.set_search(
+    parameters = Parameters()
+    parameters.set_fixed_point(**check_inference_params(params, "VANILLA"))
+    parameters.set_search(
         max(horizon - n, 1), policy_prune_threshold, state_prune_threshold, prune_penalty, gamma
     )
+    core = AgentCore(packed, parameters)
     core.qs = qs
     core.infer_policies()
     return core.q_pi, core.G

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core import algos, maths, utils
-from freeagent_core._agent.message_passing import average_over_policies
+from freeagent_core._agent.sequences import average_over_policies
 
 FloatArray = npt.NDArray[np.float64]
 ObjectArray = npt.NDArray[Any]

@@ -376,7 +376,7 @@ class GenerativeModel:
     def _set_priors(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
         steps = self.preference_steps
-        C: list[Any] = [np.zeros(n) for n in self.num_obs]
+        C: list[Any] = [check.real_array(np.zeros(n), "C") for n in self.num_obs]
         if arguments["C"] is not None:
             C = check.split(arguments["C"], "C")
             check.check_count(C, self.num_modalities, "C", "modality")
@@ -512,7 +512,9 @@ class GenerativeModel:
         if unknown:
             raise TypeError(f"GenerativeModel has no argument {unknown[0]!r}")
         if "policies" in changes or "policy_len" in changes:
-            arguments.update(policy_arrays=None, E=None)
+            arguments["policy_arrays"] = None
+            if self.constant_E:
+                arguments["E"] = None
         if changes.keys() & {"H", "ii_depth", "ii_threshold"}:
             del arguments["I"]
         # another shape of B changes the layout of everything
@@ -546,6 +548,13 @@ class GenerativeModel:
             fields[name] = check.object_array(value)
         fields["_parts"] = dict(self._parts)
         fields["packed"] = pack(model, model._parts, arrays)
+        return model
+
+    def with_inference_params(self, params: Mapping[str, Any]) -> GenerativeModel:
+        """Return a model with checked `inference_params`; all else is shared."""
+        model = object.__new__(type(self))
+        model.__dict__.update(self.__dict__)
+        model.__dict__["inference_params"] = params
         return model
 
     def _arguments(self) -> dict[str, Any]:

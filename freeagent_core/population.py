@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._agent import threads
+from freeagent_core._agent.parameters import parameters_of
 from freeagent_core._agent.population_file import read_population, write_population
 from freeagent_core._agent.random_streams import agent_streams
-from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
-from freeagent_core._kernels.agents.mmp_population import MMPPopulationCore
 from freeagent_core._kernels.agents.population_core import PopulationCore
 from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
-from freeagent_core.agent import ARGMAX_TOLERANCE
+from freeagent_core._model.layout import belief_slices
 from freeagent_core.model import GenerativeModel
 
 FloatArray = npt.NDArray[np.float64]
@@ -103,18 +102,15 @@ class Population:
         self._model = model
         self._size = check.integer(size, 1, None, "size")
         self.num_threads = num_threads
-        kind = MMPPopulationCore if model.inference_algo == "MMP" else PopulationCore
-        self._core = kind(model.packed, self._size, _core_parameters(model))
+        self._core = PopulationCore(model.packed, self._size, parameters_of(model))
         self._lock = StateLock()
         self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
         first = check.integer(first_agent, 0, None, "first_agent")
         self._core.state["random"][:] = agent_streams(seed, first, self._size)
-        self._reset(np.ones(self._size, dtype=bool))
+        self._core.begin_episodes(np.ones(self._size, dtype=np.uint8))
         self._views = {name: _read_only(array) for name, array in self._core.state.items()}
-        self._qs = tuple(
-            self._views["qs"][:, start : start + n]
-            for start, n in zip(_offsets(model), model.num_states, strict=True)
-        )
+        self._slices = belief_slices(model.num_states)
+        self._qs = tuple(self._views["qs"][:, states] for states in self._slices)
 
     # --- what callers look at --------------------------------------------------------------
 
@@ -182,7 +178,7 @@ class Population:
     @property
     def F(self) -> FloatArray:
         """Variational free energies in nats with MMP, shape (size, num_policies): a copy."""
-        return self._mmp_core("F").free_energies()
+        return self._message_passing_core("F").free_energies()
 
     def sequences(self, index: int) -> list[FloatArray]:
         """Return agent `index`'s beliefs given each policy, with MMP.
@@ -196,10 +192,9 @@ class Population:
         sequences : list of ndarray of float64, shape (num_policies, steps, num_states[f])
             Per factor; the steps observed, then those that are planned.
         """
-        core = self._mmp_core("sequences")
+        core = self._message_passing_core("sequences")
         rows = core.sequences(check.integer(index, 0, self._size, "index"))
-        starts = zip(_offsets(self._model), self._model.num_states, strict=True)
-        return [rows[:, :, start : start + n] for start, n in starts]
+        return [rows[:, :, states] for states in self._slices]
 
     @property
     def actions(self) -> IntArray:
@@ -266,29 +261,24 @@ class Population:
             `timesteps` tells which have, `actions` has what they chose, and a step with
             ``mask=population.timesteps == before`` is the rest of the tick.
         """
-        with self._lock:
-            present = self._run(INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, mask, observations)
-            return self._actions(present)
+        return self._act(INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, mask, observations)
 
     def infer_states(self, observations: Any, mask: Any = None) -> tuple[FloatArray, ...]:
         """Update the beliefs of the present agents; see `step`. Returns `qs`."""
-        with self._lock:
-            self._run(INFER_STATES, mask, observations)
+        self._run(INFER_STATES, self._mask(mask), self._observations(observations))
         return self._qs
 
     def infer_policies(self, mask: Any = None) -> tuple[FloatArray, FloatArray] | None:
         """Evaluate the policies of the present agents. Returns `q_pi` and `G`, or None where
         there are too many to keep (`policies_of`)."""
-        with self._lock:
-            self._run(INFER_POLICIES, mask)
+        self._run(INFER_POLICIES, self._mask(mask))
         if not self._model.packed.enumerates_policies:
             return None
         return self.q_pi, self.G
 
     def sample_action(self, mask: Any = None) -> IntArray:
         """Choose actions from `q_pi`; returns them like `step`."""
-        with self._lock:
-            return self._actions(self._run(SAMPLE_ACTION, mask))
+        return self._act(SAMPLE_ACTION, mask)
 
     def reset(self, mask: Any = None) -> None:
         """Begin a new episode: uniform beliefs, no last action, D as the next prior.
@@ -302,9 +292,9 @@ class Population:
         -----
         What agents have learned, and their random streams, go on.
         """
+        chosen = self._mask(mask)
         with self._lock:
-            chosen = self._mask(mask)
-            self._reset(np.ones(self._size, bool) if chosen is None else chosen.astype(bool))
+            self._core.begin_episodes(np.ones(self._size, np.uint8) if chosen is None else chosen)
 
     # --- learning --------------------------------------------------------------------------
 
@@ -322,8 +312,8 @@ class Population:
         """
         model = self._model
         wanted = _to_learn(model.modalities_to_learn, model.num_modalities)
-        with self._lock:
-            self._run(LEARN_A, mask, observations, None, wanted, model.lr_pA)
+        outcomes = self._observations(observations)
+        self._run(LEARN_A, self._mask(mask), outcomes, None, wanted, model.lr_pA)
 
     def update_B(self, qs_prev: Sequence[Any], mask: Any = None) -> None:
         """Let each present agent learn its transitions, like `Agent.update_B`.
@@ -336,9 +326,8 @@ class Population:
         """
         model = self._model
         wanted = _to_learn(model.factors_to_learn, model.num_factors)
-        with self._lock:
-            beliefs = self._beliefs(qs_prev, "qs_prev")
-            self._run(LEARN_B, mask, None, beliefs, wanted, model.lr_pB)
+        beliefs = self._beliefs(qs_prev, "qs_prev")
+        self._run(LEARN_B, self._mask(mask), None, beliefs, wanted, model.lr_pB)
 
     def update_D(self, qs_t0: Sequence[Any], mask: Any = None) -> None:
         """Let each present agent learn its initial states, like `Agent.update_D`.
@@ -351,9 +340,8 @@ class Population:
         """
         model = self._model
         wanted = _to_learn(model.factors_to_learn, model.num_factors)
-        with self._lock:
-            beliefs = self._beliefs(qs_t0, "qs_t0")
-            self._run(LEARN_D, mask, None, beliefs, wanted, model.lr_pD)
+        beliefs = self._beliefs(qs_t0, "qs_t0")
+        self._run(LEARN_D, self._mask(mask), None, beliefs, wanted, model.lr_pD)
 
     # --- files -----------------------------------------------------------------------------
 
@@ -400,42 +388,55 @@ class Population:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _run(
+    # Input is read before: no code of callers runs while the lock is held.
+    def _act(self, operations: int, mask: Any, observations: Any = None) -> IntArray:
+        """Execute an operation that chooses actions, and return them."""
+        present = self._mask(mask)
+        outcomes = None if observations is None else self._observations(observations)
+        with self._lock:
+            self._execute(operations, present, outcomes)
+            actions: IntArray = self._core.state["action"].copy()
+        if present is not None:
+            actions[present == 0] = -1
+        return actions
+
+    def _run(self, *operation: Any) -> None:
+        """Execute an operation; the arguments are those of `_execute`."""
+        with self._lock:
+            self._execute(*operation)
+
+    def _execute(
         self,
         operations: int,
-        mask: Any,
-        observations: Any = None,
+        present: npt.NDArray[np.uint8] | None,
+        outcomes: IntArray | None = None,
         beliefs: FloatArray | None = None,
         to_learn: bytes | None = None,
         lr: float = 1.0,
-    ) -> npt.NDArray[np.uint8] | None:
-        """Carry out an operation and return the mask."""
-        present = self._mask(mask)
-        outcomes = None if observations is None else self._observations(observations)
+    ) -> None:
+        core, num_threads = self._core, self._num_threads
         if operations in (LEARN_A, LEARN_B) and self._model.inference_algo == "MMP":
             raise ValueError(
                 "update_A and update_B need inference_algo 'VANILLA': MMP's beliefs are given a "
                 "policy, and pymdp's Agent cannot learn from them either"
             )
         if to_learn is not None:
-            self._core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
+            core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
         cost = self._cost_ns.get(operations, 0.0)
-        num_threads = self._num_threads
         chunk = threads.chunk_size(self._size, num_threads, cost)
-        if self._core.together > 1:  # as many as share products, if each thread has two chunks
-            chunk = max(chunk, min(self._core.together, self._size // (2 * num_threads)))
-        self._core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
+        if core.block > 1:  # as many as share products, if each thread has two chunks
+            chunk = max(chunk, min(core.block, self._size // (2 * num_threads)))
+        core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
         start = time.perf_counter_ns()
         # unknown cost: with all threads
-        threads.finish(self._core, num_threads, cost * self._size if cost else np.inf)
+        threads.finish(core, num_threads, cost * self._size if cost else np.inf)
         elapsed = (time.perf_counter_ns() - start) / self._size
         if cost * self._size > threads.MIN_PARALLEL_NS:
             elapsed *= num_threads
         # the least of recent ones: a noisy machine makes it longer, never shorter
         self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed
-        if self._core.any_failed():
+        if core.any_failed():
             self._raise_failed()
-        return present
 
     def _raise_failed(self) -> NoReturn:
         failed, without_memory = self._core.failed()
@@ -450,16 +451,10 @@ class Population:
             "others have stepped"
         )
 
-    def _mmp_core(self, name: str) -> MMPPopulationCore:
-        if not isinstance(self._core, MMPPopulationCore):
+    def _message_passing_core(self, name: str) -> PopulationCore:
+        if self._model.inference_algo != "MMP":
             raise AttributeError(f"{name} belongs to inference_algo 'MMP'")
         return self._core
-
-    def _actions(self, present: npt.NDArray[np.uint8] | None) -> IntArray:
-        actions: IntArray = self._core.state["action"].copy()
-        if present is not None:
-            actions[present == 0] = -1
-        return actions
 
     def _mask(self, mask: Any) -> npt.NDArray[np.uint8] | None:
         if mask is None:
@@ -497,31 +492,12 @@ class Population:
                 f"{name} must have one array per factor ({model.num_factors}), got {len(beliefs)}"
             )
         packed = np.zeros((self._size, model.packed.qs_size))
-        for f, (start, n) in enumerate(zip(_offsets(model), model.num_states, strict=True)):
+        for f, (states, n) in enumerate(zip(self._slices, model.num_states, strict=True)):
             array = check.real_array(beliefs[f], f"{name}[{f}]")
             check.check_shape(array, (self._size, n), f"{name}[{f}]")
             check.check_non_negative(array, f"{name}[{f}]")
-            packed[:, start : start + n] = array
+            packed[:, states] = array
         return packed
-
-    def _reset(self, chosen: npt.NDArray[np.bool_]) -> None:
-        state = self._core.state
-        for start, n in zip(_offsets(self._model), self._model.num_states, strict=True):
-            state["qs"][chosen, start : start + n] = 1.0 / n
-        for name in ("has_action", "has_policies", "time"):
-            state[name][chosen] = 0
-        if isinstance(self._core, MMPPopulationCore):
-            self._core.begin_episodes(chosen.view(np.uint8))
-
-
-def _opened(path: str | Path | BinaryIO) -> Path | BinaryIO:
-    return Path(path) if isinstance(path, str | os.PathLike) else path
-
-
-def _offsets(model: GenerativeModel) -> list[int]:
-    """Return where each factor's beliefs begin in a row, padded to eight."""
-    padded = [-(-n // 8) * 8 for n in model.num_states]
-    return [sum(padded[:f]) for f in range(len(padded))]
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -534,30 +510,5 @@ def _to_learn(subset: Any, count: int) -> bytes:
     return bytes(isinstance(subset, str) or i in subset for i in range(count))
 
 
-def _core_parameters(model: GenerativeModel) -> dict[str, Any]:
-    argmax = model.joint_likelihood
-    search = None
-    if model.sophisticated:
-        search = (
-            model.si_horizon,
-            model.si_policy_prune_threshold,
-            model.si_state_prune_threshold,
-            model.si_prune_penalty,
-        )
-    return {
-        **model.inference_params,
-        "gamma": model.gamma,
-        "alpha": model.alpha,
-        "use_utility": model.use_utility,
-        "use_states_info_gain": model.use_states_info_gain,
-        "use_param_info_gain": model.use_param_info_gain,
-        "stochastic": model.action_selection == "stochastic",
-        "full": model.sampling_mode == "full",
-        "tie_tolerance": ARGMAX_TOLERANCE if argmax else TIE_TOLERANCE,
-        "first_of_ties": argmax,
-        "joint_likelihood": argmax,
-        "search": search,
-        "inference_horizon": model.inference_horizon,
-        "use_BMA": model.use_BMA and not model.policy_sep_prior,
-        "policy_sep_prior": model.policy_sep_prior,
-    }
+def _opened(path: str | Path | BinaryIO) -> Path | BinaryIO:
+    return Path(path) if isinstance(path, str | os.PathLike) else path

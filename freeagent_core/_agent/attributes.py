@@ -1,4 +1,4 @@
-"""Descriptors that give an `Agent` the attributes of its model and of its compiled core."""
+"""Descriptors that give an `Agent` the attributes that live in its model, core and parameters."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ from typing import Any
 
 
 class ModelArgument:
-    """An attribute of the model; an assignment packs another model at the next call."""
+    """An argument of the model. Callers get what they may write into, or assign another."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self.__doc__ = f"`{name}` of `GenerativeModel`; its arrays are read-only, assign new ones."
+        self.__doc__ = f"`{name}` of `GenerativeModel`; writes into it count at the next call."
 
     def __get__(self, agent: Any, owner: type) -> Any:
         if agent is None:
             return self
-        changes = agent._changes
-        if self.name in changes:
-            return changes[self.name]
+        entry = agent._live.find(self.name)
+        if entry is not None:
+            return entry.value
         learned = agent._core.learned
         value = None if learned is None else getattr(learned, self.name, None)
-        return getattr(agent._model, self.name) if value is None else value
+        if value is not None and self.name.startswith("p"):  # its own, fingerprinted
+            return value
+        if value is None:
+            value = getattr(agent._model, self.name)
+        return None if value is None else agent._live.hand_out(self.name, value)
 
     def __set__(self, agent: Any, value: Any) -> None:
-        agent._changes[self.name] = value
+        agent._live.assign(self.name, value)
 
 
 class ModelFact:
-    """An attribute that follows from the model's arguments."""
+    """What follows from the model's arguments; lists are copies whose change is an error."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -36,9 +40,14 @@ class ModelFact:
     def __get__(self, agent: Any, owner: type) -> Any:
         if agent is None:
             return self
-        if agent._changes:
-            agent._synchronise()
-        return getattr(agent._model, self.name)
+        entry = agent._live.find(self.name)
+        if entry is not None:
+            return entry.value
+        agent._synchronise()
+        value = getattr(agent._model, self.name)
+        if not isinstance(value, list):
+            return value
+        return agent._live.hand_out(self.name, value, constant=True)
 
     def __set__(self, agent: Any, value: Any) -> None:
         raise AttributeError(f"{self.name} follows from the model; it cannot be set")
@@ -57,48 +66,25 @@ class CoreAttribute:
         return self if agent is None else getattr(agent._core, self.name)
 
     def __set__(self, agent: Any, value: Any) -> None:
-        if agent._changes:
-            agent._synchronise()
+        agent._synchronise()
         setattr(agent._core, self.name, value)
 
 
-class AgentAttributes:
-    """The attributes of an `Agent` that live elsewhere."""
+class HistoryAttribute(CoreAttribute):
+    """A history that is kept with `save_belief_hist`."""
 
-    A = ModelArgument()
-    B = ModelArgument()
-    C = ModelArgument()
-    D = ModelArgument()
-    E = ModelArgument()
-    H = ModelArgument()
-    I = ModelArgument()  # noqa: E741
-    pA = ModelArgument()
-    pB = ModelArgument()
-    pD = ModelArgument()
-    policies = ModelArgument()
-    policy_len = ModelArgument()
-    A_factor_list = ModelArgument()
-    B_factor_list = ModelArgument()
+    def __get__(self, agent: Any, owner: type) -> Any:
+        value = super().__get__(agent, owner)
+        if value is None:
+            raise AttributeError(f"{self.name} is kept with save_belief_hist=True")
+        return value
 
-    num_obs = ModelFact()
-    num_modalities = ModelFact()
-    num_states = ModelFact()
-    num_factors = ModelFact()
-    num_controls = ModelFact()
-    factorized = ModelFact()
-    control_fac_idx = ModelFact()
-    inference_algo = ModelFact()
-    inference_horizon = ModelFact()
-    sophisticated = ModelFact()
 
-    gamma = CoreAttribute("Precision of policies.")
-    alpha = CoreAttribute("Precision of stochastic action selection.")
-    use_utility = CoreAttribute("Whether G has the expected utility.")
-    use_states_info_gain = CoreAttribute("Whether G has the information gain about states.")
-    use_param_info_gain = CoreAttribute("Whether G has the information gain about pA and pB.")
-    action_selection = CoreAttribute('"deterministic" or "stochastic".')
-    sampling_mode = CoreAttribute('"marginal" or "full".')
-    qs = CoreAttribute("Beliefs, an object array of one float64 array per factor.")
-    q_pi = CoreAttribute("Posterior over policies, shape (num_policies,).")
-    G = CoreAttribute("Negative expected free energy of policies, in nats.")
-    action = CoreAttribute("The last action, shape (num_factors,), or None.")
+class ParameterAttribute(CoreAttribute):
+    """An attribute of the core's parameters."""
+
+    def __get__(self, agent: Any, owner: type) -> Any:
+        return self if agent is None else getattr(agent._core.parameters, self.name)
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        setattr(agent._core.parameters, self.name, value)

@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from freeagent_core._agent.atomic_file import write_atomically
 from freeagent_core._model import validation as check
+from freeagent_core._model.layout import belief_slices
 
 if TYPE_CHECKING:
     from freeagent_core._kernels.agents.population_core import PopulationCore
     from freeagent_core.model import GenerativeModel
 
 FORMAT = "freeagent_core population"
-VERSION = 1
+VERSION = 2
 
 
 def fingerprint(model: GenerativeModel) -> str:
@@ -81,6 +82,18 @@ class PopulationContents:
                 raise ValueError(f"the file's state/{name} must have shape {shape}")
             kept = core.state.get("past_actions", saved).shape[1] // self._model.num_factors
             check_state(name, saved, self._model, kept)
+        if "infer_len" in core.state:
+            self._check_windows(core)
+
+    def _check_windows(self, core: PopulationCore) -> None:
+        """Raise if message passing's sequences and priors are not those that its past makes."""
+        expected = self._arrays["state/past_len"] + self._model.policy_len
+        infer_len = self._arrays["state/infer_len"]
+        if ((infer_len != 0) & (infer_len != expected)).any():
+            raise ValueError("the file's state/infer_len must be that of state/past_len")
+        width = core.state["latest_belief"].shape[1] // core.packed.qs_size
+        if not np.isin(self._arrays["state/num_priors"], (1, width)).all():
+            raise ValueError(f"the file's state/num_priors must be 1 or {width}")
 
     def restore(self, core: PopulationCore) -> None:
         """Give `core`, of the same model and size, this state."""
@@ -132,7 +145,8 @@ def check_state(name: str, array: npt.NDArray[Any], model: GenerativeModel, kept
     elif name == "past_len":
         bounds = model.inference_horizon
     elif name == "num_actions":
-        bounds = kept
+        # those between the observed steps; the next one takes their place when there are as many
+        bounds = kept if model.inference_horizon == 1 else model.inference_horizon - 1
     elif name == "random":
         if not array.any(axis=1).all():
             raise ValueError("the file's state/random must not be all zero for an agent")
@@ -149,13 +163,11 @@ def check_state(name: str, array: npt.NDArray[Any], model: GenerativeModel, kept
 
 
 def _check_beliefs(qs: npt.NDArray[np.float64], num_states: list[int]) -> None:
-    """Raise if a factor's beliefs, which begin at multiples of 8, do not sum to 1."""
-    start = 0
-    for f, n in enumerate(num_states):
-        sums = qs[:, start : start + n].sum(axis=1)
+    """Raise if a factor's beliefs, do not sum to 1."""
+    for f, states in enumerate(belief_slices(num_states)):
+        sums = qs[:, states].sum(axis=1)
         if (np.abs(sums - 1.0) > check.SUM_TOLERANCE).any():
             raise ValueError(f"the file's state/qs must sum to 1 in each factor, not so in {f}")
-        start += -(-n // 8) * 8
 
 
 def read_population(path: Path | BinaryIO, model: GenerativeModel) -> PopulationContents:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from freeagent_core._kernels.base import primitives
 from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model.layout import padded
 from freeagent_core._model.model_arrays import ModelArrays
 from freeagent_core._model.policies import AllSequences
 from freeagent_core._model.policy_tree import build_policy_tree
@@ -70,10 +71,6 @@ PARTS = {
 }
 
 
-def _padded(size: int) -> int:
-    return -(-size // 8) * 8
-
-
 def _aligned_zeros(shape: tuple[int, ...]) -> FloatArray:
     """Return zeros that start on a cache line (64 bytes)."""
     size = int(np.prod(shape))
@@ -124,7 +121,7 @@ def _pack_factor(model: ModelArrays, factor: int) -> dict[str, Any]:
     B, num_states = model.B[factor], model.num_states[factor]
     by_action = B.reshape(num_states, -1, B.shape[-1]).transpose(2, 1, 0)
     num_controls, num_previous, _ = by_action.shape
-    shape = (num_controls, num_previous, _padded(num_states))
+    shape = (num_controls, num_previous, padded(num_states))
     packed: dict[str, Any] = {
         "num_states": num_states,
         "num_controls": num_controls,
@@ -161,7 +158,7 @@ def _pack_factor(model: ModelArrays, factor: int) -> dict[str, Any]:
     if model.inference_algo == "MMP" and len(model.B_factor_list[factor]) == 1:
         # pymdp's spm_norm(swapaxes(B, 0, 1)): over the previous state, given the next one
         raised = by_action.transpose(0, 2, 1) + EPS_VAL
-        packed["backward"] = _aligned_zeros((num_controls, num_states, _padded(num_previous)))
+        packed["backward"] = _aligned_zeros((num_controls, num_states, padded(num_previous)))
         packed["backward"][:, :, :num_previous] = raised / raised.sum(axis=2, keepdims=True)
     if model.pB is not None:
         weights = _weights(model.pB[factor]).reshape(num_states, -1, num_controls)
@@ -312,7 +309,7 @@ def _pack_group(
     columns, column_utility, complement_utility = _outcome_columns(
         dense, complement_start is not None, num_joint
     )
-    stride = _padded(len(columns) + 1)
+    stride = padded(len(columns) + 1)
     by_state = _rows_by_state(np.concatenate([columns, neg_ambiguity[np.newaxis]]), stride)
     order = _contraction_order(model, factors, stride)
     contraction_row = _contraction_rows(order, [model.num_states[f] for f in factors])
@@ -321,7 +318,7 @@ def _pack_group(
         contraction = _aligned_zeros(by_state.shape)
         contraction[contraction_row] = by_state
 
-    wA_stride = _padded(len(stacked))
+    wA_stride = padded(len(stacked))
     packed = {
         "factors": np.array(factors, dtype=np.int32),
         "modalities": np.array(modalities, dtype=np.int32),
@@ -335,7 +332,7 @@ def _pack_group(
         "complement_start": complement_start,
         # a model that learns keeps all modalities dense
         "learned_complement_start": learned_complement_start,
-        "learned_stride": _padded(len(stacked) + 1),
+        "learned_stride": padded(len(stacked) + 1),
         "contraction": contraction,
         "contraction_order": np.array(order, dtype=np.int32),
         "contraction_row": contraction_row,
@@ -382,7 +379,7 @@ def _pack_modality(model: ModelArrays, modality: int) -> dict[str, Any]:
 
 
 def _pack_prior(model: ModelArrays) -> FloatArray:
-    parts = [np.zeros(_padded(n)) for n in model.num_states]
+    parts = [np.zeros(padded(n)) for n in model.num_states]
     for part, D in zip(parts, model.D, strict=True):
         part[: len(D)] = D
     return np.concatenate(parts)
@@ -445,7 +442,7 @@ def pack(model: ModelArrays, parts: dict[str, Any], changed: Iterable[str] = ())
             list(policies.array() if isinstance(policies, AllSequences) else policies),
             model.B_factor_list,
             [(group["factors"], group["contraction_order"]) for group in parts["groups"]],
-            [_padded(n) for n in model.num_states],
+            [padded(n) for n in model.num_states],
             whole_policies=model.inference_algo == "MMP",
         )
     if "D" not in parts:

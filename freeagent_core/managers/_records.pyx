@@ -6,8 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from freeagent_core._agent.calls cimport AgentCalls
-from freeagent_core._kernels.agents.agent_core cimport AgentCore
+from freeagent_core._agent.calls cimport steps_natively, synchronised_core
 
 from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core.agent import Agent
@@ -108,9 +107,6 @@ def expected_seconds(list records):
     return total, most
 
 
-cdef dict _has_agents_step = {}
-
-
 def split_natively(list records, list observations, bint considerate):
     """Return pairs of record and observation: those whose step may be part of a `StepBatch`,
     each agent once, and the others."""
@@ -123,13 +119,7 @@ def split_natively(list records, list observations, bint considerate):
             _sleep(NAP)
         record = records[i]
         agent = record.agent
-        kind = type(agent)
-        known = _has_agents_step.get(kind)
-        if known is None:
-            known = issubclass(kind, Agent) and kind.step is Agent.step
-            _has_agents_step[kind] = known
-        if (known and kind._steps_at_once and "step" not in agent.__dict__
-                and type((<AgentCalls>agent)._core) is AgentCore and id(agent) not in seen):
+        if isinstance(agent, Agent) and steps_natively(agent) and id(agent) not in seen:
             seen.add(id(agent))
             native.append((record, observations[i]))
         else:
@@ -178,14 +168,14 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
                 continue
             agent = record.agent
             try:
-                (<AgentCalls>agent).begin_step()
+                core = synchronised_core(agent)
             except Exception as error:  # what was assigned does not fit
                 record.lock.release()
                 record.note(0.0, error)
                 results[record.agent_id] = TaskResult(record.agent_id, False, None, error)
                 continue
             ready.append(record)
-            cores.append((<AgentCalls>agent)._core)
+            cores.append(core)
             observations.append(observation)
     except BaseException:
         end_locks(ready)
@@ -206,7 +196,6 @@ def end_steps(list ready, list actions, list durations, list errors, bint consid
         action = actions[i]
         error = errors[i]
         if action is not None:
-            (<AgentCalls>record.agent).end_step(action)
             record.note(seconds)
             results[record.agent_id] = _succeeded(record, action, seconds)
         elif error is not None:

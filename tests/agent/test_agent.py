@@ -174,16 +174,15 @@ def test_another_shape_by_assignment():
     np.testing.assert_allclose(agent.G, expected.G)
 
 
-def test_model_arrays_are_read_only():
-    agent = Agent(**bandit())
-    with pytest.raises(ValueError, match="read-only"):
-        agent.A[0][0] = 1.0
-    with pytest.raises(ValueError, match="read-only"):
-        agent.policies[0][0] = 1
+def test_callers_do_not_share_arrays_with_the_model():
     given = bandit()
-    agent = Agent(**given)
+    model = GenerativeModel(**given)
+    agent = Agent.from_model(model)
     given["A"][0][:] = 0.0
     assert agent.A[0].sum() > 0
+    agent.A[0][:] = np.roll(agent.A[0], 1, axis=0)
+    assert not np.array_equal(agent.A[0], model.A[0])
+    np.testing.assert_array_equal(Agent.from_model(model).A[0], model.A[0])
 
 
 def test_agents_share_a_model():

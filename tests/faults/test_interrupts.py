@@ -2,15 +2,14 @@
 
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
-from manager_agents import model, own_agents
+from manager_agents import model
 
-from freeagent_core import Population
+from freeagent_core import Agent, Population
 from freeagent_core.managers import ThreadPoolManager
-
-SIZE = 300  # some 10 ms of work an agent
 
 
 def long_model():
@@ -18,6 +17,17 @@ def long_model():
     B = rng.random((8, 8, 3))
     A = rng.random((6, 8))
     return model(A=A / A.sum(axis=0), B=B / B.sum(axis=0), C=np.arange(6.0), policy_len=7)
+
+
+@pytest.fixture(scope="module")
+def work():
+    """Return a model, and how many of its agents take about a second on one thread."""
+    shared = long_model()
+    population = Population(shared, 20, num_threads=1, seed=0)
+    population.step(np.zeros(20, int))
+    begin = time.perf_counter()
+    population.step(np.zeros(20, int))
+    return shared, int(20 / (time.perf_counter() - begin)) + 50
 
 
 @pytest.fixture
@@ -35,18 +45,18 @@ def interrupt():
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])
-def test_a_population(interrupt, num_threads):
-    shared = long_model()
-    population = Population(shared, SIZE, num_threads=num_threads, seed=0)
-    twin = Population(shared, SIZE, num_threads=2, seed=0)
-    observations = np.arange(SIZE) % 6
+def test_a_population(interrupt, work, num_threads):
+    shared, size = work
+    population = Population(shared, size, num_threads=num_threads, seed=0)
+    twin = Population(shared, size, num_threads=2, seed=0)
+    observations = np.arange(size) % 6
     timer = interrupt(0.1)
     with pytest.raises(KeyboardInterrupt):
         population.step(observations)
     timer.join()
     expected = twin.step(observations)
     stepped = population.timesteps == 1
-    assert 0 < stepped.sum() < SIZE
+    assert 0 < stepped.sum() < size
     np.testing.assert_array_equal(population.actions[stepped], expected[stepped])
     np.testing.assert_array_equal(population.qs[0][stepped], twin.qs[0][stepped])
     assert (population.qs[0][~stepped] == 1 / 8).all()
@@ -55,12 +65,12 @@ def test_a_population(interrupt, num_threads):
     np.testing.assert_array_equal(population.step(observations), twin.step(observations))
 
 
-def test_a_handler_that_does_not_raise_lets_the_step_go_on(interrupt):
+def test_a_handler_that_does_not_raise_lets_the_step_go_on(interrupt, work):
     called = []
     signal.signal(signal.SIGINT, lambda *_: called.append(1))
-    shared = long_model()
-    population, twin = (Population(shared, SIZE, num_threads=2, seed=0) for _ in range(2))
-    observations = np.arange(SIZE) % 6
+    shared, size = work
+    population, twin = (Population(shared, size, num_threads=2, seed=0) for _ in range(2))
+    observations = np.arange(size) % 6
     timers = [interrupt(seconds) for seconds in (0.05, 0.15)]
     actions = population.step(observations)
     for timer in timers:
@@ -70,12 +80,11 @@ def test_a_handler_that_does_not_raise_lets_the_step_go_on(interrupt):
     assert (population.timesteps == 1).all()
 
 
-def test_a_thread_pool(interrupt):
-    shared = long_model()
-    agents, twins = own_agents(SIZE), own_agents(SIZE)
-    agents = [type(agent).from_model(shared) for agent in agents]
-    twins = [type(twin).from_model(shared) for twin in twins]
-    observations = {i: [i % 6] for i in range(SIZE)}
+def test_a_thread_pool(interrupt, work):
+    shared, size = work
+    agents = [Agent.from_model(shared) for _ in range(size)]
+    twins = [Agent.from_model(shared) for _ in range(size)]
+    observations = {i: [i % 6] for i in range(size)}
     with ThreadPoolManager(2) as manager:
         for i, agent in enumerate(agents):
             manager.register_agent(i, agent)
@@ -84,7 +93,7 @@ def test_a_thread_pool(interrupt):
             manager.step_all_agents(observations)
         timer.join()
         results = manager.last_results()
-        assert 0 < len(results) < SIZE
+        assert 0 < len(results) < size
         rest = {i: seen for i, seen in observations.items() if i not in results}
         assert all(agents[i].curr_timestep == 0 for i in rest)
         results.update(manager.step_all_agents(rest))

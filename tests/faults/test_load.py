@@ -61,6 +61,7 @@ BAD_VALUES = [
     (MMP, "state/past", 3),
     (MMP, "state/past_len", 4),
     (MMP, "state/num_actions", 2**40),
+    (MMP, "state/num_actions", 3),  # the action after it was written beyond the row
     (MMP, "state/past_actions", 2),
     (MMP, "state/sequences", np.nan),
 ]

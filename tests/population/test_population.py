@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from environments import epistemic_bandit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_models import models
@@ -347,6 +348,49 @@ def test_bad_input_changes_nothing(call, error, message):
         np.testing.assert_array_equal(array, state[name])
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"inference_params": {"grad_descent": False}},
+        {"use_BMA": False, "policy_sep_prior": False},
+        {"use_BMA": False, "policy_sep_prior": True},
+    ],
+)
+@pytest.mark.parametrize("kind", [Agent, v0.Agent])
+def test_message_passing_as_agents_do(kind, flags):
+    horizon = 3
+    version = {"pymdp_version": "0.0.7.1"} if kind is v0.Agent else {}
+    model = GenerativeModel(
+        **{**epistemic_bandit(), "policy_len": 2},
+        inference_algo="MMP",
+        inference_horizon=horizon,
+        **flags,
+        **version,
+    )
+    population, agent = Population(model, 3, seed=0), kind.from_model(model)
+    steps = 6 if flags.get("policy_sep_prior") or "use_BMA" not in flags else horizon
+    for t in range(steps):
+        observation = [t % 3, (t + 1) % 3, t % 4]
+        population.infer_states([observation] * 3)
+        population.infer_policies()
+        agent.infer_states(observation)
+        agent.infer_policies()
+        for i in range(3):
+            np.testing.assert_allclose(population.G[i], agent.G, atol=1e-12)
+            np.testing.assert_allclose(population.F[i], agent.F, atol=1e-12)
+        population.sample_action()
+        agent.sample_action()
+        agent.action = population.actions[0].astype(float)
+        agent.prev_actions[-1] = agent.action
+        population._core.state["action"][:] = population.actions[0]
+        population._core.state["past_actions"][:] = population._core.state["past_actions"][0]
+    if steps == horizon:
+        with pytest.raises(ValueError, match="neither use_BMA nor policy_sep_prior"):
+            population.step([[0, 0, 0]] * 3)
+        with pytest.raises(ValueError, match="neither use_BMA nor policy_sep_prior"):
+            agent.step([0, 0, 0])
+
+
 def test_bad_arguments():
     model = learning_model()
     with pytest.raises(TypeError, match="model must be a GenerativeModel"):
@@ -358,15 +402,6 @@ def test_bad_arguments():
     plain = learning_model(pA=None, use_param_info_gain=False)
     with pytest.raises(ValueError, match="update_A needs pA"):
         Population(plain, 2).update_A([0, 0])
-    with pytest.raises(NotImplementedError, match="grad_descent"):
-        Population(
-            learning_model(
-                inference_algo="MMP",
-                use_param_info_gain=False,
-                inference_params={"grad_descent": False},
-            ),
-            2,
-        )
 
 
 def test_calls_from_several_threads_are_ticks_one_after_the_other():

@@ -78,28 +78,23 @@ cdef void sharpen(const double* p, Py_ssize_t n, double alpha, double* out) noex
     P.softmax(out, n, out)
 
 
-# count = sum(abs(p - max(p)) <= tolerance), first = the first such index
-# pymdp.legacy.control.select_highest, with 1e-8. Cost: 2 n.
-cdef Py_ssize_t count_best(const double* p, Py_ssize_t n, double tolerance,
-                           Py_ssize_t* first) noexcept nogil:
+# The index of the largest entry; entries within `tolerance` of it are equal to it, and one of
+# them is drawn, or the first is taken. pymdp.legacy.control.select_highest (1e-8), np.argmax.
+# Cost: two comparisons an entry.
+cdef Py_ssize_t choose_best(const double* p, Py_ssize_t n, double tolerance, bint first_of_ties,
+                            RandomSource* source) noexcept nogil:
     cdef double best = P.max(p, n)
-    cdef Py_ssize_t i, count = 0
+    cdef Py_ssize_t i, count = 0, first = 0, rank
     for i in range(n - 1, -1, -1):
         if fabs(p[i] - best) <= tolerance:
             count += 1
-            first[0] = i
-    return count
-
-
-# flatnonzero(abs(p - max(p)) <= tolerance)[rank]
-# pymdp.legacy.control.select_highest, once `rank` is drawn. Cost: 2 n.
-cdef Py_ssize_t nth_best(const double* p, Py_ssize_t n, double tolerance,
-                         Py_ssize_t rank) noexcept nogil:
-    cdef double best = P.max(p, n)
-    cdef Py_ssize_t i
-    for i in range(n):
+            first = i
+    if count <= 1 or first_of_ties:
+        return first
+    rank = source.below(source.state, count)
+    for i in range(first, n):
         if fabs(p[i] - best) <= tolerance:
             if rank == 0:
                 return i
             rank -= 1
-    return -1
+    return first

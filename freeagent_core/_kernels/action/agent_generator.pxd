@@ -1,6 +1,7 @@
 from libc.stdint cimport uint64_t
 
+from freeagent_core._kernels.action.random_source cimport RandomSource
 
-cdef double uniform(uint64_t* state) noexcept nogil
-cdef Py_ssize_t below(uint64_t* state, Py_ssize_t count) noexcept nogil
-cdef Py_ssize_t categorical(uint64_t* state, const double* p, Py_ssize_t n) noexcept nogil
+
+# Draws from the stream with these four words of state.
+cdef RandomSource agent_source(uint64_t* state) noexcept nogil

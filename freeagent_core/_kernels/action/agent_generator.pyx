@@ -26,26 +26,26 @@ cdef uint64_t _next(uint64_t* s) noexcept nogil:
 
 
 # u = (64 bits >> 11) * 2^-53, uniform in [0, 1). Cost: one draw.
-cdef double uniform(uint64_t* state) noexcept nogil:
+cdef double _uniform(uint64_t* state) noexcept nogil:
     return <double>(_next(state) >> 11) * (1.0 / 9007199254740992.0)
 
 
 # floor(u * count), uniform in range(count), count >= 1, but for a bias below count * 2^-53.
 # Cost: one draw, none if count is 1.
-cdef Py_ssize_t below(uint64_t* state, Py_ssize_t count) noexcept nogil:
+cdef Py_ssize_t _below(void* state, Py_ssize_t count) noexcept nogil:
     if count == 1:
         return 0
-    return min(<Py_ssize_t>(uniform(state) * count), count - 1)
+    return min(<Py_ssize_t>(_uniform(<uint64_t*>state) * count), count - 1)
 
 
 # i with probability p[i] / sum(p), by inversion: the first i with u * sum(p) < sum(p[:i + 1]),
 # or the last of positive probability where rounding leaves none. Cost: one draw, 2 n additions.
-cdef Py_ssize_t categorical(uint64_t* state, const double* p, Py_ssize_t n) noexcept nogil:
+cdef Py_ssize_t _categorical(void* state, const double* p, Py_ssize_t n) noexcept nogil:
     cdef double total = 0.0, u
     cdef Py_ssize_t i, last = 0
     for i in range(n):
         total += p[i]
-    u = uniform(state) * total
+    u = _uniform(<uint64_t*>state) * total
     total = 0.0
     for i in range(n):
         if p[i] > 0.0:
@@ -54,3 +54,11 @@ cdef Py_ssize_t categorical(uint64_t* state, const double* p, Py_ssize_t n) noex
             if u < total:
                 return i
     return last
+
+
+cdef RandomSource agent_source(uint64_t* state) noexcept nogil:
+    cdef RandomSource source
+    source.state = state
+    source.below = _below
+    source.categorical = _categorical
+    return source

@@ -1,14 +1,15 @@
 """Draws from NumPy's global generator, through the C interface that NumPy documents.
 
-``np.random.choice(n)`` spends most of its time on checks of its arguments; ties between
-actions are common, so its one draw is made here. tests/kernels/action/test_numpy_generator.py
-compares values and generator states with NumPy's.
+``np.random.choice(n)`` and ``np.random.multinomial(1, p)`` spend most of their time on checks of
+their arguments; their draws are made here, with the same numbers from the same bits.
+tests/kernels/action/test_numpy_generator.py compares values and generator states with NumPy's.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pystate cimport (
     PyInterpreterState, PyInterpreterState_ThreadHead, PyThreadState, PyThreadState_Next,
 )
+from libc.math cimport exp, log
 from libc.stdint cimport uint32_t, uint64_t
 
 import numpy as np
@@ -35,48 +36,89 @@ cdef bitgen_t* _bitgen = NULL
 
 
 # np.random.choice(count): a uniform draw from range(count), by 32 random bits under the
-# smallest mask that covers count - 1, drawn again while too large. count >= 1.
+# smallest mask that covers count - 1, drawn again while too large; by 64 above 2^32.
 # numpy/random/src/distributions/distributions.c (masked rejection).
-# Cost: fewer than two draws of 32 bits on average.
-cdef Py_ssize_t draw_below(Py_ssize_t count) except -1:
-    cdef uint32_t highest, mask, value
-    cdef bitgen_t* bitgen
-    if count == 1:
+# Cost: fewer than two draws on average.
+cdef Py_ssize_t _below(void* state, Py_ssize_t count) noexcept nogil:
+    cdef bitgen_t* bitgen = <bitgen_t*>state
+    cdef uint64_t highest = <uint64_t>(count - 1), mask = highest, value
+    if highest == 0:
         return 0
-    if count > 0x7fffffff:
-        return np.random.choice(count)
-    highest = <uint32_t>(count - 1)
-    mask = highest
     mask |= mask >> 1
     mask |= mask >> 2
     mask |= mask >> 4
     mask |= mask >> 8
     mask |= mask >> 16
-    if _get_bit_generator() is not _generator:
-        _look_up_generator()
-    if _is_only_thread():
-        return _draw_masked(_bitgen, highest, mask)
-    # our own, for another thread may look up another one while this one waits for the lock
-    generator, release, bitgen = _generator, _release, _bitgen
-    _acquire()
-    value = _draw_masked(bitgen, highest, mask)
-    release()
-    return value
+    mask |= mask >> 32
+    while True:
+        if highest >> 32 == 0:
+            value = bitgen.next_uint32(bitgen.state) & mask
+        else:
+            value = bitgen.next_uint64(bitgen.state) & mask
+        if value <= highest:
+            return <Py_ssize_t>value
 
 
-# value = bits & mask until value <= highest. NumPy's masked rejection.
-# Cost: fewer than two draws on average.
-cdef uint32_t _draw_masked(bitgen_t* bitgen, uint32_t highest, uint32_t mask) noexcept:
-    cdef uint32_t value = bitgen.next_uint32(bitgen.state) & mask
-    while value > highest:
-        value = bitgen.next_uint32(bitgen.state) & mask
-    return value
+# np.random.multinomial(1, p).argmax(): entry after entry a binomial draw of the probability
+# that is left. Cost: a uniform number and a division per entry before the one drawn.
+cdef Py_ssize_t _categorical(void* state, const double* p, Py_ssize_t n) noexcept nogil:
+    cdef double remaining = 1.0
+    cdef Py_ssize_t i
+    for i in range(n - 1):
+        if _binomial_of_one(<bitgen_t*>state, p[i] / remaining):
+            return i
+        remaining -= p[i]
+    return n - 1
+
+
+# A binomial draw of one trial as NumPy's RandomState makes it, by inversion of the smaller of
+# p and 1 - p.
+cdef bint _binomial_of_one(bitgen_t* bitgen, double p) noexcept nogil:
+    if p == 0.0:
+        return False
+    if p <= 0.5:
+        return _inverted(bitgen, p)
+    return not _inverted(bitgen, 1.0 - p)
+
+
+cdef bint _inverted(bitgen_t* bitgen, double p) noexcept nogil:
+    cdef double q = 1.0 - p, none = exp(log(q)), u
+    while True:
+        u = bitgen.next_double(bitgen.state)
+        if u <= none:
+            return False
+        if u - none <= p * none / q:
+            return True
+        # rounding left a gap at 1: NumPy draws again
 
 
 # NumPy draws with its lock held and the GIL released, so that a thread with the GIL needs the
 # lock; but not the only thread there is.
 cdef bint _is_only_thread() noexcept:
     return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get())) == NULL
+
+
+cdef class NumPyGenerator:
+    """NumPy's global generator as a source of random numbers, and its lock."""
+
+    # Call with the GIL, and keep it until `release`.
+    cdef int acquire(self) except -1:
+        if _get_bit_generator() is not _generator:
+            _look_up_generator()
+        self.source.state = _bitgen
+        if not _is_only_thread():
+            # the lock of this generator, whichever is looked up while this thread waits
+            state, release = <size_t>_bitgen, _release
+            _acquire()
+            self.source.state = <void*><size_t>state
+            self._release = release
+        return 0
+
+    cdef int release(self) except -1:
+        if self._release is not None:
+            release, self._release = self._release, None
+            release()
+        return 0
 
 
 cdef int _look_up_generator() except -1:
@@ -86,6 +128,11 @@ cdef int _look_up_generator() except -1:
     _bitgen = <bitgen_t*>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
     _generator, _acquire, _release = generator, lock.acquire, lock.release
     return 0
+
+
+cdef NumPyGenerator numpy_generator = NumPyGenerator()
+numpy_generator.source.below = _below
+numpy_generator.source.categorical = _categorical
 
 
 def choice(Py_ssize_t count):
@@ -106,4 +153,34 @@ def choice(Py_ssize_t count):
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    return draw_below(count)
+    numpy_generator.acquire()
+    try:
+        return _below(numpy_generator.source.state, count)
+    finally:
+        numpy_generator.release()
+
+
+def categorical(const double[::1] p):
+    """Return what ``np.random.multinomial(1, p).argmax()`` would, with the same draws.
+
+    Parameters
+    ----------
+    p : ndarray of float64
+        Probabilities that sum to 1.
+
+    Returns
+    -------
+    index : int
+
+    Raises
+    ------
+    ValueError
+        If `p` is empty.
+    """
+    if p.shape[0] < 1:
+        raise ValueError("p must not be empty")
+    numpy_generator.acquire()
+    try:
+        return _categorical(numpy_generator.source.state, &p[0], p.shape[0])
+    finally:
+        numpy_generator.release()

@@ -15,8 +15,7 @@ cdef class KernelWork(ParallelWork):
     cdef int status
     cdef bint busy
 
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
-                   double* extra) noexcept nogil:
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
         if self.kernel(self.job, start, stop) != 0:
             self.status = -1
 
@@ -49,7 +48,7 @@ cdef int run_batch(batch_kernel kernel, void* job, Py_ssize_t batch_size,
     else:
         _work.busy = True
         try:
-            _work.provide(_num_threads, [], 0)
+            _work.provide(_num_threads, [])
             _work.kernel, _work.job, _work.status = kernel, job, 0
             _work.arm(batch_size, max(batch_size // (4 * _num_threads), 1), 0)
             _finish(_work, _num_threads, expected)

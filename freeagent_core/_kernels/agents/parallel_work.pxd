@@ -6,13 +6,12 @@ from freeagent_core._kernels.model.workspace cimport Workspace
 cdef class ThreadMemory:
     cdef list _models, _workspaces
     cdef Workspace** works         # one per model, in the order given
-    cdef double* extra
 
 
 cdef class ParallelWork:
     cdef object __weakref__
     cdef Py_ssize_t _next, _size, _chunk
-    cdef Py_ssize_t _reached       # items carried out when Ctrl-C came
+    cdef Py_ssize_t _reached       # items executed when Ctrl-C came
     cdef Py_ssize_t _inside        # threads that may look at the work, beside the caller's
     cdef Py_ssize_t _helpers, _generation
     cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
@@ -21,12 +20,10 @@ cdef class ParallelWork:
     cdef unsigned long long _free_slots  # of threads beside the caller's, a bit each
     cdef Py_ssize_t _num_slots
     cdef Workspace*** _works       # (num_slots, number of models)
-    cdef double** _extras          # (num_slots,)
-    cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1
+    cdef int provide(self, Py_ssize_t num_slots, list models) except -1
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
     cdef bint _work(self, Py_ssize_t slot) noexcept nogil
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
-                   double* extra) noexcept nogil
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil
 
 
 cdef int64_t monotonic_ns() noexcept nogil

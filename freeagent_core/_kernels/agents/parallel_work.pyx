@@ -106,14 +106,13 @@ cdef bint _interrupt_occurred() noexcept nogil:
 
 
 cdef class ThreadMemory:
-    """Workspace of one thread for each of some models, and `extra` doubles."""
+    """Workspace of one thread for each of some models."""
 
-    def __cinit__(self, list models, Py_ssize_t extra):
+    def __cinit__(self, list models):
         cdef Py_ssize_t i
         self._models, self._workspaces = models, []
         self.works = <Workspace**>malloc((len(models) + 1) * sizeof(Workspace*))
-        self.extra = <double*>malloc((extra + 1) * sizeof(double))
-        if self.works == NULL or self.extra == NULL:
+        if self.works == NULL:
             raise MemoryError("no memory for a thread")
         for i in range(len(models)):
             workspace = (<PackedModel?>models[i]).acquire_workspace()
@@ -122,7 +121,6 @@ cdef class ThreadMemory:
 
     def __dealloc__(self):
         free(self.works)
-        free(self.extra)
 
     def give_back(self):
         """Return the workspace to its models."""
@@ -138,44 +136,37 @@ cdef class ParallelWork:
         self._next = IDLE
         self._models, self._memories = [], []
         self._works = NULL
-        self._extras = NULL
 
     def __dealloc__(self):
         free(self._works)
-        free(self._extras)
 
     # Have memory for so many threads to run kernels on these models; slot 0 is the caller's.
     # Call before `arm`, while no chunk is at work; threads that linger know their slot alone.
-    cdef int provide(self, Py_ssize_t num_slots, list models, Py_ssize_t extra) except -1:
+    cdef int provide(self, Py_ssize_t num_slots, list models) except -1:
         cdef Py_ssize_t i
         cdef ThreadMemory memory
         if min(num_slots, MAX_SLOTS) <= self._num_slots and len(models) == len(self._models) and all(
                 [a is b for a, b in zip(models, self._models)]):
             return 0
         num_slots = max(min(num_slots, MAX_SLOTS), self._num_slots)
-        memories = [ThreadMemory(models, extra) for _ in range(num_slots)]
+        memories = [ThreadMemory(models) for _ in range(num_slots)]
         works = <Workspace***>malloc(num_slots * sizeof(void*))
-        extras = <double**>malloc(num_slots * sizeof(void*))
-        if works == NULL or extras == NULL:
-            free(works)
-            free(extras)
+        if works == NULL:
             raise MemoryError("no memory for the threads")
         for i in range(num_slots):
             memory = memories[i]
-            works[i], extras[i] = memory.works, memory.extra
+            works[i] = memory.works
         for before in self._memories:
             before.give_back()
         free(self._works)
-        free(self._extras)
-        self._works, self._extras = works, extras
+        self._works = works
         for i in range(max(self._num_slots, 1), num_slots):
             fc_free_slot(&self._free_slots, i)
         self._models, self._memories, self._num_slots = models, memories, num_slots
         return 0
 
     # A kernel: items [start, stop). Errors are noted per item by the subclass.
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
-                   double* extra) noexcept nogil:
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
         pass
 
     # Call when all input is in place; threads that linger in `help` may begin at once.
@@ -223,7 +214,7 @@ cdef class ParallelWork:
                 break
             stop = min(start + self._chunk, self._size)
             if self._deadline == 0 or fc_now() < self._deadline:
-                self._run(start, stop, self._works[slot], self._extras[slot])
+                self._run(start, stop, self._works[slot])
             if self._considerate:  # a thread that waits for a processor gets this one
                 fc_pause(0)
         return False

@@ -1,28 +1,32 @@
-"""The state of many agents of one model, in contiguous arrays, and their step in parallel.
+"""Many agents of one model: their state in contiguous arrays, and their steps in parallel.
 
-An agent's results go to the thread's workspace first and are copied to its rows when
-all of its kernels have returned without an error: a failed step leaves the agent as it was.
+The step is that of `agent_step`; here stands where its memory is. Each agent draws from a stream
+of random numbers of its own. An agent whose step fails stays as it was.
 """
 
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 
-from freeagent_core._kernels.action.action_selection cimport count_best, nth_best
-from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
-from freeagent_core._kernels.action.agent_generator cimport below, categorical
-from freeagent_core._kernels.agents.agent_step cimport (
-    action_probabilities, are_enumerated, infer_policies, infer_states, keep_policies, enumerate_evaluated,
+from freeagent_core._kernels.action.agent_generator cimport agent_source
+from freeagent_core._kernels.action.random_source cimport RandomSource
+from freeagent_core._kernels.agents.agent_state cimport (
+    INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
+from freeagent_core._kernels.agents.agent_step cimport (
+    are_enumerated, draw_action, enumerate_evaluated, infer, keep, shared_block,
+)
+from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
+from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
-from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, Factor, first_action
-from freeagent_core._kernels.planning.policy_tree cimport evaluate_trees
 from freeagent_core._kernels.model.python_input cimport new_array
-from freeagent_core._kernels.planning.sophisticated cimport search_size
+from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
+from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
+
 
 cdef class PopulationCore(ParallelWork):
     """`size` agents of one packed model.
@@ -31,11 +35,8 @@ cdef class PopulationCore(ParallelWork):
     ----------
     packed : PackedModel
     size : int
-    parameters : dict
-        ``num_iter, dF, dF_tol, compute_vfe`` of the iteration; ``gamma, use_utility,
-        use_states_info_gain, use_param_info_gain``; ``alpha, stochastic, full,
-        tie_tolerance, first_of_ties, joint_likelihood``; ``search``, None or what
-        `AgentCore.set_search` takes.
+    parameters : Parameters
+        Of all agents.
     """
 
     def __cinit__(self):
@@ -46,98 +47,87 @@ cdef class PopulationCore(ParallelWork):
         free(self._models)
         free(self._learned)
 
-    def __init__(self, PackedModel packed not None, Py_ssize_t size, dict parameters):
-        cdef Model* model = &packed.model
+    def __init__(self, PackedModel packed not None, Py_ssize_t size,
+                 Parameters parameters not None):
         cdef Py_ssize_t i
         if self._models != NULL:
             raise TypeError("a PopulationCore cannot be initialised twice")
         if size < 1:
             raise ValueError(f"size must be at least 1, got {size}")
-        self.packed, self.size, self.state = packed, size, {}
-        cdef double[:, ::1] qs = self._new_state("qs", model.qs_size, np.float64)
-        cdef double[:, ::1] q_pi = self._new_state("q_pi", model.tree.num_enumerated, np.float64)
-        cdef double[:, ::1] G = self._new_state("G", model.tree.num_enumerated, np.float64)
-        cdef double[:, ::1] p_first
-        cdef double[:, ::1] evaluated_qs
-        cdef Py_ssize_t[:, ::1] action = self._new_state("action", model.num_factors, np.intp)
-        cdef unsigned char[:, ::1] has_action = self._new_state("has_action", 1, np.uint8)
-        cdef unsigned char[:, ::1] has_policies = self._new_state("has_policies", 1, np.uint8)
-        cdef Py_ssize_t[:, ::1] time = self._new_state("time", 1, np.intp)
-        cdef uint64_t[:, ::1] random = self._new_state("random", 4, np.uint64)
-        self._qs = &qs[0, 0]
-        if model.tree.num_enumerated:
-            self._q_pi, self._G = &q_pi[0, 0], &G[0, 0]
-        else:
-            p_first = self._new_state("p_first", model.num_controls_total, np.float64)
-            evaluated_qs = self._new_state("evaluated_qs", model.qs_size, np.float64)
-            self._p_first, self._evaluated_qs = &p_first[0, 0], &evaluated_qs[0, 0]
-        self._action, self._has_action = &action[0, 0], &has_action[0, 0]
-        self._has_policies, self._time = &has_policies[0, 0], &time[0, 0]
-        self._random = &random[0, 0]
+        self.packed, self.size, self.parameters, self.state = packed, size, parameters, {}
+        if parameters.values.search.horizon:
+            self._search_size = search_size(&packed.model, parameters.values.search.horizon)
+        self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
+        self._lay_out_rows()
+        if parameters.values.passes_messages:
+            self._lay_out_windows()
         self._status = np.zeros(size, dtype=np.uint8)
         self._models = <const Model**>calloc(size, sizeof(void*))
         if self._models == NULL:
             raise MemoryError("no memory for the population")
         for i in range(size):
-            self._models[i] = model
-        self._set_parameters(parameters)
-        self.together = 1
-        if self._shares_products():
-            self.together = AGENTS_PER_GEMM
+            self._models[i] = &packed.model
 
-    # Dense transitions and groups of one factor: reading a matrix once for several agents pays.
-    # (Factors that are summed out one by one share little: 3 factors of 8 gained nothing.)
-    cdef bint _shares_products(self):
-        cdef Py_ssize_t g
-        for g in range(self.packed.model.num_groups):
-            if self.packed.model.groups[g].num_factors > 1:
-                return False
-        return not self.packed.uses_belief_graph and self._search_size == 0
+    # --- memory ------------------------------------------------------------------------------
 
-    cdef object _new_state(self, str name, shape, dtype):
-        self.state[name] = np.zeros((self.size, shape), dtype=dtype)
-        return self.state[name]
+    cdef int _lay_out_rows(self) except -1:
+        cdef const Model* model = &self.packed.model
+        self._rows.qs = <double*>self._new_rows("qs", model.qs_size)
+        self._rows.q_pi = <double*>self._new_rows("q_pi", model.tree.num_enumerated)
+        self._rows.G = <double*>self._new_rows("G", model.tree.num_enumerated)
+        if model.tree.num_enumerated == 0:
+            self._rows.p_first = <double*>self._new_rows("p_first", model.num_controls_total)
+            self._rows.evaluated_qs = <double*>self._new_rows("evaluated_qs", model.qs_size)
+        self._rows.action = <Py_ssize_t*>self._new_rows("action", model.num_factors, np.intp)
+        self._rows.has_action = <unsigned char*>self._new_rows("has_action", 1, np.uint8)
+        self._rows.has_policies = <unsigned char*>self._new_rows("has_policies", 1, np.uint8)
+        self._rows.time = <Py_ssize_t*>self._new_rows("time", 1, np.intp)
+        self._rows.random = <uint64_t*>self._new_rows("random", 4, np.uint64)
+        return 0
 
-    def _set_parameters(self, dict parameters):
-        self._common.efe.gamma = parameters["gamma"]
-        self._common.efe.use_utility = parameters["use_utility"]
-        self._common.efe.use_states_info_gain = parameters["use_states_info_gain"]
-        self._common.efe.use_param_info_gain = parameters["use_param_info_gain"]
-        self._common.alpha = parameters["alpha"]
-        self._common.stochastic = parameters["stochastic"]
-        self._common.full = parameters["full"]
-        self._common.tie_tolerance = parameters["tie_tolerance"]
-        self._common.first_of_ties = parameters["first_of_ties"]
-        self._common.joint_likelihood = parameters["joint_likelihood"]
-        self._set_inference(parameters)
+    cdef int _lay_out_windows(self) except -1:
+        cdef const Model* model = &self.packed.model
+        cdef const PolicyTree* tree = &model.tree
+        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
+        # with a horizon of 1 pymdp reads the first actions of all in the place of the last
+        self._num_kept = max(horizon, tree.policy_len + 2 if horizon == 1 else 0)
+        # without use_BMA each policy has a prior of its own
+        self._max_priors = 1 if self.parameters.values.use_BMA else tree.num_policies
+        self._rows.past = <Py_ssize_t*>self._new_rows(
+            "past", horizon * model.num_modalities, np.intp)
+        self._rows.past_len = <Py_ssize_t*>self._new_rows("past_len", 1, np.intp)
+        self._rows.past_actions = <Py_ssize_t*>self._new_rows(
+            "past_actions", self._num_kept * model.num_factors, np.intp)
+        self._rows.num_actions = <Py_ssize_t*>self._new_rows("num_actions", 1, np.intp)
+        self._rows.latest_belief = <double*>self._new_rows(
+            "latest_belief", self._max_priors * model.qs_size)
+        self._rows.num_priors = <Py_ssize_t*>self._new_rows("num_priors", 1, np.intp)
+        self._rows.sequences = <double*>self._new_rows(
+            "sequences", tree.num_policies * (horizon + tree.policy_len) * model.qs_size)
+        self._rows.F = <double*>self._new_rows("F", tree.num_policies)
+        self._rows.infer_len = <Py_ssize_t*>self._new_rows("infer_len", 1, np.intp)
+        return 0
 
-    def _set_inference(self, dict parameters):
-        self._common.fpi.num_iter = parameters["num_iter"]
-        self._common.fpi.dF = parameters["dF"]
-        self._common.fpi.dF_tol = parameters["dF_tol"]
-        self._common.fpi.compute_vfe = parameters["compute_vfe"]
-        search = parameters["search"]
-        if search is None:
-            return
-        self._common.search.horizon = search[0]
-        self._common.search.policy_prune_threshold = search[1]
-        self._common.search.state_prune_threshold = search[2]
-        self._common.search.prune_penalty = search[3]
-        self._common.search.gamma = 1.0  # pymdp's agent gives the search no other
-        self._search_size = search_size(&self.packed.model, self._common.search.horizon)
+    cdef void* _new_rows(self, str name, Py_ssize_t width, object dtype=np.float64) except? NULL:
+        cdef unsigned char[::1] memory
+        self.state[name] = np.zeros((self.size, width), dtype=dtype)
+        if width == 0:
+            return NULL
+        memory = self.state[name].reshape(-1).view(np.uint8)
+        return &memory[0]
 
     # --- one operation on all agents -------------------------------------------------------
 
-    def prepare(self, int operations, Py_ssize_t chunk, Py_ssize_t num_threads, observations=None, mask=None,
-                given_qs=None, to_learn=None, double lr=1.0):
-        """Check and keep what an operation reads; `finish` then carries it out.
+    def prepare(self, int operations, Py_ssize_t chunk, Py_ssize_t num_threads,
+                observations=None, mask=None, given_qs=None, to_learn=None, double lr=1.0):
+        """Check and keep what an operation reads; `finish` then executes it.
 
         Parameters
         ----------
         operations : int
             Sum of the `Operation`s; those that learn come alone.
         chunk : int
-            Agents that a thread takes at once.
+            Agents that a thread claims at once.
         num_threads : int
         observations : ndarray of intp, shape (size, num_modalities)
         mask : ndarray of uint8, shape (size,), or None
@@ -153,6 +143,7 @@ cdef class PopulationCore(ParallelWork):
         cdef const unsigned char[::1] present
         cdef const double[:, ::1] beliefs
         cdef const unsigned char[::1] wanted
+        self._keep = [observations, mask, given_qs, to_learn]
         self._mask = NULL
         if mask is not None:
             present = mask
@@ -174,9 +165,12 @@ cdef class PopulationCore(ParallelWork):
         elif operations & (INFER_STATES | LEARN_A):
             raise ValueError("observations are needed")
         if operations & SAMPLE_ACTION and not operations & INFER_POLICIES:
-            self._check_each(self._has_policies, "infer_policies", "sample_action")
+            self._check_each(self._rows.has_policies, "infer_policies", "sample_action")
         if operations & LEARN_B:
-            self._check_each(self._has_action, "sample_action", "update_B")
+            self._check_each(self._rows.has_action, "sample_action", "update_B")
+        self._operations = operations
+        if self.parameters.values.passes_messages:
+            self._check_windows()
         if operations & (LEARN_B | LEARN_D):
             beliefs = given_qs
             _check_rows(beliefs.shape[0], self.size, "beliefs")
@@ -189,20 +183,38 @@ cdef class PopulationCore(ParallelWork):
             self._to_learn = &wanted[0]
             self._lr = lr
             self._own(operations)
-        self._check_ready(operations)
         memset(&self._status[0], 0, self.size)
-        self._operations = operations
-        self.provide(num_threads, [self.packed] * self.together, self._extra_size())
+        self.provide(num_threads, [self.packed] * self.block)
         self.arm(self.size, max(chunk, 1), 0)
-
-    cdef int _check_ready(self, int operations) except -1:
-        return 0
 
     cdef int _check_each(self, const unsigned char* flags, str before, str name) except -1:
         cdef Py_ssize_t i
         for i in range(self.size):
             if not flags[i] and (self._mask == NULL or self._mask[i]):
                 raise ValueError(f"agent {i} needs a {before} before {name}")
+        return 0
+
+    cdef int _check_windows(self) except -1:
+        cdef Py_ssize_t i, horizon = self.parameters.values.inference_horizon
+        if (self._operations & INFER_POLICIES and self.parameters.values.efe.use_param_info_gain
+                and self.packed.model.has_wB):
+            raise NotImplementedError(
+                "use_param_info_gain with pB and inference_algo 'MMP' (pymdp fails on it)")
+        for i in range(self.size):
+            if self._mask != NULL and not self._mask[i]:
+                continue
+            if self._operations & INFER_STATES:
+                if self._rows.num_actions[i] < min(self._rows.past_len[i], horizon - 1):
+                    raise ValueError(f"agent {i} needs an action between two observations: call "
+                                     "sample_action before infer_states")
+                if (self._rows.num_priors[i] > 1
+                        and not self.parameters.values.policy_sep_prior):
+                    raise ValueError(
+                        f"agent {i} is beyond inference_horizon {horizon} with neither use_BMA "
+                        "nor policy_sep_prior: message passing cannot go on (pymdp fails there "
+                        "too)")
+            elif self._operations & INFER_POLICIES and self._rows.infer_len[i] == 0:
+                raise ValueError(f"agent {i} has no beliefs: call infer_states before")
         return 0
 
     def any_failed(self):
@@ -223,174 +235,188 @@ cdef class PopulationCore(ParallelWork):
         keep, evaluated again from the beliefs they were evaluated from last."""
         cdef OwnedWorkspace workspace
         cdef AgentState agent
+        cdef History history
         cdef int status
         if not 0 <= i < self.size:
             raise IndexError(f"agent {i} is not in 0 to {self.size - 1}")
-        if not self._has_policies[i]:
+        if not self._rows.has_policies[i]:
             raise ValueError(f"agent {i} needs an infer_policies before its policies are listed")
-        workspace = self.packed.acquire_workspace()
-        try:
-            agent = self._agent(i, NULL)
-            n = self.packed.model.tree.num_policies
-            if are_enumerated(&agent):
-                return new_array(agent.q_pi, n), new_array(agent.G, n)
-            with nogil:
-                status = enumerate_evaluated(&agent, &workspace.work)
-            raise_status(status, "G")
-            return (new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n),
-                    new_array(<double*>workspace.work.graph.enumerated_G.data, n))
-        finally:
-            self.packed.release_workspace(workspace)
-
-    cdef Py_ssize_t _extra_size(self):
-        return self._search_size
-
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
-                   double* extra) noexcept nogil:
-        cdef Py_ssize_t i
-        if self.together > 1 and self._operations < LEARN_A and self._learned == NULL:
-            while start < stop:
-                i = min(start + self.together, stop)
-                self._step_together(start, i, works, extra)
-                start = i
-            return
-        for i in range(start, stop):
-            if self._mask != NULL and not self._mask[i]:
-                continue
-            if self._operations < LEARN_A:
-                self._status[i] = <unsigned char>(-self._step(i, works[0], extra))
-            else:
-                self._learn(i, works[0])
-
-    # Agent i, with the memory of this thread.
-    cdef AgentState _agent(self, Py_ssize_t i, double* extra) noexcept nogil:
-        cdef AgentState agent = self._common
-        cdef const Model* model = self._models[i]
-        agent.model = model
-        agent.learned = self._learned[i] if self._learned != NULL else NULL
-        agent.search_memory = extra if self._search_size else NULL
-        agent.qs = self._qs + i * model.qs_size
-        agent.evaluated_efe = agent.efe
+        self._load(i, &agent, &history)
+        n = self.packed.model.tree.num_policies
         if are_enumerated(&agent):
-            agent.q_pi = self._q_pi + i * model.tree.num_enumerated
-            agent.G = self._G + i * model.tree.num_enumerated
-        else:
-            agent.p_first = self._p_first + i * model.num_controls_total
-            agent.evaluated_qs = self._evaluated_qs + i * model.qs_size
-        return agent
+            return new_array(agent.q_pi, n), new_array(agent.G, n)
+        workspace = self.packed.acquire_workspace()
+        with nogil:
+            status = enumerate_evaluated(&agent, &workspace.work)
+        raise_status(status, "G")
+        result = (new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n),
+                  new_array(<double*>workspace.work.graph.enumerated_G.data, n))
+        self.packed.release_workspace(workspace)
+        return result
 
-    cdef int _step(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
-        cdef AgentState agent = self._agent(i, extra)
-        cdef const double* qs = agent.qs
-        cdef int status
-        if self._operations & INFER_STATES:
-            status = self._infer_states(i, &agent, work, extra)
-            if status != 0:
-                return status
-            qs = work.qs_new
-        if self._operations & INFER_POLICIES:
-            status = self._infer_policies(i, &agent, qs, work, extra)
-            if status != 0:
-                return status
-        return self._conclude(i, &agent, qs, work, extra)
+    # --- kernels -----------------------------------------------------------------------------
 
-    # Keep what was inferred, and act.
-    cdef int _conclude(self, Py_ssize_t i, AgentState* agent, const double* qs, Workspace* work,
-                       double* extra) noexcept nogil:
-        cdef const double* q_pi = agent.q_pi
-        cdef const double* p_first = agent.p_first
-        if self._operations & INFER_POLICIES:
-            keep_policies(agent, qs, work)
-            self._has_policies[i] = 1
-            q_pi, p_first = work.q_pi_new, work.p_first
-        if self._operations & INFER_STATES:
-            self._keep_beliefs(i, work, extra)
-        if self._operations & SAMPLE_ACTION:
-            return self._act(i, agent, q_pi, p_first, work)
-        return 0
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
+        cdef Py_ssize_t i, size = self.block if self._learned == NULL else 1
+        if self._operations >= LEARN_A:
+            for i in range(start, stop):
+                if self._mask == NULL or self._mask[i]:
+                    self._learn(i, works[0])
+            return
+        while start < stop:
+            i = min(start + size, stop)
+            self._step_block(start, i, works)
+            start = i
 
-    # _step of some agents, whose policies are evaluated together.
-    cdef void _step_together(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
-                             double* extra) noexcept nogil:
+    cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
+                          Workspace** works) noexcept nogil:
         cdef AgentState agents[AGENTS_PER_GEMM]
-        cdef const double* qs[AGENTS_PER_GEMM]
-        cdef int status[AGENTS_PER_GEMM]
+        cdef History histories[AGENTS_PER_GEMM]
+        cdef Task tasks[AGENTS_PER_GEMM]
         cdef Py_ssize_t index[AGENTS_PER_GEMM]
         cdef Py_ssize_t i, k, count = 0
         for i in range(start, stop):
             if self._mask != NULL and not self._mask[i]:
                 continue
-            agents[count], status[count], index[count] = self._agent(i, extra), 0, i
-            qs[count] = agents[count].qs
-            if self._operations & INFER_STATES:
-                self._status[i] = <unsigned char>(
-                    -self._infer_states(i, &agents[count], works[count], extra))
-                if self._status[i]:
-                    continue
-                qs[count] = works[count].qs_new
+            self._load(i, &agents[count], &histories[count])
+            tasks[count].agent, tasks[count].work = &agents[count], works[count]
+            tasks[count].observation.vectors = False
+            tasks[count].observation.outcomes = (
+                self._observations + i * self.packed.model.num_modalities)
+            tasks[count].history = &histories[count]
+            tasks[count].joint_likelihood = self.parameters.values.joint_likelihood
+            tasks[count].q_pi = NULL
+            index[count] = i
             count += 1
-        if self._operations & INFER_POLICIES:
-            evaluate_trees(&self.packed.model, &self._common.efe, qs, works, count, status)
+        infer(tasks, count, self._operations)
         for k in range(count):
-            if status[k] == 0:
-                status[k] = self._conclude(index[k], &agents[k], qs[k], works[k], extra)
-            self._status[index[k]] = <unsigned char>(-status[k])
+            self._status[index[k]] = <unsigned char>(-tasks[k].status)
+            if tasks[k].status == 0:
+                self._keep_step(index[k], &tasks[k])
 
-    # Fills work.qs_new.
-    cdef int _infer_states(self, Py_ssize_t i, AgentState* agent, Workspace* work,
-                           double* extra) noexcept nogil:
-        cdef Py_ssize_t f, num_factors = agent.model.num_factors
-        for f in range(num_factors):
-            work.action[f] = self._action[i * num_factors + f]
-        return infer_states(agent, self._observations + i * agent.model.num_modalities, False,
-                            self._has_action[i], agent.joint_likelihood, work)
+    # Agent i, and what message passing reads of its past.
+    cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil:
+        cdef const Model* model = self._models[i]
+        cdef const Rows* rows = &self._rows
+        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon, first
+        agent.model = model
+        agent.learned = self._learned[i] if self._learned != NULL else NULL
+        agent.parameters = &self.parameters.values
+        agent.search_size = self._search_size
+        agent.qs = rows.qs + i * model.qs_size
+        agent.has_action = rows.has_action[i]
+        agent.action = rows.action + i * model.num_factors
+        agent.has_policies = rows.has_policies[i]
+        agent.evaluated_efe = self.parameters.values.efe
+        agent.q_pi = rows.q_pi + i * model.tree.num_enumerated
+        agent.G = rows.G + i * model.tree.num_enumerated
+        if rows.p_first != NULL:
+            agent.p_first = rows.p_first + i * model.num_controls_total
+            agent.evaluated_qs = rows.evaluated_qs + i * model.qs_size
+        if not self.parameters.values.passes_messages:
+            return
+        agent.infer_len = rows.infer_len[i]
+        agent.sequences = rows.sequences + (
+            i * model.tree.num_policies * (horizon + model.tree.policy_len) * model.qs_size)
+        agent.F = rows.F + i * model.tree.num_policies
+        agent.latest_belief = rows.latest_belief + i * self._max_priors * model.qs_size
+        agent.num_priors = rows.num_priors[i]
+        history.num_steps = min(rows.past_len[i], horizon - 1)
+        first = rows.past_len[i] - history.num_steps  # 1 where the window is full, else 0
+        history.outcomes = rows.past + (i * horizon + first) * model.num_modalities
+        history.vectors = NULL
+        history.num_actions = rows.num_actions[i]
+        history.actions = rows.past_actions + i * self._num_kept * model.num_factors
 
-    # Fills work.q_pi_new and work.G_new, or work.p_first.
-    cdef int _infer_policies(self, Py_ssize_t i, AgentState* agent, const double* qs,
-                             Workspace* work, double* extra) noexcept nogil:
-        return infer_policies(agent, qs, work)
+    cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil:
+        cdef AgentState* agent = task.agent
+        cdef RandomSource source
+        keep(task, self._operations)
+        self._rows.has_policies[i] = agent.has_policies
+        if agent.parameters.passes_messages:
+            self._rows.infer_len[i] = agent.infer_len
+            if self._operations & INFER_STATES:
+                self._keep_outcomes(i, task.observation.outcomes)
+        if not self._operations & SAMPLE_ACTION:
+            return
+        source = agent_source(self._rows.random + 4 * i)
+        draw_action(agent, task.choice, &source, agent.action)
+        self._rows.has_action[i] = 1
+        self._rows.time[i] += 1
+        if agent.parameters.passes_messages:
+            self._advance_window(i, agent)
 
-    cdef void _keep_beliefs(self, Py_ssize_t i, Workspace* work, double* extra) noexcept nogil:
-        memcpy(self._qs + i * self.packed.model.qs_size, work.qs_new,
-               self.packed.model.qs_size * sizeof(double))
-
-    # Chooses as AgentCore does, with the agent's own random numbers.
-    cdef int _act(self, Py_ssize_t i, AgentState* agent, const double* q_pi,
-                  const double* p_first, Workspace* work) noexcept nogil:
-        cdef const Model* model = agent.model
-        cdef Py_ssize_t* action = self._action + i * model.num_factors
-        cdef uint64_t* random = self._random + 4 * i
-        cdef const double* p
-        cdef Py_ssize_t f, policy
-        cdef int status
-        if not are_enumerated(agent):
-            q_pi = NULL
-            if agent.full:
-                status = enumerate_evaluated(agent, work)
-                if status != 0:
-                    return status
-                q_pi = <double*>work.graph.enumerated_q_pi.data
-        p = action_probabilities(agent, q_pi, p_first, work)
-        if agent.full:
-            policy = self._draw(random, p, model.tree.num_policies)
-            for f in range(model.num_factors):
-                action[f] = first_action(model, policy)[f]
+    # Append the present outcomes to the last `inference_horizon` ones.
+    cdef void _keep_outcomes(self, Py_ssize_t i, const Py_ssize_t* outcomes) noexcept nogil:
+        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
+        cdef Py_ssize_t n = self.packed.model.num_modalities
+        cdef Py_ssize_t* past = self._rows.past + i * horizon * n
+        if self._rows.past_len[i] == horizon:
+            memmove(past, past + n, (horizon - 1) * n * sizeof(Py_ssize_t))
         else:
-            for f in range(model.num_factors):
-                action[f] = self._draw(random, p + model.factors[f].control_offset,
-                                       model.factors[f].num_controls)
-        self._has_action[i] = 1
-        self._time[i] += 1
-        return 0
+            self._rows.past_len[i] += 1
+        memcpy(past + (self._rows.past_len[i] - 1) * n, outcomes, n * sizeof(Py_ssize_t))
 
-    cdef Py_ssize_t _draw(self, uint64_t* random, const double* p, Py_ssize_t n) noexcept nogil:
-        cdef Py_ssize_t count, first = 0
-        if self._common.stochastic:
-            return categorical(random, p, n)
-        count = count_best(p, n, self._common.tie_tolerance, &first)
-        if count == 1 or self._common.first_of_ties:
-            return first
-        return nth_best(p, n, self._common.tie_tolerance, below(random, count))
+    # The action is between this step and the next; once the window is full, its first beliefs
+    # are before the next one.
+    cdef void _advance_window(self, Py_ssize_t i, AgentState* agent) noexcept nogil:
+        cdef Py_ssize_t n = agent.model.num_factors, count = self._rows.num_actions[i]
+        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
+        cdef Py_ssize_t* actions = self._rows.past_actions + i * self._num_kept * n
+        if horizon > 1 and count == horizon - 1:
+            memmove(actions, actions + n, (horizon - 2) * n * sizeof(Py_ssize_t))
+            count -= 1
+        if count < self._num_kept:
+            memcpy(actions + count * n, agent.action, n * sizeof(Py_ssize_t))
+            self._rows.num_actions[i] = count + 1
+        if self._rows.time[i] >= horizon:
+            keep_latest_belief(agent, agent.q_pi, self.parameters.values.use_BMA)
+            self._rows.num_priors[i] = agent.num_priors
+
+    # --- episodes ------------------------------------------------------------------------------
+
+    def begin_episodes(self, const unsigned char[::1] chosen):
+        """Make the chosen agents' beliefs uniform and forget their actions and their past."""
+        cdef const Model* model
+        cdef Py_ssize_t i, f, s
+        cdef double* qs
+        _check_rows(chosen.shape[0], self.size, "chosen")
+        for i in range(self.size):
+            if not chosen[i]:
+                continue
+            model = self._models[i]
+            qs = self._rows.qs + i * model.qs_size
+            for f in range(model.num_factors):
+                for s in range(model.factors[f].num_states):
+                    qs[model.factors[f].offset + s] = 1.0 / model.factors[f].num_states
+            self._rows.has_action[i] = self._rows.has_policies[i] = 0
+            self._rows.time[i] = 0
+            if self.parameters.values.passes_messages:
+                self._rows.past_len[i] = self._rows.num_actions[i] = self._rows.infer_len[i] = 0
+                self._rows.num_priors[i] = 1
+                memcpy(self._rows.latest_belief + i * self._max_priors * model.qs_size, model.D,
+                       model.qs_size * sizeof(double))
+
+    def sequences(self, Py_ssize_t i):
+        """Return agent i's beliefs, (num_policies, infer_len, qs_size), in order of policies."""
+        cdef const PolicyTree* tree = &self.packed.model.tree
+        cdef Py_ssize_t row, infer_len = self._rows.infer_len[i]
+        rows = self.state["sequences"][i].reshape(-1)[
+            :tree.num_policies * infer_len * self.packed.model.qs_size]
+        rows = rows.reshape(tree.num_policies, infer_len, self.packed.model.qs_size)
+        ordered = np.empty_like(rows)
+        for row in range(tree.num_policies):
+            ordered[tree.family_members[row]] = rows[row]
+        return ordered
+
+    def free_energies(self):
+        """Return F of all agents, (size, num_policies), in order of policies."""
+        cdef Py_ssize_t row
+        order = [self.packed.model.tree.family_members[row]
+                 for row in range(self.packed.model.tree.num_policies)]
+        ordered = np.empty_like(self.state["F"])
+        ordered[:, order] = self.state["F"]
+        return ordered
 
     # --- learning --------------------------------------------------------------------------
 
@@ -434,19 +460,19 @@ cdef class PopulationCore(ParallelWork):
         cdef Py_ssize_t qs_size = self.packed.model.qs_size
         cdef Py_ssize_t m, num_modalities = self.packed.model.num_modalities
         cdef Learned* own = self._learned[i]
-        cdef const double* qs = self._qs + i * qs_size
+        cdef const double* qs = self._rows.qs + i * qs_size
         if self._operations == LEARN_A:
             for m in range(num_modalities):
                 work.observation[m] = self._observations[i * num_modalities + m]
             learn_A(own, False, qs, self._to_learn, self._lr, work)
         elif self._operations == LEARN_B:
-            learn_B(own, self._action + i * self.packed.model.num_factors, qs,
+            learn_B(own, self._rows.action + i * self.packed.model.num_factors, qs,
                     self._given_qs + i * qs_size, self._to_learn, self._lr, work)
         else:
             learn_D(own, self._given_qs + i * qs_size, self._to_learn, self._lr)
         refresh(own, work)
-        if self.packed.model.tree.num_enumerated == 0:  # they could not be listed as they were
-            self._has_policies[i] = 0
+        if self.packed.model.tree.num_enumerated == 0:  # they could not be enumerated as they were
+            self._rows.has_policies[i] = 0
 
 
 cdef int _check_rows(Py_ssize_t rows, Py_ssize_t expected, str name) except -1:

@@ -10,12 +10,17 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcpy
 
+from freeagent_core._kernels.action.numpy_generator cimport numpy_generator
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
-from freeagent_core._kernels.base.status cimport raise_status
-from freeagent_core._kernels.agents.agent_step cimport keep_beliefs, keep_policies, whole_step
-from freeagent_core._kernels.model.structs cimport Model
-from freeagent_core._kernels.model.packed_model cimport PackedModel
+from freeagent_core._kernels.agents.agent_state cimport (
+    INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
+)
+from freeagent_core._kernels.agents.agent_step cimport draw_action, infer, keep
 from freeagent_core._kernels.agents.parallel_work cimport monotonic_ns
+from freeagent_core._kernels.base.status cimport raise_status
+from freeagent_core._kernels.model.packed_model cimport PackedModel
+from freeagent_core._kernels.model.python_input cimport read_observation
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace, Workspace
 
 
@@ -31,7 +36,7 @@ cdef enum:
     NOT_READ = 2
 
 # With `considerate`, the GIL is given away for a moment after as many agents.
-cdef Py_ssize_t AGENTS_PER_YIELD = 100
+cdef Py_ssize_t YIELD_EVERY = 100
 
 
 cdef void _let_others_run() noexcept nogil:
@@ -65,19 +70,18 @@ cdef class StepBatch(ParallelWork):
 
     def load(self, list cores, list observations, timeout, Py_ssize_t chunk,
              Py_ssize_t num_threads, bint considerate):
-        """Lock the agents and read what they observe.
+        """Read what the agents observe, and lock them.
 
         Parameters
         ----------
         cores : list of AgentCore
-            Distinct, of VANILLA or sophisticated inference. They are locked, in an order that
-            all batches share, until `results`.
+            Distinct. They are locked, in an order that all batches share, until `results`.
         observations : list
             One for each, as `AgentCore.step` takes it.
         timeout : float or None
             Seconds from now after which no agent is begun.
         chunk : int
-            Agents that a thread takes at once.
+            Agents that a thread claims at once.
         num_threads : int
         considerate : bool
             Give the GIL, and the processor, away now and then, for threads that must not wait.
@@ -92,21 +96,30 @@ cdef class StepBatch(ParallelWork):
         for core in cores:
             if not isinstance(core, AgentCore):
                 raise TypeError("cores must be AgentCores")
+        self.provide(num_threads, self._frame_at(cores))
+        for i in range(count):  # before the agents are locked: it may run code of callers
+            try:
+                self._read(i, cores[i], observations[i])
+            except Exception as error:
+                self._refuse(i, error)
+            if considerate and i % YIELD_EVERY == YIELD_EVERY - 1:
+                with nogil:
+                    _let_others_run()
         self._lock_all(cores, considerate)
         try:
-            self.provide(num_threads, self._frame_at(), 0)
             for i in range(count):
-                try:
-                    self._read(i, observations[i])
-                except Exception as error:
-                    self.errors[i] = error
-                    self._items[i].status = NOT_READ
-                if considerate and i % AGENTS_PER_YIELD == AGENTS_PER_YIELD - 1:
+                if self._items[i].status == NOT_RUN:
+                    try:
+                        self._load(i)
+                    except Exception as error:
+                        self._refuse(i, error)
+                if considerate and i % YIELD_EVERY == YIELD_EVERY - 1:
                     with nogil:
                         _let_others_run()
         except BaseException:
             self._unlock_all()
             raise
+        self._observations = observations
         self._considerate = considerate
         self.arm(count, chunk, deadline)
 
@@ -121,18 +134,17 @@ cdef class StepBatch(ParallelWork):
             order[i] = <PyObject*>cores[i]
         with nogil:
             qsort(order, count, sizeof(void*), _by_address)
-        i = 0
+        self._cores = []
         try:
-            while i < count:
-                (<AgentCore>order[i])._lock.take()
-                i += 1
-                if considerate and i % AGENTS_PER_YIELD == 0:
+            for i in range(count):
+                core = <object>order[i]
+                (<AgentCore>core).lock.acquire()
+                self._cores.append(core)
+                if considerate and i % YIELD_EVERY == YIELD_EVERY - 1:
                     with nogil:
                         _let_others_run()
-        except BaseException:  # held when this process was forked, or Ctrl-C meanwhile
-            while i > 0:
-                i -= 1
-                (<AgentCore>order[i])._lock.give()
+        except BaseException:
+            self._unlock_all()
             raise
         finally:
             free(order)
@@ -143,71 +155,81 @@ cdef class StepBatch(ParallelWork):
         cdef AgentCore core
         cores, self._cores = self._cores, []
         for core in cores:
-            core._lock.give()
+            core.lock.release()
 
-    # What each agent reads and what is drawn from, in one block.
+    # Memory for what each agent reads and for what is drawn from, in one block.
     # Return the models.
-    cdef list _frame_at(self):
+    cdef list _frame_at(self, list cores):
         cdef Py_ssize_t i, size = 0
         cdef dict index = {}
         cdef AgentCore core
         cdef PackedModel shared
         cdef const Model* model
+        cdef Item* item
         cdef char* here
         free(self._items)
         free(self._memory_block)
         self._memory_block = NULL
-        self._items = <Item*>calloc(len(self._cores), sizeof(Item))
-        for core in self._cores:
-            model = &core.packed.model
-            size += 8 * (model.num_modalities + model.num_obs_total + model.num_factors
-                         + (model.tree.num_policies if core.state.full
-                            else model.num_controls_total))
-        self._memory_block = malloc(size + 8)
-        if self._items == NULL or self._memory_block == NULL:
+        self._items = <Item*>calloc(len(cores), sizeof(Item))
+        if self._items == NULL:
             raise MemoryError("no memory for a batch of agents")
-        here = <char*>self._memory_block
-        for i in range(len(self._cores)):
-            core = self._cores[i]
+        for i in range(len(cores)):
+            core = cores[i]
+            item = &self._items[i]
+            model = &core.packed.model
             shared = core.packed if core.learned is None else core.learned.shared
             index.setdefault(shared, len(index))
-            model = &core.packed.model
-            self._items[i].agent = &core.state
-            self._items[i].status = NOT_RUN
-            self._items[i].model = index[shared]
-            self._items[i].observation = <Py_ssize_t*>here
+            item.model = index[shared]
+            item.status = NOT_RUN
+            item.choice_size = (model.tree.num_policies if core.parameters.values.full
+                                else model.num_controls_total)
+            size += 8 * (model.num_modalities + model.num_obs_total + item.choice_size)
+        self._memory_block = malloc(size + 8)
+        if self._memory_block == NULL:
+            raise MemoryError("no memory for a batch of agents")
+        here = <char*>self._memory_block
+        for i in range(len(cores)):
+            item = &self._items[i]
+            model = &(<AgentCore>cores[i]).packed.model
+            item.outcomes = <Py_ssize_t*>here
             here += 8 * model.num_modalities
-            self._items[i].distributions = <double*>here
+            item.distributions = <double*>here
             here += 8 * model.num_obs_total
-            self._items[i].action = <Py_ssize_t*>here
-            here += 8 * model.num_factors
-            self._items[i].choice = <double*>here
-            here += 8 * (model.tree.num_policies if core.state.full
-                         else model.num_controls_total)
+            item.choice = <double*>here
+            here += 8 * item.choice_size
         return list(index)
 
-    cdef int _read(self, Py_ssize_t i, observation) except -1:
-        cdef AgentCore core = self._cores[i]
+    def _refuse(self, Py_ssize_t i, error):
+        self.errors[i] = error
+        self._items[i].status = NOT_READ
+
+    cdef int _read(self, Py_ssize_t i, core, observation) except -1:
         cdef Item* item = &self._items[i]
-        cdef const Model* model = &core.packed.model
-        cdef OwnedWorkspace workspace = core.packed.acquire_workspace()
-        cdef int read
-        try:
-            read = core._read_step(workspace, observation, False)
-            item.vectors, item.has_action = read & 1, (read & 2) != 0
-            if item.vectors:
-                memcpy(item.distributions, workspace.work.distributions[0],
-                       model.num_obs_total * sizeof(double))
-            else:
-                memcpy(item.observation, workspace.work.observation,
-                       model.num_modalities * sizeof(Py_ssize_t))
-            memcpy(item.action, workspace.work.action, model.num_factors * sizeof(Py_ssize_t))
-        finally:
-            core.packed.release_workspace(workspace)
+        cdef PackedModel packed = (<AgentCore>core).packed
+        cdef OwnedWorkspace workspace = packed.acquire_workspace()
+        cdef const Model* model = &packed.model
+        item.task.observation.vectors = read_observation(packed, workspace, observation, False)
+        item.task.observation.outcomes = item.outcomes
+        item.task.observation.distributions = item.distributions
+        memcpy(item.outcomes, workspace.work.observation,
+               model.num_modalities * sizeof(Py_ssize_t))
+        memcpy(item.distributions, workspace.work.outcome_probabilities,
+               model.num_obs_total * sizeof(double))
+        packed.release_workspace(workspace)
         return 0
 
-    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works,
-                   double* extra) noexcept nogil:
+    cdef int _load(self, Py_ssize_t i) except -1:
+        cdef AgentCore core = self._cores[i]
+        cdef PackedModel shared = core.packed if core.learned is None else core.learned.shared
+        cdef OwnedWorkspace workspace = core.packed.acquire_workspace()
+        if shared is not self._models[self._items[i].model]:
+            raise RuntimeError("the agent got another model while its batch waited for it")
+        core._check_terms()
+        core.load(&self._items[i].task, workspace, True)
+        core.packed.release_workspace(workspace)
+        return 0
+
+    cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
         cdef Py_ssize_t i
         cdef int64_t begin = monotonic_ns(), end
         for i in range(start, stop):
@@ -227,46 +249,50 @@ cdef class StepBatch(ParallelWork):
         durations : list of float
             Seconds of inference.
         """
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, count = len(self._cores)
         cdef AgentCore core
-        cdef Item* item
-        cdef list actions = [None] * len(self._cores), durations = [0.0] * len(self._cores)
+        cdef list actions = [None] * count, durations = [0.0] * count
+        cores = self._cores
         try:
-            for i in range(len(self._cores)):
-                item = &self._items[i]
-                durations[i] = item.duration_ns * 1e-9
-                if item.status < 0:
+            for i in range(count):
+                durations[i] = self._items[i].duration_ns * 1e-9
+                if self._items[i].status == 0:
+                    actions[i] = self._draw(i)
+                elif self._items[i].status < 0:
                     try:
-                        raise_status(item.status, "a belief or q_pi")
+                        raise_status(self._items[i].status, "a belief or q_pi")
                     except Exception as error:
                         self.errors[i] = error
-                if item.status == 0:
-                    core = self._cores[i]
-                    core._qs_object = core._q_pi_object = core._G_object = None
-                    core._has_policies = True
-                    core._action_object = core._draw_action(item.choice)
-                    actions[i] = core._action_object
-                if considerate and i % AGENTS_PER_YIELD == AGENTS_PER_YIELD - 1:
+                if considerate and i % YIELD_EVERY == YIELD_EVERY - 1:
                     with nogil:
                         _let_others_run()
-            return actions, durations
         finally:
             self._unlock_all()
+        for i in range(count):
+            if actions[i] is not None:
+                core = cores[i]
+                core.end_step(self._observations[i], False, actions[i])
+        self._observations = None
+        return actions, durations
+
+    cdef object _draw(self, Py_ssize_t i):
+        cdef AgentCore core = self._cores[i]
+        cdef Item* item = &self._items[i]
+        cdef Py_ssize_t action[MAX_FACTORS]
+        numpy_generator.acquire()
+        draw_action(&core.state, item.choice, &numpy_generator.source, action)
+        numpy_generator.release()
+        core.forget_objects(INFER_STATES | INFER_POLICIES)
+        return core.keep_action(action)
 
 
 # As AgentCore.step, up to the draw.
 cdef void _step(Item* item, Workspace* work) noexcept nogil:
-    cdef AgentState* agent = item.agent
-    cdef const Model* model = agent.model
-    cdef const double* choice = NULL
-    if item.vectors:
-        memcpy(<double*>work.distributions[0], item.distributions,
-               model.num_obs_total * sizeof(double))
-    memcpy(work.action, item.action, model.num_factors * sizeof(Py_ssize_t))
-    item.status = whole_step(agent, item.observation, item.vectors, item.has_action, &choice, work)
+    cdef int operations = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
+    item.task.work = work
+    infer(&item.task, 1, operations)
+    item.status = item.task.status
     if item.status != 0:
         return
-    memcpy(item.choice, choice, (model.tree.num_policies if agent.full
-                                 else model.num_controls_total) * sizeof(double))
-    keep_beliefs(agent, work)
-    keep_policies(agent, agent.qs, work)
+    memcpy(item.choice, item.task.choice, item.choice_size * sizeof(double))
+    keep(&item.task, operations)

@@ -18,12 +18,17 @@ def bound_memory(Py_ssize_t num_bytes):
 # Makes room for num_bytes. Returns 0, or -1 without memory or past MAX_ARRAY_BYTES.
 # Cost: constant, amortised (arrays double).
 cdef int reserve(GrowableArray* array, Py_ssize_t num_bytes) noexcept nogil:
+    if num_bytes > MAX_ARRAY_BYTES and num_bytes > array.num_bytes:
+        return -1
+    return grow(array, num_bytes)
+
+
+# The same without a bound.
+cdef int grow(GrowableArray* array, Py_ssize_t num_bytes) noexcept nogil:
     cdef Py_ssize_t larger
     cdef void* data
     if num_bytes <= array.num_bytes:
         return 0
-    if num_bytes > MAX_ARRAY_BYTES:
-        return -1
     larger = max(2 * array.num_bytes, num_bytes, 256)
     data = realloc(array.data, larger)
     if data == NULL:

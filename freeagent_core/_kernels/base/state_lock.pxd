@@ -1,11 +1,8 @@
-from cpython.pythread cimport PyThread_type_lock
-
-
 cdef class StateLock:
-    cdef PyThread_type_lock _lock
-    cdef Py_ssize_t _generation
+    cdef unsigned long _owner      # the thread that holds it, as Python numbers threads; 0: none
+    cdef Py_ssize_t _forks         # that led to the process in which it was acquired last
     cdef bint _is_stuck
-    cdef int _check(self) except -1
-    cdef bint _wait(self, double timeout) except -1
-    cdef int take(self) except -1
-    cdef void give(self) noexcept
+    cdef bint intact               # held, but the state is that of before: nothing is written
+    cpdef bint acquire(self, double timeout=*) except -1
+    cpdef release(self)
+    cdef int _check_fork(self) except -1

@@ -20,10 +20,13 @@ cdef struct MMPWindow:             # what is inferred over: observed steps, then
     const double** likelihood      # (past_len, num_terms): p(o | s) over the group's joint states
     const double** log_joint       # (past_len,): log of the sum of likelihoods over all factors'
                                    # joint states; used without grad_descent only
+    double* joint_memory           # (2, joint states of all factors), with log_joint
     Py_ssize_t num_actions         # actions before the policy's
     const Py_ssize_t* actions      # (num_actions, num_factors)
 
 
+cdef void log_likelihood_sum(const Model* model, const MMPWindow* window, Py_ssize_t step,
+                             double* out) noexcept nogil
 cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                        const MMPWindow* window, const Py_ssize_t* members,
                        Py_ssize_t num_members, const double* prior, double* qs, double* F,

@@ -216,8 +216,8 @@ cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t
     cdef double F = 0.0
     cdef const Factor* f
     cdef const double* partial
-    cdef double* store = work.contraction
-    cdef Py_ssize_t i, remaining = 1
+    cdef double* store = window.joint_memory
+    cdef Py_ssize_t i, remaining = 1, joint
     for i in range(model.num_factors):
         f = &model.factors[i]
         F += P.neg_entropy(qs + f.offset, f.num_states) - P.dot(qs + f.offset, prior + f.offset,
@@ -226,13 +226,49 @@ cdef double _free_energy(const Model* model, const MMPWindow* window, Py_ssize_t
     if step >= window.past_len:
         return F
     partial = window.log_joint[step]
+    joint = remaining
     for i in range(model.num_factors - 1, -1, -1):
         f = &model.factors[i]
         remaining //= f.num_states
         P.gemv(partial, qs + f.offset, remaining, f.num_states, store)
         partial = store
-        store = work.contraction + (work.max_joint if store == work.contraction else 0)
+        store = window.joint_memory + (joint if store == window.joint_memory else 0)
     return F - partial[0]
+
+
+# out = log(sum_m p(o_m | s) + 1e-16) over the joint states of all factors, at one observed step:
+# what F is made of without grad_descent (pymdp.legacy.algos.mmp.run_mmp gives calc_free_energy
+# the sum of the likelihoods). Cost: joint states times terms.
+cdef void log_likelihood_sum(const Model* model, const MMPWindow* window, Py_ssize_t step,
+                             double* out) noexcept nogil:
+    cdef const Group* group
+    cdef const double* likelihood
+    cdef Py_ssize_t stride[MAX_FACTORS]
+    cdef Py_ssize_t state[MAX_FACTORS]
+    cdef Py_ssize_t k, f, s, at, joint = 1
+    for f in range(model.num_factors):
+        joint *= model.factors[f].num_states
+    memset(out, 0, joint * sizeof(double))
+    for k in range(window.num_terms):
+        group = &model.groups[window.term_group[k]]
+        likelihood = window.likelihood[step * window.num_terms + k]
+        memset(stride, 0, sizeof(stride))
+        memset(state, 0, sizeof(state))
+        at = 1
+        for f in range(group.num_factors - 1, -1, -1):
+            stride[group.factors[f]] = at
+            at *= model.factors[group.factors[f]].num_states
+        at = 0
+        for s in range(joint):
+            out[s] += likelihood[at]
+            for f in range(model.num_factors - 1, -1, -1):
+                state[f] += 1
+                at += stride[f]
+                if state[f] < model.factors[f].num_states:
+                    break
+                at -= stride[f] * state[f]
+                state[f] = 0
+    P.log_eps(out, joint, out)
 
 
 # Beliefs `qs`, of shape (num_members, infer_len, qs_size), and F of policies that agree in

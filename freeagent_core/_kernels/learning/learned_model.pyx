@@ -6,8 +6,9 @@ touched. `refresh` recomputes what depends on these columns (means, logarithms, 
 ambiguity, w arrays) when the next inference or reader needs it.
 
 Measured (benchmarks/test_algorithms.py, -k learning): packing again after each update cost
-12 to 200 us, and copying the parameters for the caller dominated the remainder. So
-callers get read-only views; while somebody holds one, the next update works on a copy.
+12 to 200 us, and copying the parameters for the caller was most of what was left. So
+callers get views; as long as somebody holds one, the next update works on a copy. Callers may
+write into them: a fingerprint tells the next call that they did.
 """
 
 cimport cython
@@ -41,7 +42,7 @@ cdef class Block:
 
 
 cdef class DirichletParameters:
-    """pA, pB or pD: arrays that are changed in place, and the read-only views callers get.
+    """pA, pB or pD: arrays that are changed in place, and the views that callers get.
 
     Parameters
     ----------
@@ -54,23 +55,26 @@ cdef class DirichletParameters:
     def __init__(self, list arrays, bint action_first):
         self.owners = arrays
         self.action_first = action_first
-        self.values = <double**>aligned_alloc(64, (len(arrays) * sizeof(double*) + 64) // 64 * 64)
+        self.values = <double**>aligned_alloc(
+            64, (len(arrays) * (sizeof(double*) + sizeof(Py_ssize_t)) + 64) // 64 * 64)
         if self.values == NULL:
             raise MemoryError("no memory for the Dirichlet parameters")
-        self._show()
+        self._sizes = <Py_ssize_t*>(self.values + len(arrays))
+        self._make_views()
 
     def __dealloc__(self):
         free(self.values)
 
-    def _show(self):
+    def _make_views(self):
         cdef double[::1] flat
         cdef Py_ssize_t i
         for i in range(len(self.owners)):
             flat = self.owners[i].reshape(-1)
-            self.values[i] = &flat[0]
+            self.values[i], self._sizes[i] = &flat[0], flat.shape[0]
         self._views = [_ends_exchanged(owner) if self.action_first else owner.view()
                        for owner in self.owners]
-        self.container = _read_only(self._views)
+        self.container = _as_object_array(self._views)
+        self._shown = 0
 
     # An owner is referred to by its list and as the base of one view, a view by its list and
     # the container; more references are somebody else's.
@@ -88,8 +92,54 @@ cdef class DirichletParameters:
     cdef int detach(self) except -1:
         if self._is_held():
             self.owners = [owner.copy() for owner in self.owners]
-            self._show()
+            self._make_views()
+        self._shown = 0
         return 0
+
+
+    # Sums of bits and sums of their sums, in eight lanes (J. Fletcher, "An Arithmetic Checksum for
+    # Serial Transmissions", IEEE Trans. Comm. 30, 1982): one change of an entry always shows.
+    # Cost: two additions an entry, vectorised.
+    cdef uint64_t _fingerprint(self) noexcept:
+        cdef uint64_t first[8]
+        cdef uint64_t second[8]
+        cdef const uint64_t* bits
+        cdef uint64_t result = 1
+        cdef Py_ssize_t i, k, j, n
+        memset(first, 0, sizeof(first))
+        memset(second, 0, sizeof(second))
+        for i in range(len(self.owners)):
+            bits, n = <uint64_t*>self.values[i], self._sizes[i]
+            for k in range(n // 8):
+                for j in range(8):
+                    first[j] += bits[8 * k + j]
+                    second[j] += first[j]
+            for k in range(n - n % 8, n):
+                first[k % 8] += bits[k]
+                second[k % 8] += first[k % 8]
+        for j in range(8):
+            result = (result ^ first[j]) * <uint64_t>0x9E3779B97F4A7C15
+            result = (result ^ second[j]) * <uint64_t>0x9E3779B97F4A7C15
+        return result | 1
+
+    cdef object show(self):
+        if self._shown == 0:
+            self._shown = self._fingerprint()
+        return self.container
+
+    # Whether a caller has written into what was shown, or put another array in its place.
+    cdef bint is_written(self) except -1:
+        cdef Py_ssize_t i
+        if self._shown == 0:
+            return False
+        if self._fingerprint() != self._shown:
+            return True
+        for i in range(len(self._views)):
+            if self.container[i] is not self._views[i]:
+                return True
+        if not self._is_held():
+            self._shown = 0
+        return False
 
 
 def _ends_exchanged(array):
@@ -97,11 +147,9 @@ def _ends_exchanged(array):
     return np.swapaxes(array, 0, -1)
 
 
-def _read_only(arrays):
-    """Return the arrays, made read-only, in an object array."""
+def _as_object_array(arrays):
     container = np.empty(len(arrays), dtype=object)
     for i, array in enumerate(arrays):
-        array.flags.writeable = False
         container[i] = array
     return container
 
@@ -314,6 +362,17 @@ cdef class LearnedModel(PackedModel):
 
     # --- what callers see ----------------------------------------------------------------
 
+    def written(self):
+        """Return which of pA, pB and pD callers have written into since they were shown."""
+        return [name for name, parameters in
+                (("pA", self._pA), ("pB", self._pB), ("pD", self._pD))
+                if parameters is not None and (<DirichletParameters>parameters).is_written()]
+
+    cdef bint is_written(self) except -1:
+        return ((self._pA is not None and self._pA.is_written())
+                or (self._pB is not None and self._pB.is_written())
+                or (self._pD is not None and self._pD.is_written()))
+
     def bring_up_to_date(self):
         """Do the work that updates have deferred."""
         cdef OwnedWorkspace workspace
@@ -325,18 +384,18 @@ cdef class LearnedModel(PackedModel):
 
     @property
     def pA(self):
-        """Dirichlet parameters of A, read-only, or None before the first update."""
-        return None if self._pA is None else self._pA.container
+        """Dirichlet parameters of A, or None before the first update."""
+        return None if self._pA is None else self._pA.show()
 
     @property
     def pB(self):
-        """Dirichlet parameters of B, read-only, or None before the first update."""
-        return None if self._pB is None else self._pB.container
+        """Dirichlet parameters of B, or None before the first update."""
+        return None if self._pB is None else self._pB.show()
 
     @property
     def pD(self):
-        """Dirichlet parameters of D, read-only, or None before the first update."""
-        return None if self._pD is None else self._pD.container
+        """Dirichlet parameters of D, or None before the first update."""
+        return None if self._pD is None else self._pD.show()
 
     @property
     def A(self):
@@ -344,7 +403,7 @@ cdef class LearnedModel(PackedModel):
         cdef Py_ssize_t m
         if self._A is None and self._pA is not None:
             self.bring_up_to_date()
-            self._A = _read_only([
+            self._A = _as_object_array([
                 new_array(self._modalities[m].A, owner.size).reshape(owner.shape)
                 for m, owner in enumerate(self._pA.owners)])
         return self._A
@@ -364,7 +423,7 @@ cdef class LearnedModel(PackedModel):
                 rows = rows.reshape(-1, factor.stride)[:, :factor.num_states]
                 rows = rows.reshape(self._pB.owners[f].shape)
                 arrays.append(np.ascontiguousarray(_ends_exchanged(rows)))
-            self._B = _read_only(arrays)
+            self._B = _as_object_array(arrays)
         return self._B
 
     @property
@@ -372,7 +431,7 @@ cdef class LearnedModel(PackedModel):
         """The mean of pD, an object array, or None before the first update."""
         cdef Py_ssize_t f
         if self._D is None and self._pD is not None:
-            self._D = _read_only([
+            self._D = _as_object_array([
                 new_array(self.model.D + self._factors[f].offset, self._factors[f].num_states)
                 for f in range(self.model.num_factors)])
         return self._D

@@ -1,5 +1,6 @@
 from libc.stdint cimport int32_t
 
+from freeagent_core._kernels.base.growable_array cimport GrowableArray
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport Model
 
@@ -46,6 +47,7 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     const double** distributions   # (num_modalities,) into outcome_probabilities
     Py_ssize_t* observation        # (num_modalities,)
     Py_ssize_t* action             # (num_factors,)
+    GrowableArray extra            # what a search, or message passing over a window, needs
 
 
 cdef class OwnedWorkspace:

@@ -18,6 +18,7 @@ cdef class OwnedWorkspace:
     def __dealloc__(self):
         free(self._block)
         free_graph(self.work.graph)
+        free(self.work.extra.data)
 
 
 cdef class WorkspacePool:

@@ -180,8 +180,9 @@ def test_bad_input():
     with pytest.raises(ValueError, match=r"observation\[2\] must be in 0 to 3"):
         agent.infer_states([0, 0, 4])
     assert len(agent.prev_obs) == 1
-    with pytest.raises(ValueError, match="read-only"):
-        agent.qs[0][0][0][:] = 0.5
+    agent.qs[0][0][0][0] = np.nan
+    with pytest.raises(ValueError, match=r"qs\[policy\]\[step\]\[0\]\[0\] must be finite"):
+        agent.infer_policies()
     with pytest.raises(ValueError, match="policies must be of one length"):
         Agent(**bandit(policies=[np.zeros((1, 2)), np.zeros((2, 2))]))
     with pytest.raises(ValueError, match="num_iter"):

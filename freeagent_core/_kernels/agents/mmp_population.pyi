@@ -1,9 +1,0 @@
-import numpy as np
-import numpy.typing as npt
-
-from freeagent_core._kernels.agents.population_core import PopulationCore
-
-class MMPPopulationCore(PopulationCore):
-    def begin_episodes(self, chosen: npt.NDArray[np.uint8]) -> None: ...
-    def sequences(self, i: int) -> npt.NDArray[np.float64]: ...
-    def free_energies(self) -> npt.NDArray[np.float64]: ...

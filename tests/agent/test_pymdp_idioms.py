@@ -1,0 +1,220 @@
+"""What pymdp's scripts do, with only the imports changed: the same results, step by step.
+
+A T-maze whose reward condition a cue tells; an agent writes into its arrays, plans with and
+without learning, and pymdp's agent runs beside it on the same random numbers.
+"""
+
+import copy
+
+import numpy as np
+import pymdp.legacy.agent
+import pymdp.legacy.control
+import pymdp.legacy.maths
+import pymdp.legacy.utils
+import pytest
+
+import freeagent_core.agent
+from freeagent_core import control, maths, utils
+
+OURS = (freeagent_core.agent.Agent, utils, maths, control)
+THEIRS = (
+    pymdp.legacy.agent.Agent,
+    pymdp.legacy.utils,
+    pymdp.legacy.maths,
+    pymdp.legacy.control,
+)
+
+
+def t_maze(utils, reward=0.9):
+    """Return A and B: places (centre, left, right, cue) and sides; outcomes place, reward, cue."""
+    A = utils.initialize_empty_A([4, 3, 3], [4, 2])
+    A[0][:] = np.eye(4)[:, :, None]
+    A[1][0] = A[2][0] = 1.0
+    for place, side in ((1, 0), (1, 1), (2, 0), (2, 1)):
+        good = reward if place - 1 == side else 1 - reward
+        A[1][:, place, side] = [0.0, good, 1 - good]
+    for side in (0, 1):
+        A[2][:, 3, side] = [0.0, 1.0 - side, float(side)]
+    B = utils.initialize_empty_B([4, 2], [4, 1])
+    B[0][:] = utils.construct_controllable_B([4], [4])[0]
+    B[1][:, :, 0] = np.eye(2)
+    return A, B
+
+
+def run(kit, script, steps=8, seed=0):
+    """Return what a script leaves of `steps` steps in the maze."""
+    utils = kit[1]
+    np.random.seed(seed)
+    A, B = t_maze(utils)
+    agent = script(kit, copy.deepcopy(A), copy.deepcopy(B))
+    place, side, trace = 0, 1, []
+    for _ in range(steps):
+        obs = [utils.sample(A[m][:, place, side]) for m in range(3)]
+        qs = agent.infer_states(obs)
+        q_pi, G = agent.infer_policies()
+        action = agent.sample_action()
+        place = int(action[0])
+        if agent.pA is not None:
+            agent.update_A(obs)
+        if agent.pB is not None and len(trace):
+            agent.update_B(trace[-1]["qs"])
+        trace.append({"qs": copy.deepcopy(qs), "q_pi": q_pi, "G": G, "action": action, "obs": obs})
+    learned = [copy.deepcopy(agent.A), agent.pA, agent.B, agent.D]
+    return trace, learned
+
+
+def plain(kit, A, B):
+    return kit[0](A=A, B=B, control_fac_idx=[0])
+
+
+def planner(kit, A, B):
+    return kit[0](A=A, B=B, control_fac_idx=[0], policy_len=2)
+
+
+def writer(kit, A, B):
+    agent = planner(kit, A, B)
+    agent.D[0] = kit[1].onehot(0, agent.num_states[0])
+    agent.C[1][1] = 3.0
+    agent.C[1][2] = -3.0
+    return agent
+
+
+def assigner(kit, A, B):
+    agent = planner(kit, A, B)
+    D = kit[1].obj_array_uniform([4, 2])
+    D[0] = kit[1].onehot(0, 4)
+    agent.D = D
+    C = kit[1].obj_array_zeros([4, 3, 3])
+    C[1][1] = 2.0
+    agent.C = C
+    return agent
+
+
+def views_kept(kit, A, B):
+    agent = writer(kit, A, B)
+    column = agent.A[1][:, 1, 0]
+    column[:] = [0.0, 0.5, 0.5]
+    preferences = agent.C[1]
+    preferences[2] -= 1.0
+    agent.E[:] = np.arange(1.0, len(agent.E) + 1) / np.arange(1.0, len(agent.E) + 1).sum()
+    return agent
+
+
+def whole_write(kit, A, B):
+    agent = writer(kit, A, B)
+    agent.A[1][...] = agent.A[1][:, :, ::-1].copy()
+    return agent
+
+
+def learner(kit, A, B):
+    pA = kit[1].dirichlet_like(A, scale=2.0)
+    pA[1][1:, 1:3, :] = 1.0
+    agent = kit[0](A=A, pA=pA, B=B, control_fac_idx=[0], modalities_to_learn=[1], lr_pA=0.25,
+                   use_param_info_gain=True)  # fmt: skip
+    agent.D[0] = kit[1].onehot(0, agent.num_states[0])
+    agent.C[1][1], agent.C[1][2] = 2.0, -2.0
+    return agent
+
+
+def learner_of_B(kit, A, B):
+    agent = kit[0](A=A, B=B, pB=kit[1].dirichlet_like(B, scale=1.0), lr_pB=0.5)
+    agent.C[1][1] = 1.0
+    return agent
+
+
+def pseudo_counts_added(kit, A, B):
+    agent = learner(kit, A, B)
+    agent.pA[1] += 0.5
+    return agent
+
+
+def inherits(kit, A, B):
+    class Cautious(kit[0]):
+        def infer_policies(self):
+            self.calls = getattr(self, "calls", 0) + 1
+            return super().infer_policies()
+
+    agent = Cautious(A=A, B=B, policy_len=2)
+    agent.C[1][1] = 2.0
+    return agent
+
+
+def set_parameters(kit, A, B):
+    agent = planner(kit, A, B)
+    agent.gamma, agent.alpha = 4.0, 2.0
+    agent.use_utility = False
+    agent.action_selection, agent.sampling_mode = "stochastic", "full"
+    return agent
+
+
+SCRIPTS = [
+    plain, planner, writer, assigner, views_kept, whole_write, learner, learner_of_B,
+    pseudo_counts_added, inherits, set_parameters,
+]  # fmt: skip
+
+
+def assert_close(ours, theirs, tolerance=1e-8):
+    if isinstance(theirs, np.ndarray) and theirs.dtype == object:
+        for mine, other in zip(ours, theirs, strict=True):
+            assert_close(mine, other, tolerance)
+    elif theirs is not None:
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_scripts(script, seed):
+    (ours, ours_learned), (theirs, theirs_learned) = (
+        run(kit, script, seed=seed) for kit in (OURS, THEIRS)
+    )
+    for mine, reference in zip(ours, theirs, strict=True):
+        assert mine["obs"] == reference["obs"]
+        np.testing.assert_array_equal(mine["action"], reference["action"])
+        for name in ("qs", "q_pi", "G"):
+            assert_close(mine[name], reference[name])
+    for mine, reference in zip(ours_learned, theirs_learned, strict=True):
+        assert_close(mine, reference)
+
+
+def test_a_loop_written_with_functions():
+    """Beliefs, expected outcomes and policies by hand, as the tutorials do."""
+    results = []
+    for _, utils_, maths_, control_ in (OURS, THEIRS):
+        A = np.eye(9)
+        B = np.stack([np.roll(np.eye(9), shift, axis=0) for shift in (0, 1, -1, 3, -3)], axis=-1)
+        C, policies = utils_.onehot(7, 9), control_.construct_policies([9], [5], 3)
+        prior, state, trace = utils_.onehot(0, 9), 0, []
+        for _ in range(5):
+            log_posterior = maths_.spm_log_single(A[state]) + maths_.spm_log_single(prior)
+            qs = maths_.softmax(log_posterior)
+            G = np.zeros(len(policies))
+            for i, policy in enumerate(policies):
+                after = qs
+                for u in policy[:, 0]:
+                    after = B[:, :, u].dot(after)
+                    qo = A.dot(after)
+                    G[i] += qo.dot(maths_.spm_log_single(qo) - maths_.spm_log_single(C))
+            q_pi = maths_.softmax(-G)
+            p = np.zeros(5)
+            for i, policy in enumerate(policies):
+                p[policy[0, 0]] += q_pi[i]
+            np.random.seed(3)
+            action = utils_.sample(utils_.norm_dist(p))
+            state = int(np.argmax(B[:, state, action]))
+            prior = B[:, :, action].dot(qs)
+            trace.append((state, action, qs, q_pi))
+        results.append(trace)
+    for mine, reference in zip(*results, strict=True):
+        for a, b in zip(mine, reference, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_agents_of_one_model_keep_their_own_arrays():
+    A, B = t_maze(utils)
+    model = freeagent_core.GenerativeModel(A, B)
+    first, second = (freeagent_core.agent.Agent.from_model(model) for _ in range(2))
+    first.D[0] = utils.onehot(0, 4)
+    first.C[1][1] = 3.0
+    np.testing.assert_array_equal(second.D[0], np.full(4, 0.25))
+    assert second.C[1][1] == 0.0
+    assert model.C[1][1] == 0.0
