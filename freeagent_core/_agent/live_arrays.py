@@ -77,14 +77,14 @@ class LiveArrays:
 
     def drop_assigned(self) -> None:
         """Take back assignments that do not fit."""
-        self.forget(*[name for name, entry in self._entries.items() if entry.assigned])
+        self.forget(*[name for name, entry in list(self._entries.items()) if entry.assigned])
 
     def settle(self) -> None:
         """All has been taken over: forget what nobody holds any more."""
-        for entry in self._entries.values():
+        for entry in list(self._entries.values()):
             if entry.assigned or entry.packed is None:
                 entry.packed, entry.assigned = copied(entry.value), False
-        self.forget(*[name for name, entry in self._entries.items() if not _is_held(entry)])
+        self.forget(*[name for name, entry in list(self._entries.items()) if not _is_held(entry)])
 
     def _add(self, name: str, entry: Entry) -> None:
         self._entries[name] = entry

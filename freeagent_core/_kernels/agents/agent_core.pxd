@@ -28,7 +28,7 @@ cdef class AgentCore:
     cdef object _prev_obs, _prev_actions, _qs_hist, _q_pi_hist, _edge_handling_params
 
     cdef int _allocate(self, PackedModel packed) except -1
-    cdef bint is_brief(self) noexcept
+    cdef bint is_short_step(self) noexcept
     cdef OwnedWorkspace begin(self, Task* task, object observation, bint distr_obs)
     cdef OwnedWorkspace begin_unobserved(self, Task* task)
     cdef int load(self, Task* task, OwnedWorkspace workspace, bint observed) except -1

@@ -552,7 +552,7 @@ cdef class AgentCore:
 
     # A kernel that is soon done keeps the GIL: to give it away and to get it back would cost as
     # much as the kernel, or very much more where other threads wait for it.
-    cdef bint is_brief(self) noexcept:
+    cdef bint is_short_step(self) noexcept:
         return self.packed.short_step and self.state.search_size == 0 and self.window is None
 
     # Read an observation, then take the lock: no code of callers runs while it is held. The
@@ -645,7 +645,7 @@ cdef class AgentCore:
         return q_pi
 
     cdef int execute(self, Task* task, int operations) except -1:
-        if self.is_brief():
+        if self.is_short_step():
             infer(task, 1, operations)
         else:
             with nogil:
@@ -735,8 +735,11 @@ cdef class AgentCore:
         cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         task.agent, task.work = &self.state, &workspace.work
         task.q_pi = self._load_q_pi(workspace)
-        with nogil:
+        if are_enumerated(&self.state) or not self.parameters.values.full:
             task.status = prepare_choice(task, False)
+        else:  # all policies are evaluated again
+            with nogil:
+                task.status = prepare_choice(task, False)
         raise_status(task.status, "q_pi")
         return workspace
 
