@@ -233,7 +233,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         >>> import numpy as np
         >>> model = GenerativeModel(A=np.eye(2), B=np.eye(2)[:, :, None])
         >>> agents = [Agent.from_model(model) for _ in range(3)]
-        >>> agents[0].A is agents[1].A
+        >>> agents[0].model is agents[1].model
         True
         """
         if not isinstance(model, GenerativeModel):
