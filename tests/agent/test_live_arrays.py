@@ -325,3 +325,16 @@ def test_an_observation_that_steps_the_agent_neither_hangs_nor_counts_twice():
     agent.step([observation, 0, 0])
     assert agent.curr_timestep == 2
     assert not observation.errors
+
+
+@pytest.mark.parametrize("name", ["qs", "F"])
+def test_bad_sequences_are_refused_when_assigned(name):
+    flags = {"inference_algo": "MMP", "inference_horizon": 2, "pA": None, "pB": None}
+    agent, twin = Agent(**bandit(**flags)), Agent(**bandit(**flags))
+    for each in (agent, twin):
+        each.infer_states([0, 0, 0])
+    bad = copy.deepcopy(getattr(agent, name))
+    (bad[3][1][0] if name == "qs" else bad)[0] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        setattr(agent, name, bad)
+    np.testing.assert_array_equal(agent.infer_policies()[1], twin.infer_policies()[1])

@@ -17,6 +17,7 @@ from freeagent_core._kernels.agents.agent_state cimport (
 )
 from freeagent_core._kernels.agents.agent_step cimport (
     are_enumerated, draw_action, enumerate_evaluated, infer, keep, prepare_choice,
+    set_uniform_beliefs,
 )
 from freeagent_core._kernels.agents.message_passing_step cimport (
     infer_window_traced, keep_latest_belief, lay_out_window,
@@ -27,9 +28,9 @@ from freeagent_core._kernels.inference.message_passing cimport MMPWindow
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.model.python_input cimport (
-    new_array, read_action, read_beliefs, read_observation, read_probabilities,
+    new_array, new_beliefs, read_action, read_beliefs, read_observation, read_probabilities,
 )
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Model
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
@@ -70,7 +71,7 @@ cdef class AgentCore:
         self.state.search_size = _search_size(packed, parameters)
         self._allocate(packed)
         self.packed = packed
-        _set_uniform(&self.state)
+        set_uniform_beliefs(self.state.model, self.state.qs)
         if parameters.values.passes_messages:
             self.window = Window()
             self.window.begin_episode(&self.state)
@@ -112,7 +113,7 @@ cdef class AgentCore:
         with self.lock:
             self.curr_timestep = 0
             self._qs = None
-            _set_uniform(&self.state)
+            set_uniform_beliefs(self.state.model, self.state.qs)
             if self.window is not None:
                 self._read_edges()
                 self.window.begin_episode(&self.state)
@@ -155,7 +156,7 @@ cdef class AgentCore:
         else:
             self._qs = self._action = None
             self.state.has_action = False
-            _set_uniform(&self.state)
+            set_uniform_beliefs(self.state.model, self.state.qs)
         self.state.search_size = search
         self.state.learned, self.learned, self.packed = NULL, None, packed
         free(block)
@@ -173,28 +174,26 @@ cdef class AgentCore:
     def qs(self):
         """Beliefs, an object array of one float64 array per factor; with message passing
         [policy][step][factor]."""
-        cdef const Factor* f
-        cdef Py_ssize_t i
         if self.window is not None:
             if self.window.qs is None and self.state.infer_len:
                 self.window.qs = self.window.nested_sequences(&self.state)
             return self.window.qs
         if self._qs is None:
-            beliefs = _empty(self.state.model.num_factors, object)
-            for i in range(self.state.model.num_factors):
-                f = &self.state.model.factors[i]
-                beliefs[i] = new_array(self.state.qs + f.offset, f.num_states)
-            self._qs = beliefs
+            self._qs = new_beliefs(self.state.model, self.state.qs)
         return self._qs
 
     @qs.setter
     def qs(self, value):
         cdef OwnedWorkspace workspace
         if self.window is not None:
-            self.window.qs = value
+            before, self.window.qs = self.qs, value
             if self.state.infer_len:
                 workspace = self.packed.acquire_workspace()
-                self.window.load_sequences(self.packed, workspace, &self.state)
+                try:
+                    self.window.load_sequences(self.packed, workspace, &self.state)
+                except BaseException:
+                    self.window.qs = before
+                    raise
             return
         workspace = self.packed.acquire_workspace()
         read_beliefs(self.packed, workspace, value, "qs")
@@ -269,8 +268,12 @@ cdef class AgentCore:
         if array.shape != (self.state.model.tree.num_policies,):
             raise ValueError(f"F must have shape ({self.state.model.tree.num_policies},), "
                              f"got {array.shape}")
-        self.window.F = value
-        self.window.load_sequences(self.packed, workspace, &self.state)
+        before, self.window.F = self.F, value
+        try:
+            self.window.load_sequences(self.packed, workspace, &self.state)
+        except BaseException:
+            self.window.F = before
+            raise
 
     @property
     def action(self):
@@ -873,15 +876,6 @@ cdef Py_ssize_t _search_size(PackedModel packed, Parameters parameters) except -
     if parameters.values.search.horizon == 0:
         return 0
     return search_size(&packed.model, parameters.values.search.horizon)
-
-
-cdef void _set_uniform(AgentState* state) noexcept:
-    cdef const Factor* f
-    cdef Py_ssize_t i, s
-    for i in range(state.model.num_factors):
-        f = &state.model.factors[i]
-        for s in range(f.num_states):
-            state.qs[f.offset + s] = 1.0 / f.num_states
 
 
 cdef bint _same_states(const Model* a, const Model* b) noexcept:

@@ -33,6 +33,14 @@ from freeagent_core._kernels.planning.policy_tree cimport evaluate_trees
 from freeagent_core._kernels.planning.sophisticated cimport sophisticated_search
 
 
+# q(s_f) = 1 / num_states[f]: the beliefs of an agent that has seen nothing. Cost: qs_size.
+cdef void set_uniform_beliefs(const Model* model, double* qs) noexcept nogil:
+    cdef Py_ssize_t f, s
+    for f in range(model.num_factors):
+        for s in range(model.factors[f].num_states):
+            qs[model.factors[f].offset + s] = 1.0 / model.factors[f].num_states
+
+
 # Before any inference: what updates of learned parameters have put off.
 cdef void refresh_learned(AgentState* agent, Workspace* work) noexcept nogil:
     if agent.learned != NULL:

@@ -12,9 +12,8 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.agents.agent_state cimport (
-    INFER_POLICIES, INFER_STATES, History, Observation,
+    INFER_POLICIES, INFER_STATES, History,
 )
-from freeagent_core._kernels.agents.parameters cimport StepParameters
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.status cimport NO_MEMORY
 from freeagent_core._kernels.inference.message_passing cimport (

@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.growable_array cimport GrowableArray, grow
 from freeagent_core._kernels.model.python_input cimport (
-    new_array, read_action, read_beliefs, read_doubles, read_observation,
+    new_array, new_beliefs, read_action, read_beliefs, read_doubles, read_observation,
 )
 from freeagent_core._kernels.model.structs cimport Factor, Model, PolicyTree
 
@@ -143,10 +143,10 @@ cdef class Window:
     cdef object nested_prior(self, AgentState* state):
         cdef Py_ssize_t p, count = state.model.tree.num_policies
         if state.num_priors == 1 and not state.parameters.policy_sep_prior:
-            return _beliefs(state.model, state.latest_belief)
+            return new_beliefs(state.model, state.latest_belief)
         nested = _empty(count, object)
         for p in range(count):
-            nested[p] = _beliefs(state.model, state.latest_belief
+            nested[p] = new_beliefs(state.model, state.latest_belief
                                  + (p if state.num_priors > 1 else 0) * state.model.qs_size)
         return nested
 
@@ -226,11 +226,3 @@ cdef class Window:
         for row in range(tree.num_policies):
             view[tree.family_members[row]] = state.F[row]
         return out
-
-
-cdef object _beliefs(const Model* model, const double* qs):
-    cdef Py_ssize_t f
-    beliefs = _empty(model.num_factors, object)
-    for f in range(model.num_factors):
-        beliefs[f] = new_array(qs + model.factors[f].offset, model.factors[f].num_states)
-    return beliefs

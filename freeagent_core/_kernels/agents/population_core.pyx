@@ -14,7 +14,8 @@ from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
 from freeagent_core._kernels.agents.agent_step cimport (
-    are_enumerated, draw_action, enumerate_evaluated, infer, keep, shared_block,
+    are_enumerated, draw_action, enumerate_evaluated, infer, keep, set_uniform_beliefs,
+    shared_block,
 )
 from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
 from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
@@ -378,17 +379,13 @@ cdef class PopulationCore(ParallelWork):
     def begin_episodes(self, const unsigned char[::1] chosen):
         """Make the chosen agents' beliefs uniform and forget their actions and their past."""
         cdef const Model* model
-        cdef Py_ssize_t i, f, s
-        cdef double* qs
+        cdef Py_ssize_t i
         _check_rows(chosen.shape[0], self.size, "chosen")
         for i in range(self.size):
             if not chosen[i]:
                 continue
             model = self._models[i]
-            qs = self._rows.qs + i * model.qs_size
-            for f in range(model.num_factors):
-                for s in range(model.factors[f].num_states):
-                    qs[model.factors[f].offset + s] = 1.0 / model.factors[f].num_states
+            set_uniform_beliefs(model, self._rows.qs + i * model.qs_size)
             self._rows.has_action[i] = self._rows.has_policies[i] = 0
             self._rows.time[i] = 0
             if self.parameters.values.passes_messages:

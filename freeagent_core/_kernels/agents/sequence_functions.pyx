@@ -1,9 +1,7 @@
 """Message passing and its evaluation on arrays, for pymdp's functions: no agent keeps anything."""
 
-from libc.string cimport memcpy
-
 from freeagent_core._kernels.agents.agent_state cimport (
-    INFER_POLICIES, INFER_STATES, AgentState, Task,
+    INFER_POLICIES, AgentState, Task,
 )
 from freeagent_core._kernels.agents.agent_step cimport infer
 from freeagent_core._kernels.agents.message_passing_step cimport (

@@ -33,6 +33,15 @@ cdef object new_array(const double* values, Py_ssize_t n):
     return array
 
 
+cdef object new_beliefs(const Model* model, const double* qs):
+    """Return beliefs about all factors: an object array of a new array per factor."""
+    cdef Py_ssize_t f
+    beliefs = np.empty(model.num_factors, object)
+    for f in range(model.num_factors):
+        beliefs[f] = new_array(qs + model.factors[f].offset, model.factors[f].num_states)
+    return beliefs
+
+
 # The usual case, a float64 array of `n` contiguous numbers; False if it is something else.
 cdef bint _copy_plain(object value, Py_ssize_t n, double* out) noexcept:
     cdef cnp.ndarray array
