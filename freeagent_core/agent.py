@@ -22,6 +22,7 @@ from freeagent_core._agent.attributes import (
     ModelArgument,
     ModelFact,
     ParameterAttribute,
+    UtilityAttribute,
 )
 from freeagent_core._agent.live_arrays import LiveArrays
 from freeagent_core._agent.sequences import (
@@ -29,6 +30,7 @@ from freeagent_core._agent.sequences import (
     split_traces,
     unfilled_sequences,
 )
+from freeagent_core._kernels.agents import agent_transfer
 from freeagent_core._kernels.agents.agent_core import AgentCore
 from freeagent_core._model import validation as check
 from freeagent_core._model.inference_params import check_inference_params
@@ -141,7 +143,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
 
     gamma = ParameterAttribute("Precision of policies.")
     alpha = ParameterAttribute("Precision of stochastic action selection.")
-    use_utility = ParameterAttribute("Whether G has the expected utility.")
+    use_utility = UtilityAttribute("Whether G has the expected utility.")
     use_states_info_gain = ParameterAttribute("Whether G has the information gain about states.")
     use_param_info_gain = ParameterAttribute("Whether G has the information gain about pA and pB.")
     action_selection = ParameterAttribute('"deterministic" or "stochastic".')
@@ -152,9 +154,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     G = CoreAttribute("Negative expected free energy of policies, in nats.")
     F = CoreAttribute('Variational free energy of policies in nats, with inference_algo "MMP".')
     action = CoreAttribute("The last action, shape (num_factors,), or None.")
-    prev_obs = CoreAttribute("Observations of all steps, a list, with MMP.")
-    prev_actions = CoreAttribute("Actions of all steps, a list, or None before the first.")
-    curr_timestep = CoreAttribute("Actions since the start or the last `reset`.")
+    prev_obs = HistoryAttribute("Observations of all steps, a list, with MMP.")
+    prev_actions = HistoryAttribute("Actions of all steps, a list, or None before the first.")
+    curr_timestep = HistoryAttribute("Actions since the start or the last `reset`.")
     edge_handling_params = CoreAttribute("`use_BMA` and `policy_sep_prior`, a dict.")
     qs_hist = HistoryAttribute("Beliefs of all steps, with `save_belief_hist`.")
     q_pi_hist = HistoryAttribute("Policy posteriors of the last steps, with `save_belief_hist`.")
@@ -310,7 +312,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
                 )
                 if "D" in changes and changes["D"].assigned:
                     core.keep_prior()
-                core.adopt(model.packed)
+                agent_transfer.adopt(core, model.packed)
                 self._model = model
         except BaseException:
             live.drop_assigned()
@@ -382,7 +384,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         self._synchronise()
         if init_qs is not None:
             self.qs = init_qs
-            self._core.curr_timestep = 0
+            self._core.histories.curr_timestep = 0
         else:
             self._core.begin_episode()
             if self._core.parameters.passes_messages:
@@ -474,7 +476,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             last_belief = np.empty(len(self._model.policy_arrays), dtype=object)
             for p, sequence in enumerate(core.qs):
                 last_belief[p] = sequence[0]
-        begin = core.curr_timestep - self._model.inference_horizon
+        begin = core.histories.curr_timestep - self._model.inference_horizon
         if core.edge_handling_params["use_BMA"] and begin >= 0:
             last_belief = average_over_policies(last_belief, self._q_pi_at(begin))
         core.latest_belief = last_belief
@@ -484,7 +486,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         """Return the posterior over policies that pymdp looks up for a step: the present one,
         or with a history its entry of this number. pymdp shortens that history and then fails
         where the entry is gone; here it is the latest one."""
-        history = self._core.q_pi_hist
+        history = self._core.histories.q_pi_hist
         q_pi: FloatArray = history[min(step, len(history) - 1)] if history else self._core.q_pi
         return q_pi
 
@@ -543,7 +545,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             "attributes": dict(self.__dict__),
             "parameters": {name: getattr(core.parameters, name) for name in parameters.NAMES},
             "policy_len": self.policy_len,
-            "core": core.get_state(),
+            "core": agent_transfer.get_state(core),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -555,7 +557,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         for name, value in state["parameters"].items():
             setattr(self._core.parameters, name, value)
         self.policy_len = state["policy_len"]
-        self._core.set_state(state["core"])
+        agent_transfer.set_state(self._core, state["core"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._model!r}, curr_timestep={self.curr_timestep})"

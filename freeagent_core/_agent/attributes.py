@@ -71,13 +71,20 @@ class CoreAttribute:
 
 
 class HistoryAttribute(CoreAttribute):
-    """A history that is kept with `save_belief_hist`."""
+    """An attribute of the core's histories."""
 
     def __get__(self, agent: Any, owner: type) -> Any:
-        value = super().__get__(agent, owner)
-        if value is None:
+        if agent is None:
+            return self
+        value = getattr(agent._core.histories, self.name)
+        if value is None and self.name.endswith("_hist"):
             raise AttributeError(f"{self.name} is kept with save_belief_hist=True")
         return value
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        agent._synchronise()
+        core = agent._core
+        core.histories.assign(self.name, value, core.packed, core.parameters.passes_messages)
 
 
 class ParameterAttribute(CoreAttribute):
@@ -88,3 +95,17 @@ class ParameterAttribute(CoreAttribute):
 
     def __set__(self, agent: Any, value: Any) -> None:
         setattr(agent._core.parameters, self.name, value)
+
+
+class UtilityAttribute(ParameterAttribute):
+    """`use_utility`, which needs preferences for all steps that message passing reads."""
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        model = agent._model
+        for m, C in enumerate(model.C if value else ()):
+            if C.ndim == 2 and C.shape[1] < model.preference_steps:
+                raise ValueError(
+                    f"use_utility needs a C[{m}] of {model.preference_steps} columns, one per "
+                    f"step that message passing evaluates; it has {C.shape[1]}"
+                )
+        super().__set__(agent, value)

@@ -5,6 +5,7 @@ agent's `AgentCore`. Measured (benchmarks/call_cost.py): as Python methods they 
 a sixth of a step of the 5x5 grid.
 """
 
+from freeagent_core._kernels.agents cimport agent_learning
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
 
 from freeagent_core._kernels.learning.learned_model import LearnedModel
@@ -149,7 +150,7 @@ def sample_action(self):
     cdef AgentCore core = synchronised_core(self)
     action = core.sample_action()
     if steps_whole(self, core):
-        core.end_sample(action)
+        core.end_step(action)
     else:
         self.step_time()
     return action
@@ -197,10 +198,10 @@ def step_time(self):
     curr_timestep : int
     """
     cdef AgentCore core = self._core
-    core.advance(core.action)
+    core.histories.advance(core.action)
     if core.window_is_full:
         self.set_latest_beliefs()
-    return core.curr_timestep
+    return core.histories.curr_timestep
 
 
 # --- learning --------------------------------------------------------------------------------
@@ -240,8 +241,8 @@ def update_A(self, obs):
     """
     cdef AgentCore core = _learner(self, "pA", "A")
     count = core.state.model.num_modalities
-    result = core.update_A(obs, _to_learn(self.modalities_to_learn, count, "modalities"),
-                           self.lr_pA)
+    to_learn = _to_learn(self.modalities_to_learn, count, "modalities")
+    result = agent_learning.update_A(core, obs, to_learn, self.lr_pA)
     self._live.forget("A", "pA")
     return result
 
@@ -283,8 +284,8 @@ def update_B(self, qs_prev):
     if core.action is None:
         raise ValueError("update_B needs an action: call sample_action before")
     count = core.state.model.num_factors
-    result = core.update_B(qs_prev, _to_learn(self.factors_to_learn, count, "factors"),
-                           self.lr_pB)
+    to_learn = _to_learn(self.factors_to_learn, count, "factors")
+    result = agent_learning.update_B(core, qs_prev, to_learn, self.lr_pB)
     self._live.forget("B", "pB")
     return result
 
@@ -323,13 +324,13 @@ def update_D(self, qs_t0=None):
     if core.window is not None:
         qs_t0 = self._beliefs_at_horizon(qs_t0)
     if qs_t0 is None:
-        if not core.qs_hist:
+        if not core.histories.qs_hist:
             raise ValueError("update_D needs qs_t0, or save_belief_hist=True and a step before")
-        qs_t0 = core.qs_hist[0]
+        qs_t0 = core.histories.qs_hist[0]
     core.keep_prior()
     count = core.state.model.num_factors
-    result = core.update_D(qs_t0, _to_learn(self.factors_to_learn, count, "factors"),
-                           self.lr_pD)
+    to_learn = _to_learn(self.factors_to_learn, count, "factors")
+    result = agent_learning.update_D(core, qs_t0, to_learn, self.lr_pD)
     self._live.forget("D", "pD")
     return result
 
@@ -341,7 +342,7 @@ cdef AgentCore _learner(agent, str parameters, str mean):
         model = agent._model
         if getattr(model, parameters) is None:
             raise ValueError(f"update_{mean} needs {parameters}, the Dirichlet parameters of {mean}")
-        core.begin_learning(LearnedModel(core.packed, model.pA, model.pB, model.pD))
+        agent_learning.begin_learning(core, LearnedModel(core.packed, model.pA, model.pB, model.pD))
     return core
 
 

@@ -124,6 +124,10 @@ def test_message_passing_takes_preferences_of_the_policies_steps_without_utility
             agent.step_time()
         np.testing.assert_allclose(agents[0].q_pi, agents[1].q_pi, atol=1e-9)
         np.testing.assert_allclose(agents[0].G, agents[1].G, atol=1e-8)
+    with pytest.raises(ValueError, match=r"use_utility needs a C\[0\] of 3 columns"):
+        agents[0].use_utility = True
+    assert not agents[0].use_utility
+    agents[0].infer_policies()
 
 
 def test_controlled_factors_only_by_explicit_policies():

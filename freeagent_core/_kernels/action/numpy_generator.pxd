@@ -1,12 +1,8 @@
 from freeagent_core._kernels.action.random_source cimport RandomSource
 
+# NumPy's global generator. Draw with the GIL held, and keep it until `end_draws`.
+cdef RandomSource numpy_source
 
-cdef class NumPyGenerator:
-    cdef RandomSource source
-    cdef object _release           # of the lock that is held, or None
-    cdef int acquire(self) except -1
-    cdef int release(self) except -1
-
-
-# NumPy's global generator. Hold the GIL from `acquire` to `release`.
-cdef NumPyGenerator numpy_generator
+# After the draws of a call: releases the generator's lock, and raises what kept a draw from
+# being made (its result is void then).
+cdef int end_draws() except -1

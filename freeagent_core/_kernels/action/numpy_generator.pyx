@@ -33,6 +33,10 @@ cdef object _get_bit_generator = np.random.get_bit_generator
 # if these are looked up each time, 0.13 us if they are kept, and 0.05 us without the lock.
 cdef object _generator = None, _acquire = None, _release = None
 cdef bitgen_t* _bitgen = NULL
+# From the first draw of a call to its `end_draws`:
+cdef bitgen_t* _drawn_from = NULL
+cdef object _held = None           # the release of the lock that is held, or None
+cdef object _error = None          # why there was no draw
 
 
 # np.random.choice(count): a uniform draw from range(count), by 32 random bits under the
@@ -40,9 +44,12 @@ cdef bitgen_t* _bitgen = NULL
 # numpy/random/src/distributions/distributions.c (masked rejection).
 # Cost: fewer than two draws on average.
 cdef Py_ssize_t _below(void* state, Py_ssize_t count) noexcept nogil:
-    cdef bitgen_t* bitgen = <bitgen_t*>state
+    cdef bitgen_t* bitgen
     cdef uint64_t highest = <uint64_t>(count - 1), mask = highest, value
     if highest == 0:
+        return 0
+    bitgen = _begin_draws()
+    if bitgen == NULL:
         return 0
     mask |= mask >> 1
     mask |= mask >> 2
@@ -62,10 +69,13 @@ cdef Py_ssize_t _below(void* state, Py_ssize_t count) noexcept nogil:
 # np.random.multinomial(1, p).argmax(): entry after entry a binomial draw of the probability
 # that is left. Cost: a uniform number and a division per entry before the one drawn.
 cdef Py_ssize_t _categorical(void* state, const double* p, Py_ssize_t n) noexcept nogil:
+    cdef bitgen_t* bitgen = _begin_draws()
     cdef double remaining = 1.0
     cdef Py_ssize_t i
+    if bitgen == NULL:
+        return 0
     for i in range(n - 1):
-        if _binomial_of_one(<bitgen_t*>state, p[i] / remaining):
+        if _binomial_of_one(bitgen, p[i] / remaining):
             return i
         remaining -= p[i]
     return n - 1
@@ -98,27 +108,42 @@ cdef bint _is_only_thread() noexcept:
     return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get())) == NULL
 
 
-cdef class NumPyGenerator:
-    """NumPy's global generator as a source of random numbers, and its lock."""
+# The generator to draw from, looked up and locked at the first draw of a call, because most
+# choices need none; NULL after an error, which `end_draws` raises.
+cdef bitgen_t* _begin_draws() noexcept nogil:
+    if _drawn_from == NULL:
+        with gil:
+            _acquire_generator()
+    return _drawn_from
 
-    # Call with the GIL, and keep it until `release`.
-    cdef int acquire(self) except -1:
+
+cdef void _acquire_generator() noexcept:
+    global _drawn_from, _held, _error
+    try:
         if _get_bit_generator() is not _generator:
             _look_up_generator()
-        self.source.state = _bitgen
+        # the lock of this generator, whichever is looked up while this thread waits for it
+        bitgen, acquire, release = <size_t>_bitgen, _acquire, _release
         if not _is_only_thread():
-            # the lock of this generator, whichever is looked up while this thread waits
-            state, release = <size_t>_bitgen, _release
-            _acquire()
-            self.source.state = <void*><size_t>state
-            self._release = release
-        return 0
+            acquire()
+            _held = release
+        _drawn_from = <bitgen_t*><size_t>bitgen
+    except BaseException as error:  # KeyboardInterrupt while it waits
+        _error = error
 
-    cdef int release(self) except -1:
-        if self._release is not None:
-            release, self._release = self._release, None
-            release()
+
+cdef int end_draws() except -1:
+    global _drawn_from, _held, _error
+    if _drawn_from == NULL and _error is None:
         return 0
+    _drawn_from = NULL
+    release, _held = _held, None
+    error, _error = _error, None
+    if release is not None:
+        release()
+    if error is not None:
+        raise error
+    return 0
 
 
 cdef int _look_up_generator() except -1:
@@ -130,9 +155,8 @@ cdef int _look_up_generator() except -1:
     return 0
 
 
-cdef NumPyGenerator numpy_generator = NumPyGenerator()
-numpy_generator.source.below = _below
-numpy_generator.source.categorical = _categorical
+numpy_source.below = _below
+numpy_source.categorical = _categorical
 
 
 def choice(Py_ssize_t count):
@@ -153,11 +177,9 @@ def choice(Py_ssize_t count):
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    numpy_generator.acquire()
-    try:
-        return _below(numpy_generator.source.state, count)
-    finally:
-        numpy_generator.release()
+    cdef Py_ssize_t index = _below(NULL, count)
+    end_draws()
+    return index
 
 
 def categorical(const double[::1] p):
@@ -179,8 +201,6 @@ def categorical(const double[::1] p):
     """
     if p.shape[0] < 1:
         raise ValueError("p must not be empty")
-    numpy_generator.acquire()
-    try:
-        return _categorical(numpy_generator.source.state, &p[0], p.shape[0])
-    finally:
-        numpy_generator.release()
+    cdef Py_ssize_t index = _categorical(NULL, &p[0], p.shape[0])
+    end_draws()
+    return index

@@ -23,3 +23,9 @@ cdef class Window:
     cdef object nested_sequences(self, AgentState* state)
     cdef object nested_prior(self, AgentState* state)
     cdef object free_energies(self, AgentState* state)
+    cdef object held_sequences(self, AgentState* state)
+    cdef object held_free_energies(self, AgentState* state)
+    cdef object held_prior(self, AgentState* state)
+    cdef int assign_sequences(self, PackedModel packed, AgentState* state, value) except -1
+    cdef int assign_free_energies(self, PackedModel packed, AgentState* state, value) except -1
+    cdef int assign_prior(self, PackedModel packed, AgentState* state, value) except -1

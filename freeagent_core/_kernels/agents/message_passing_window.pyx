@@ -226,3 +226,68 @@ cdef class Window:
         for row in range(tree.num_policies):
             view[tree.family_members[row]] = state.F[row]
         return out
+
+    # --- what callers hold or assign ------------------------------------------------------
+
+    cdef object held_sequences(self, AgentState* state):
+        if self.qs is None and state.infer_len:
+            self.qs = self.nested_sequences(state)
+        return self.qs
+
+    cdef object held_free_energies(self, AgentState* state):
+        if self.F is None:
+            self.F = self.free_energies(state)
+        return self.F
+
+    # None where it is D itself.
+    cdef object held_prior(self, AgentState* state):
+        if self.latest_belief is None and not self.prior_is_D:
+            self.latest_belief = self.nested_prior(state)
+        return self.latest_belief
+
+    # Before the first inference anything is taken: pymdp's sequences have empty entries then.
+    cdef int assign_sequences(self, PackedModel packed, AgentState* state, value) except -1:
+        before = self.held_sequences(state)
+        self.qs = value
+        if state.infer_len:
+            try:
+                self.load_sequences(packed, packed.acquire_workspace(), state)
+            except BaseException:
+                self.qs = before
+                raise
+        return 0
+
+    cdef int assign_free_energies(self, PackedModel packed, AgentState* state,
+                                  value) except -1:
+        cdef Py_ssize_t num_policies = state.model.tree.num_policies
+        array = np.asarray(value)
+        if array.shape != (num_policies,):
+            raise ValueError(f"F must have shape ({num_policies},), got {array.shape}")
+        before = self.held_free_energies(state)
+        self.F = value
+        try:
+            self.load_sequences(packed, packed.acquire_workspace(), state)
+        except BaseException:
+            self.F = before
+            raise
+        return 0
+
+    cdef int assign_prior(self, PackedModel packed, AgentState* state, value) except -1:
+        cdef Py_ssize_t p, num_policies = state.model.tree.num_policies
+        cdef OwnedWorkspace workspace = packed.acquire_workspace()
+        try:
+            by_policy = len(value) and isinstance(value[0], np.ndarray) and (
+                value[0].dtype == object)
+        except TypeError:
+            raise TypeError(f"latest_belief must be an object array, got {value!r:.80}") from None
+        if not by_policy:
+            read_beliefs(packed, workspace, value, "latest_belief")
+        elif len(value) != num_policies:
+            raise ValueError(f"latest_belief must have an entry per policy ({num_policies}), "
+                             f"got {len(value)}")
+        else:
+            for p in range(num_policies):
+                read_beliefs(packed, workspace, value[p], f"latest_belief[{p}]")
+        packed.release_workspace(workspace)
+        self.latest_belief, self.prior_is_D = value, False
+        return 0

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcpy
 
-from freeagent_core._kernels.action.numpy_generator cimport numpy_generator
+from freeagent_core._kernels.action.numpy_generator cimport end_draws, numpy_source
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
 from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
@@ -224,7 +224,7 @@ cdef class StepBatch(ParallelWork):
         cdef OwnedWorkspace workspace = core.packed.acquire_workspace()
         if shared is not self._models[self._items[i].model]:
             raise RuntimeError("the agent got another model while its batch waited for it")
-        core._check_terms()
+        core.check_terms()
         core.load(&self._items[i].task, workspace, True)
         core.packed.release_workspace(workspace)
         return 0
@@ -271,7 +271,8 @@ cdef class StepBatch(ParallelWork):
         for i in range(count):
             if actions[i] is not None:
                 core = cores[i]
-                core.end_step(self._observations[i], False, actions[i])
+                core.note(self._observations[i], False, INFER_STATES | INFER_POLICIES)
+                core.end_step(actions[i])
         self._observations = None
         return actions, durations
 
@@ -279,9 +280,8 @@ cdef class StepBatch(ParallelWork):
         cdef AgentCore core = self._cores[i]
         cdef Item* item = &self._items[i]
         cdef Py_ssize_t action[MAX_FACTORS]
-        numpy_generator.acquire()
-        draw_action(&core.state, item.choice, &numpy_generator.source, action)
-        numpy_generator.release()
+        draw_action(&core.state, item.choice, &numpy_source, action)
+        end_draws()
         core.forget_objects(INFER_STATES | INFER_POLICIES)
         return core.keep_action(action)
 

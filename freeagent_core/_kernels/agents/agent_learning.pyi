@@ -1,0 +1,13 @@
+from typing import Any
+
+import numpy.typing as npt
+
+from freeagent_core._kernels.agents.agent_core import AgentCore
+from freeagent_core._kernels.learning.learned_model import LearnedModel
+
+ObjectArray = npt.NDArray[Any]
+
+def begin_learning(core: AgentCore, learned: LearnedModel) -> None: ...
+def update_A(core: AgentCore, observation: Any, to_learn: bytes, lr: float) -> ObjectArray: ...
+def update_B(core: AgentCore, qs_previous: Any, to_learn: bytes, lr: float) -> ObjectArray: ...
+def update_D(core: AgentCore, qs_first: Any, to_learn: bytes, lr: float) -> ObjectArray: ...
