@@ -7,22 +7,23 @@
  */
 #include "vectors.h"
 
-/* without it GCC keeps arrays of vectors in memory */
-#define UNROLL _Pragma("GCC unroll 16")
 /* a sum of few terms: a factor of 8 states, say (3 of them: 5.8 us a step before, 5.1 after) */
 #define UNROLL4 _Pragma("GCC unroll 4")
 #define UNROLL12 _Pragma("GCC unroll 12")
 
-/* sum_i x[i] * y[i] (BLAS ddot). Cost: n multiply-adds. */
+/* sum_i x[i] * y[i] (BLAS ddot), in two registers: one would wait for each multiply-add.
+ * Cost: n multiply-adds. */
 static double dot(const double *x, const double *y, ptrdiff_t n)
 {
-    v8 total = SPLAT(0.0);
+    vm total = VM_SPLAT(0.0), other = total;
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        total = fma_v8(load(x + i), load(y + i), total);
-    if (i < n)
-        total = fma_v8(load_tail(x + i, n - i, 0.0), load_tail(y + i, n - i, 0.0), total);
-    return sum_lanes(total);
+    for (; i + 2 * VM_LANES <= n; i += 2 * VM_LANES) {
+        total = vm_fma(vm_load(x + i), vm_load(y + i), total);
+        other = vm_fma(vm_load(x + i + VM_LANES), vm_load(y + i + VM_LANES), other);
+    }
+    for (; i < n; i += VM_LANES)
+        total = vm_fma(vm_load_some(x + i, n - i, 0.0), vm_load_some(y + i, n - i, 0.0), total);
+    return vm_sum_lanes(total + other);
 }
 
 /* y += a * x (BLAS daxpy). Cost: n multiply-adds. */
@@ -72,18 +73,18 @@ static void gemv_t(const double *x, const double *M, ptrdiff_t rows, ptrdiff_t n
         vm_store(out + j, total);
     }
     if (j < n) {
-        v8 total = SPLAT(0.0);
+        vm total = VM_SPLAT(0.0);
         for (ptrdiff_t i = 0; i < rows; i++)
             if (x[i] != 0.0)
-                total = fma_v8(SPLAT(x[i]), load_tail(M + i * n + j, n - j, 0.0), total);
-        store_tail(out + j, total, n - j);
+                total = vm_fma(VM_SPLAT(x[i]), vm_load_tail(M + i * n + j, n - j, 0.0), total);
+        vm_store_tail(out + j, total, n - j);
     }
 }
 
-/* out = M @ x (BLAS dgemv). Cost: rows * n multiply-adds, a sum across lanes per eight rows. */
+/* out = M @ x (BLAS dgemv). Cost: rows * n multiply-adds, a sum across lanes per VM_LANES rows. */
 static void gemv(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, double *out)
 {
-    if (n < LANES) { /* most factors have few states: a lane per term would be mostly empty */
+    if (n < VM_LANES) { /* most factors have few states: a lane per term would be mostly empty */
         for (ptrdiff_t i = 0; i < rows; i++) {
             double total = 0.0;
             for (ptrdiff_t j = 0; j < n; j++)
@@ -93,18 +94,18 @@ static void gemv(const double *M, const double *x, ptrdiff_t rows, ptrdiff_t n, 
         return;
     }
     ptrdiff_t i = 0;
-    for (; i + LANES <= rows; i += LANES) {
-        v8 total[LANES];
-        UNROLL for (int r = 0; r < LANES; r++) total[r] = SPLAT(0.0);
+    for (; i + VM_LANES <= rows; i += VM_LANES) {
+        vm total[VM_LANES];
+        UNROLL for (int r = 0; r < VM_LANES; r++) total[r] = VM_SPLAT(0.0);
         ptrdiff_t j = 0;
-        for (; j + LANES <= n; j += LANES)
-            UNROLL for (int r = 0; r < LANES; r++)
-                total[r] = fma_v8(load(M + (i + r) * n + j), load(x + j), total[r]);
+        for (; j + VM_LANES <= n; j += VM_LANES)
+            UNROLL for (int r = 0; r < VM_LANES; r++)
+                total[r] = vm_fma(vm_load(M + (i + r) * n + j), vm_load(x + j), total[r]);
         if (j < n)
-            UNROLL for (int r = 0; r < LANES; r++)
-                total[r] = fma_v8(load_tail(M + (i + r) * n + j, n - j, 0.0),
-                                  load_tail(x + j, n - j, 0.0), total[r]);
-        store(out + i, sums_of_lanes(total));
+            UNROLL for (int r = 0; r < VM_LANES; r++)
+                total[r] = vm_fma(vm_load_tail(M + (i + r) * n + j, n - j, 0.0),
+                                  vm_load_tail(x + j, n - j, 0.0), total[r]);
+        vm_store(out + i, vm_sums_of_lanes(total));
     }
     for (; i < rows; i++)
         out[i] = dot(M + i * n, x, n);

@@ -10,121 +10,110 @@
 #include "matrix_products.h"
 #include "vectors.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 /* log(x) of positive normal numbers; exponent_offset is added to the binary exponent. FDLIBM,
  * e_log.c. Cost: a division and about twenty operations per vector. */
-static inline v8 log_normal(v8 x, v8 exponent_offset)
+static inline vm log_normal(vm x, vm exponent_offset)
 {
-    const v8i bits = (v8i)x + SPLATI(0x3ff0000000000000LL - 0x3fe6a09e00000000LL);
+    const vmi bits = (vmi)x + VM_SPLATI(0x3ff0000000000000LL - 0x3fe6a09e00000000LL);
     /* unsigned: AVX2 has no arithmetic shift of 64 bits */
-    const v8i exponent = (v8i)((v8u)bits >> 52) - SPLATI(0x3ff);
-    const v8 k = ((v8)(exponent + SPLATI(ROUND_MAGIC_BITS)) - SPLAT(ROUND_MAGIC)) + exponent_offset;
-    const v8 m = (v8)((bits & SPLATI(0x000fffffffffffffLL)) + SPLATI(0x3fe6a09e00000000LL));
-    const v8 f = m - SPLAT(1.0);
-    const v8 half_square = SPLAT(0.5) * f * f;
-    const v8 s = divide_v8(f, SPLAT(2.0) + f);
-    const v8 z = s * s;
-    const v8 w = z * z;
-    const v8 even = fma_v8(w, fma_v8(w, SPLAT(1.531383769920937332e-01), SPLAT(2.222219843214978396e-01)),
-                           SPLAT(3.999999999940941908e-01));
-    const v8 odd = fma_v8(
+    const vmi exponent = (vmi)((vmu)bits >> 52) - VM_SPLATI(0x3ff);
+    const vm k =
+        ((vm)(exponent + VM_SPLATI(ROUND_MAGIC_BITS)) - VM_SPLAT(ROUND_MAGIC)) + exponent_offset;
+    const vm m = (vm)((bits & VM_SPLATI(0x000fffffffffffffLL)) + VM_SPLATI(0x3fe6a09e00000000LL));
+    const vm f = m - VM_SPLAT(1.0);
+    const vm half_square = VM_SPLAT(0.5) * f * f;
+    const vm s = vm_divide(f, VM_SPLAT(2.0) + f);
+    const vm z = s * s;
+    const vm w = z * z;
+    const vm even = vm_fma(
+        w, vm_fma(w, VM_SPLAT(1.531383769920937332e-01), VM_SPLAT(2.222219843214978396e-01)),
+        VM_SPLAT(3.999999999940941908e-01));
+    const vm odd = vm_fma(
         w,
-        fma_v8(w, fma_v8(w, SPLAT(1.479819860511658591e-01), SPLAT(1.818357216161805012e-01)),
-               SPLAT(2.857142874366239149e-01)),
-        SPLAT(6.666666666666735130e-01));
-    const v8 tail = half_square + fma_v8(z, odd, w * even);
-    const v8 low = fma_v8(s, tail, k * SPLAT(1.90821492927058770002e-10));
-    return fma_v8(k, SPLAT(6.93147180369123816490e-01), f - (half_square - low));
+        vm_fma(w, vm_fma(w, VM_SPLAT(1.479819860511658591e-01), VM_SPLAT(1.818357216161805012e-01)),
+               VM_SPLAT(2.857142874366239149e-01)),
+        VM_SPLAT(6.666666666666735130e-01));
+    const vm tail = half_square + vm_fma(z, odd, w * even);
+    const vm low = vm_fma(s, tail, k * VM_SPLAT(1.90821492927058770002e-10));
+    return vm_fma(k, VM_SPLAT(6.93147180369123816490e-01), f - (half_square - low));
 }
 
 /* log(x) as IEEE has it for 0, subnormals, negatives, inf and NaN. Cost: log_normal and five
  * selects. */
-static inline v8 log_any(v8 x)
+static inline vm log_any(vm x)
 {
-    const v8i small = x < SPLAT(DBL_MIN);
-    const v8 scaled = select_v8(small, x * SPLAT(0x1p54), x);
-    v8 y = log_normal(scaled, select_v8(small, SPLAT(-54.0), SPLAT(0.0)));
-    y = select_v8(x == SPLAT(INFINITY), x, y);
-    y = select_v8(x == SPLAT(0.0), SPLAT(-INFINITY), y);
+    const vmi small = x < VM_SPLAT(DBL_MIN);
+    const vm scaled = vm_select(small, x * VM_SPLAT(0x1p54), x);
+    vm y = log_normal(scaled, vm_select(small, VM_SPLAT(-54.0), VM_SPLAT(0.0)));
+    y = vm_select(x == VM_SPLAT(INFINITY), x, y);
+    y = vm_select(x == VM_SPLAT(0.0), VM_SPLAT(-INFINITY), y);
     /* false for NaN too */
-    return select_v8(x >= SPLAT(0.0), y, SPLAT(NAN));
+    return vm_select(x >= VM_SPLAT(0.0), y, VM_SPLAT(NAN));
 }
 
 /* log(x + eps) of x >= 0: never subnormal; the last term is 0, or NaN for inf and NaN.
  * pymdp.legacy.maths.spm_log_single. Cost: log_normal. */
-static inline v8 log_eps_v8(v8 x)
+static inline vm log_eps_vm(vm x)
 {
-    const v8 y = x + SPLAT(FC_EPS);
-    return log_normal(y, SPLAT(0.0)) + (y - y);
+    const vm y = x + VM_SPLAT(FC_EPS);
+    return log_normal(y, VM_SPLAT(0.0)) + (y - y);
 }
 
 /* exp(x) = 2^k exp(r), |r| <= log(2) / 2. FDLIBM, e_exp.c. Cost: a division and about twenty
  * operations per vector. */
-static inline v8 exp_v8(v8 x)
+static inline vm exp_vm(vm x)
 {
-    x = max_v8(SPLAT(-746.0), min_v8(SPLAT(710.0), x));
-    const v8 k = (x * SPLAT(1.44269504088896338700e+00) + SPLAT(ROUND_MAGIC)) - SPLAT(ROUND_MAGIC);
-    const v8 hi = fma_v8(-k, SPLAT(6.93147180369123816490e-01), x);
-    const v8 lo = k * SPLAT(1.90821492927058770002e-10);
-    const v8 r = hi - lo;
-    const v8 t = r * r;
-    const v8 series = fma_v8(
+    x = vm_max(VM_SPLAT(-746.0), vm_min(VM_SPLAT(710.0), x));
+    const vm k = (x * VM_SPLAT(1.44269504088896338700e+00) + VM_SPLAT(ROUND_MAGIC)) -
+                 VM_SPLAT(ROUND_MAGIC);
+    const vm hi = vm_fma(-k, VM_SPLAT(6.93147180369123816490e-01), x);
+    const vm lo = k * VM_SPLAT(1.90821492927058770002e-10);
+    const vm r = hi - lo;
+    const vm t = r * r;
+    const vm series = vm_fma(
         t,
-        fma_v8(t,
-               fma_v8(t, fma_v8(t, SPLAT(4.13813679705723846039e-08), SPLAT(-1.65339022054652515390e-06)),
-                      SPLAT(6.61375632143793436117e-05)),
-               SPLAT(-2.77777777770155933842e-03)),
-        SPLAT(1.66666666666666019037e-01));
-    const v8 c = fma_v8(-t, series, r);
-    const v8 y = SPLAT(1.0) - ((lo - divide_v8(r * c, SPLAT(2.0) - c)) - hi);
+        vm_fma(t,
+               vm_fma(t,
+                      vm_fma(t, VM_SPLAT(4.13813679705723846039e-08),
+                             VM_SPLAT(-1.65339022054652515390e-06)),
+                      VM_SPLAT(6.61375632143793436117e-05)),
+               VM_SPLAT(-2.77777777770155933842e-03)),
+        VM_SPLAT(1.66666666666666019037e-01));
+    const vm c = vm_fma(-t, series, r);
+    const vm y = VM_SPLAT(1.0) - ((lo - vm_divide(r * c, VM_SPLAT(2.0) - c)) - hi);
     /* 2^k in two factors, so that results round once where they are subnormal */
-    const v8 half = (k * SPLAT(0.5) + SPLAT(ROUND_MAGIC));
-    const v8 other_half = (k - (half - SPLAT(ROUND_MAGIC))) + SPLAT(ROUND_MAGIC);
-    const v8 scale_1 = (v8)(((v8i)half - SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
-    const v8 scale_2 = (v8)(((v8i)other_half - SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
+    const vm half = (k * VM_SPLAT(0.5) + VM_SPLAT(ROUND_MAGIC));
+    const vm other_half = (k - (half - VM_SPLAT(ROUND_MAGIC))) + VM_SPLAT(ROUND_MAGIC);
+    const vm scale_1 = (vm)(((vmi)half - VM_SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
+    const vm scale_2 = (vm)(((vmi)other_half - VM_SPLATI(ROUND_MAGIC_BITS - 1023)) << 52);
     return (y * scale_1) * scale_2;
-}
-
-/* Up to eight entries, of which `left` are there. */
-static inline v8 load_some(const double *p, ptrdiff_t left, double fill)
-{
-    return left >= LANES ? load(p) : load_tail(p, left, fill);
-}
-
-static inline void store_some(double *p, v8 v, ptrdiff_t left)
-{
-    if (left >= LANES)
-        store(p, v);
-    else
-        store_tail(p, v, left);
 }
 
 #define MAP(name, function, fill)                                                              \
     static void name(const double *x, ptrdiff_t n, double *out)                                \
     {                                                                                          \
         ptrdiff_t i = 0;                                                                       \
-        for (; i + LANES <= n; i += LANES)                                                     \
-            store(out + i, function(load(x + i)));                                             \
+        for (; i + VM_LANES <= n; i += VM_LANES)                                               \
+            vm_store(out + i, function(vm_load(x + i)));                                       \
         if (i < n)                                                                             \
-            store_tail(out + i, function(load_tail(x + i, n - i, fill)), n - i);               \
+            vm_store_tail(out + i, function(vm_load_tail(x + i, n - i, fill)), n - i);         \
     }
 
 MAP(log_array, log_any, 1.0)
-MAP(exp_array, exp_v8, 0.0)
-MAP(log_eps_array, log_eps_v8, 1.0)
+MAP(exp_array, exp_vm, 0.0)
+MAP(log_eps_array, log_eps_vm, 1.0)
 
 /* sum_i x[i] * log(x[i] + eps), as in pymdp.legacy.maths.spm_MDP_G and calc_free_energy.
  * Cost: a logarithm per entry, none for vectors of zeros. */
 static double neg_entropy(const double *x, ptrdiff_t n)
 {
-    v8 total = SPLAT(0.0);
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        const v8 p = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
-        if (bits_v8(p != SPLAT(0.0))) /* 0 * log(eps) adds nothing */
-            total = fma_v8(p, log_eps_v8(p), total);
+    vm total = VM_SPLAT(0.0);
+    for (ptrdiff_t i = 0; i < n; i += VM_LANES) {
+        const vm p = i + VM_LANES <= n ? vm_load(x + i) : vm_load_tail(x + i, n - i, 0.0);
+        if (vm_bits(p != VM_SPLAT(0.0))) /* 0 * log(eps) adds nothing */
+            total = vm_fma(p, log_eps_vm(p), total);
     }
-    return sum_lanes(total);
+    return vm_sum_lanes(total);
 }
 
 /* sum_i x[i] in numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to
@@ -132,63 +121,66 @@ static double neg_entropy(const double *x, ptrdiff_t n)
  * Cost: n additions. */
 static double sum(const double *x, ptrdiff_t n)
 {
-    if (n < LANES) {
+    if (n < 8) {
         double total = 0.0;
         for (ptrdiff_t i = 0; i < n; i++)
             total += x[i];
         return total;
     }
     if (n <= 128) {
-        v8 lanes = load(x);
-        ptrdiff_t i = LANES;
-        for (; i + LANES <= n; i += LANES)
-            lanes += load(x + i);
-        double total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
-                       ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+        vm lanes[8 / VM_LANES];
+        double lane[8];
+        ptrdiff_t i = 8;
+        UNROLL for (int r = 0; r < 8 / VM_LANES; r++) lanes[r] = vm_load(x + r * VM_LANES);
+        for (; i + 8 <= n; i += 8)
+            UNROLL for (int r = 0; r < 8 / VM_LANES; r++)
+                lanes[r] += vm_load(x + i + r * VM_LANES);
+        UNROLL for (int r = 0; r < 8 / VM_LANES; r++) vm_store(lane + r * VM_LANES, lanes[r]);
+        double total = ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+                       ((lane[4] + lane[5]) + (lane[6] + lane[7]));
         for (; i < n; i++)
             total += x[i];
         return total;
     }
-    const ptrdiff_t half = n / 2 - (n / 2) % LANES;
+    const ptrdiff_t half = n / 2 - (n / 2) % 8;
     return sum(x, half) + sum(x + half, n - half);
 }
 
-/* sum of row[r][start:stop] for eight rows, the first `distinct` of which differ.
+/* sum of row[r][start:stop] for VM_LANES rows, the first `distinct` of which differ.
  * Cost: stop - start additions per row. */
-static inline v8 part_sums(const double *const *row, ptrdiff_t distinct, ptrdiff_t start,
+static inline vm part_sums(const double *const *row, ptrdiff_t distinct, ptrdiff_t start,
                            ptrdiff_t stop)
 {
-#if defined(FC_LEVEL_AVX512)
-    v8 part[LANES];
-    for (int r = 0; r < LANES; r++)
-        part[r] = SPLAT(0.0);
-    for (ptrdiff_t i = start; i < stop; i += LANES) {
-        part[0] += load_some(row[0] + i, stop - i, 0.0);
+    vm part[VM_LANES];
+    UNROLL for (int r = 0; r < VM_LANES; r++) part[r] = VM_SPLAT(0.0);
+    for (ptrdiff_t i = start; i < stop; i += VM_LANES) {
+        part[0] += vm_load_some(row[0] + i, stop - i, 0.0);
         if (distinct > 1)
-            for (int r = 1; r < LANES; r++)
-                part[r] += load_some(row[r] + i, stop - i, 0.0);
+            UNROLL for (int r = 1; r < VM_LANES; r++)
+                part[r] += vm_load_some(row[r] + i, stop - i, 0.0);
     }
-    return sums_of_lanes(part);
-#else
-    v8 sums = SPLAT(0.0);
-    for (ptrdiff_t r = 0; r < distinct; r++)
-        sums[r] = sum(row[r] + start, stop - start);
-    return sums;
-#endif
+    return vm_sums_of_lanes(part);
 }
 
-static const double ONES[2 * LANES] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+/* n ones, then zeros, from ONES + VM_LANES - n */
+#if defined(FC_LEVEL_AVX512)
+static const double ONES[16] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+#elif defined(FC_LEVEL_AVX2)
+static const double ONES[8] = {1.0, 1.0, 1.0, 1.0};
+#else
+static const double ONES[4] = {1.0, 1.0};
+#endif
 
 /* sum of x * (scale * weight - log(x + eps)) of one row, lane by lane. Zeros, of which a sharp
  * belief has many, add nothing. Cost: a logarithm per entry. */
-static v8 row_terms(const double *row, ptrdiff_t n, const double *weights, v8 scale)
+static vm row_terms(const double *row, ptrdiff_t n, const double *weights, vm scale)
 {
-    v8 total = SPLAT(0.0);
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        const v8 there = load(ONES + (n - i < LANES ? LANES - (n - i) : 0));
-        const v8 p = there * load(row + i);
-        if (bits_v8(p != SPLAT(0.0)))
-            total = fma_v8(p, scale * load(weights + i) - log_eps_v8(p), total);
+    vm total = VM_SPLAT(0.0);
+    for (ptrdiff_t i = 0; i < n; i += VM_LANES) {
+        const vm there = vm_load(ONES + (n - i < VM_LANES ? VM_LANES - (n - i) : 0));
+        const vm p = there * vm_load(row + i);
+        if (vm_bits(p != VM_SPLAT(0.0)))
+            total = vm_fma(p, scale * vm_load(weights + i) - log_eps_vm(p), total);
     }
     return total;
 }
@@ -196,21 +188,21 @@ static v8 row_terms(const double *row, ptrdiff_t n, const double *weights, v8 sc
 /* row_terms of two rows at once: a logarithm is a long chain. (With AVX2, one loop with a mask for
  * all vectors took 1.6 times as long as whole vectors and a masked one.) Cost: as there. */
 static void two_row_terms(const double *row, const double *other, ptrdiff_t n,
-                          const double *weights, v8 scale, v8 *out)
+                          const double *weights, vm scale, vm *out)
 {
-    v8 a = SPLAT(0.0), b = a;
+    vm a = VM_SPLAT(0.0), b = a;
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const v8 weight = scale * load(weights + i);
-        const v8 p = load(row + i), q = load(other + i);
-        a = fma_v8(p, weight - log_eps_v8(p), a);
-        b = fma_v8(q, weight - log_eps_v8(q), b);
+    for (; i + VM_LANES <= n; i += VM_LANES) {
+        const vm weight = scale * vm_load(weights + i);
+        const vm p = vm_load(row + i), q = vm_load(other + i);
+        a = vm_fma(p, weight - log_eps_vm(p), a);
+        b = vm_fma(q, weight - log_eps_vm(q), b);
     }
     if (i < n) {
-        const v8 there = load(ONES + LANES - (n - i)), weight = scale * load(weights + i);
-        const v8 p = there * load(row + i), q = there * load(other + i);
-        a = fma_v8(p, weight - log_eps_v8(p), a);
-        b = fma_v8(q, weight - log_eps_v8(q), b);
+        const vm there = vm_load(ONES + VM_LANES - (n - i)), weight = scale * vm_load(weights + i);
+        const vm p = there * vm_load(row + i), q = there * vm_load(other + i);
+        a = vm_fma(p, weight - log_eps_vm(p), a);
+        b = vm_fma(q, weight - log_eps_vm(q), b);
     }
     out[0] = a;
     out[1] = b;
@@ -224,43 +216,43 @@ static void outcome_terms(const double *rows, ptrdiff_t count, ptrdiff_t stride,
                           const double *weights, const double *totals, const int32_t *part_start,
                           ptrdiff_t num_parts, double *out)
 {
-    const v8 scale = SPLAT(weights == NULL ? 0.0 : 1.0);
+    const vm scale = VM_SPLAT(weights == NULL ? 0.0 : 1.0);
     if (weights == NULL)
         weights = rows; /* any numbers */
-    for (ptrdiff_t first = 0; first < count; first += LANES) {
-        const ptrdiff_t left = count - first < LANES ? count - first : LANES;
-        const double *row[LANES]; /* beyond `left`, the last row again */
-        v8 value[LANES];
+    for (ptrdiff_t first = 0; first < count; first += VM_LANES) {
+        const ptrdiff_t left = count - first < VM_LANES ? count - first : VM_LANES;
+        const double *row[VM_LANES]; /* beyond `left`, the last row again */
+        vm value[VM_LANES];
         ptrdiff_t r;
-        for (r = 0; r < LANES; r++) {
+        for (r = 0; r < VM_LANES; r++) {
             row[r] = rows + (first + (r < left ? r : left - 1)) * stride;
-            value[r] = SPLAT(0.0);
+            value[r] = VM_SPLAT(0.0);
         }
         for (r = 0; r + 2 <= left; r += 2)
             two_row_terms(row[r], row[r + 1], n, weights, scale, value + r);
         if (r < left)
             value[r] = row_terms(row[r], n, weights, scale);
-        v8 result = sums_of_lanes(value);
-        const v8 total = load_some(totals + first, left, 0.0);
+        vm result = vm_sums_of_lanes(value);
+        const vm total = vm_load_some(totals + first, left, 0.0);
         for (ptrdiff_t k = 0; k < num_parts; k++) {
-            const v8 complement =
-                max_v8(SPLAT(0.0), total - part_sums(row, left, part_start[k], part_start[k + 1]));
-            result = fma_v8(-complement, log_eps_v8(complement), result);
+            const vm part = part_sums(row, left, part_start[k], part_start[k + 1]);
+            const vm complement = vm_max(VM_SPLAT(0.0), total - part);
+            result = vm_fma(-complement, log_eps_vm(complement), result);
         }
-        store_some(out + first, result, left);
+        vm_store_some(out + first, result, left);
     }
 }
 
 /* max_i x[i]. Cost: n comparisons. */
 static double max(const double *x, ptrdiff_t n)
 {
-    v8 best = SPLAT(x[0]);
+    vm best = VM_SPLAT(x[0]);
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        best = max_v8(best, load(x + i));
+    for (; i + VM_LANES <= n; i += VM_LANES)
+        best = vm_max(best, vm_load(x + i));
     if (i < n)
-        best = max_v8(best, load_tail(x + i, n - i, x[0]));
-    return max_lanes(best);
+        best = vm_max(best, vm_load_tail(x + i, n - i, x[0]));
+    return vm_max_lanes(best);
 }
 
 /* exp(x - max(x)) / sum(exp(x - max(x))). pymdp.legacy.maths.softmax. Cost: an exponential per
@@ -269,22 +261,22 @@ static void softmax(const double *x, ptrdiff_t n, double *out)
 {
     const double top = max(x, n);
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        store(out + i, exp_v8(load(x + i) - SPLAT(top)));
+    for (; i + VM_LANES <= n; i += VM_LANES)
+        vm_store(out + i, exp_vm(vm_load(x + i) - VM_SPLAT(top)));
     if (i < n)
-        store_tail(out + i, exp_v8(load_tail(x + i, n - i, top) - SPLAT(top)), n - i);
+        vm_store_tail(out + i, exp_vm(vm_load_tail(x + i, n - i, top) - VM_SPLAT(top)), n - i);
     const double norm = sum(out, n);
 #if defined(FC_LEVEL_AVX512)
-    /* Markstein's correction, as in divide_v8 */
-    const v8 b = SPLAT(norm), r = SPLAT(1.0 / norm);
-    for (i = 0; i < n; i += LANES) {
-        const ptrdiff_t left = n - i < LANES ? n - i : LANES;
-        const v8 a = left == LANES ? load(out + i) : load_tail(out + i, left, 0.0);
-        const v8 q = a * r, exact = fma_v8(fma_v8(-b, q, a), r, q);
-        if (left == LANES)
-            store(out + i, exact);
+    /* Markstein's correction, as in vm_divide */
+    const vm b = VM_SPLAT(norm), r = VM_SPLAT(1.0 / norm);
+    for (i = 0; i < n; i += VM_LANES) {
+        const ptrdiff_t left = n - i < VM_LANES ? n - i : VM_LANES;
+        const vm a = left == VM_LANES ? vm_load(out + i) : vm_load_tail(out + i, left, 0.0);
+        const vm q = a * r, exact = vm_fma(vm_fma(-b, q, a), r, q);
+        if (left == VM_LANES)
+            vm_store(out + i, exact);
         else
-            store_tail(out + i, exact, left);
+            vm_store_tail(out + i, exact, left);
     }
 #else
     for (i = 0; i < n; i++)
@@ -297,27 +289,37 @@ static void add_counts(double a, double w, const double *x, const double *mask, 
                        ptrdiff_t n)
 {
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        v8 added = SPLAT(a) * (SPLAT(w) * load(x + i));
-        store(y + i, load(y + i) + select_v8(load(mask + i) > SPLAT(0.0), added, SPLAT(0.0)));
+    for (; i + VM_LANES <= n; i += VM_LANES) {
+        vm added = VM_SPLAT(a) * (VM_SPLAT(w) * vm_load(x + i));
+        added = vm_select(vm_load(mask + i) > VM_SPLAT(0.0), added, VM_SPLAT(0.0));
+        vm_store(y + i, vm_load(y + i) + added);
     }
     for (; i < n; i++)
         y[i] += mask[i] > 0.0 ? a * (w * x[i]) : 0.0;
 }
 
-/* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Cost: n comparisons
- * and a store per entry found. */
+/* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Without a branch per
+ * entry, which is mispredicted wherever the support changes. Cost: n comparisons, and two stores
+ * per entry of a vector that has any above the threshold. */
 static ptrdiff_t support(const double *x, ptrdiff_t n, double threshold, int32_t *index,
                          double *weights)
 {
-    ptrdiff_t count = 0;
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, -INFINITY);
-        for (unsigned bits = bits_v8(v > SPLAT(threshold)); bits; bits &= bits - 1) {
-            const ptrdiff_t at = i + __builtin_ctz(bits);
-            index[count] = (int32_t)at;
-            weights[count++] = x[at];
+    ptrdiff_t count = 0, i = 0;
+    for (; i + VM_LANES <= n; i += VM_LANES) {
+        const unsigned bits = vm_bits(vm_load(x + i) > VM_SPLAT(threshold));
+        if (bits == 0)
+            continue;
+        UNROLL for (int lane = 0; lane < VM_LANES; lane++) {
+            /* count <= i + lane < n: no store is beyond the arrays */
+            index[count] = (int32_t)(i + lane);
+            weights[count] = x[i + lane];
+            count += bits >> lane & 1;
         }
+    }
+    for (; i < n; i++) {
+        index[count] = (int32_t)i;
+        weights[count] = x[i];
+        count += x[i] > threshold;
     }
     return count;
 }
@@ -325,33 +327,33 @@ static ptrdiff_t support(const double *x, ptrdiff_t n, double threshold, int32_t
 /* min_i x[i]. Cost: n comparisons. */
 static double min(const double *x, ptrdiff_t n)
 {
-    v8 lowest = SPLAT(x[0]), other = lowest;
+    vm lowest = VM_SPLAT(x[0]), other = lowest;
     ptrdiff_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        lowest = min_v8(lowest, load(x + i));
-        other = min_v8(other, load(x + i + LANES));
+    for (; i + 2 * VM_LANES <= n; i += 2 * VM_LANES) {
+        lowest = vm_min(lowest, vm_load(x + i));
+        other = vm_min(other, vm_load(x + i + VM_LANES));
     }
-    for (; i < n; i += LANES)
-        lowest = min_v8(lowest, i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, x[0]));
-    return -max_lanes(-min_v8(lowest, other));
+    for (; i < n; i += VM_LANES)
+        lowest = vm_min(lowest, vm_load_some(x + i, n - i, x[0]));
+    return -vm_max_lanes(-vm_min(lowest, other));
 }
 
 /* min of the x[i] > 0, or inf. Cost: 2 n comparisons. */
 static double min_positive(const double *x, ptrdiff_t n)
 {
     /* two at a time: a chain of comparisons would wait for each */
-    v8 lowest = SPLAT(INFINITY), other = lowest;
+    vm lowest = VM_SPLAT(INFINITY), other = lowest;
     ptrdiff_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        const v8 v = load(x + i), w = load(x + i + LANES);
-        lowest = min_v8(lowest, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
-        other = min_v8(other, select_v8(w > SPLAT(0.0), w, SPLAT(INFINITY)));
+    for (; i + 2 * VM_LANES <= n; i += 2 * VM_LANES) {
+        const vm v = vm_load(x + i), w = vm_load(x + i + VM_LANES);
+        lowest = vm_min(lowest, vm_select(v > VM_SPLAT(0.0), v, VM_SPLAT(INFINITY)));
+        other = vm_min(other, vm_select(w > VM_SPLAT(0.0), w, VM_SPLAT(INFINITY)));
     }
-    for (; i < n; i += LANES) {
-        const v8 v = i + LANES <= n ? load(x + i) : load_tail(x + i, n - i, 0.0);
-        lowest = min_v8(lowest, select_v8(v > SPLAT(0.0), v, SPLAT(INFINITY)));
+    for (; i < n; i += VM_LANES) {
+        const vm v = i + VM_LANES <= n ? vm_load(x + i) : vm_load_tail(x + i, n - i, 0.0);
+        lowest = vm_min(lowest, vm_select(v > VM_SPLAT(0.0), v, VM_SPLAT(INFINITY)));
     }
-    return -max_lanes(-min_v8(lowest, other));
+    return -vm_max_lanes(-vm_min(lowest, other));
 }
 
 /* out = (x + eps) * (y + y_eps); returns sum(out): one factor of a posterior and its norm.
@@ -359,31 +361,41 @@ static double min_positive(const double *x, ptrdiff_t n)
 static double multiply_eps(const double *x, const double *y, double y_eps, ptrdiff_t n,
                            double *out)
 {
-    v8 total = SPLAT(0.0);
+    vm total = VM_SPLAT(0.0);
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const v8 v = (load(x + i) + SPLAT(FC_EPS)) * (load(y + i) + SPLAT(y_eps));
-        store(out + i, v);
+    for (; i + VM_LANES <= n; i += VM_LANES) {
+        const vm v = (vm_load(x + i) + VM_SPLAT(FC_EPS)) * (vm_load(y + i) + VM_SPLAT(y_eps));
+        vm_store(out + i, v);
         total += v;
     }
     if (i < n) {
-        const v8 v = (load_tail(x + i, n - i, -FC_EPS) + SPLAT(FC_EPS)) *
-                     (load_tail(y + i, n - i, 0.0) + SPLAT(y_eps));
-        store_tail(out + i, v, n - i);
+        const vm v = (vm_load_tail(x + i, n - i, -FC_EPS) + VM_SPLAT(FC_EPS)) *
+                     (vm_load_tail(y + i, n - i, 0.0) + VM_SPLAT(y_eps));
+        vm_store_tail(out + i, v, n - i);
         total += v;
     }
-    return sum_lanes(total);
+    return vm_sum_lanes(total);
 }
 
 /* out = a * x (BLAS dscal). Cost: n products. */
 static void scale(double a, const double *x, ptrdiff_t n, double *out)
 {
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        store(out + i, SPLAT(a) * load(x + i));
+    for (; i + VM_LANES <= n; i += VM_LANES)
+        vm_store(out + i, VM_SPLAT(a) * vm_load(x + i));
     if (i < n)
-        store_tail(out + i, SPLAT(a) * load_tail(x + i, n - i, 0.0), n - i);
+        vm_store_tail(out + i, VM_SPLAT(a) * vm_load_tail(x + i, n - i, 0.0), n - i);
 }
+
+#if defined(FC_LEVEL_AVX512) /* one operation for all vectors costs less than one for each */
+#define LANE_SUMS(x, out) vm_store(out, vm_sums_of_lanes(x))
+#define LANE_MAXIMA(count, x, out) vm_store(out, vm_maxima_of_lanes(x))
+#else
+#define LANE_SUMS(x, out)                                                                      \
+    UNROLL for (int each = 0; each < 8; each++) (out)[each] = vm_sum_lanes((x)[each])
+#define LANE_MAXIMA(count, x, out)                                                             \
+    UNROLL for (int each = 0; each < count; each++) (out)[each] = vm_max_lanes((x)[each])
+#endif
 
 /* softmaxes_of_sums of `count` pairs, a constant: their sums across lanes are one operation.
  * Cost: an exponential per entry, a division per pair. */
@@ -391,34 +403,36 @@ ALWAYS_INLINE double softmax_group(const double *const *x, const double *const *
                                    const ptrdiff_t *size, double *const *out, double *norm,
                                    int count)
 {
-    v8 best[LANES], total[LANES]; /* of exponentials, and from 4 on of their products with x */
-    for (int k = 0; k < LANES; k++)
-        total[k] = best[k] = SPLAT(0.0);
-    for (int k = 0; k < count; k++) {
-        best[k] = SPLAT(-INFINITY);
-        for (ptrdiff_t i = 0; i < size[k]; i += LANES)
-            best[k] = max_v8(best[k], load_some(x[k] + i, size[k] - i, -INFINITY) +
-                                          load_some(y[k] + i, size[k] - i, 0.0));
+    vm best[8], total[8]; /* of exponentials, and from 4 on of their products with x */
+    double top[8], sums[8];
+    UNROLL for (int k = 0; k < 8; k++) total[k] = best[k] = VM_SPLAT(0.0);
+    UNROLL for (int k = 0; k < count; k++) {
+        best[k] = VM_SPLAT(-INFINITY);
+        for (ptrdiff_t i = 0; i < size[k]; i += VM_LANES)
+            best[k] = vm_max(best[k], vm_load_some(x[k] + i, size[k] - i, -INFINITY) +
+                                          vm_load_some(y[k] + i, size[k] - i, 0.0));
     }
-    const v8 top = maxima_of_lanes(best);
-    for (int k = 0; k < count; k++)
-        for (ptrdiff_t i = 0; i < size[k]; i += LANES) {
-            const v8 xi = load_some(x[k] + i, size[k] - i, 0.0);
-            const v8 e = exp_v8(xi + load_some(y[k] + i, size[k] - i, -INFINITY) - SPLAT(top[k]));
+    LANE_MAXIMA(count, best, top);
+    UNROLL for (int k = 0; k < count; k++)
+        for (ptrdiff_t i = 0; i < size[k]; i += VM_LANES) {
+            const vm xi = vm_load_some(x[k] + i, size[k] - i, 0.0);
+            const vm e =
+                exp_vm(xi + vm_load_some(y[k] + i, size[k] - i, -INFINITY) - VM_SPLAT(top[k]));
             total[k] += e;
-            total[4 + k] = fma_v8(e, xi, total[4 + k]);
-            store_some(out[k] + i, e, size[k] - i);
+            total[4 + k] = vm_fma(e, xi, total[4 + k]);
+            vm_store_some(out[k] + i, e, size[k] - i);
         }
-    const v8 sums = sums_of_lanes(total);
+    LANE_SUMS(total, sums);
     double value = 0.0;
     *norm = 1.0;
     for (int k = 0; k < count; k++) {
         const double inverse = 1.0 / sums[k];
         value += sums[4 + k] * inverse - top[k];
         *norm *= sums[k];
-        for (ptrdiff_t i = 0; i < size[k]; i += LANES)
-            store_some(out[k] + i, SPLAT(inverse) * load_some(out[k] + i, size[k] - i, 0.0),
-                       size[k] - i);
+        for (ptrdiff_t i = 0; i < size[k]; i += VM_LANES)
+            vm_store_some(out[k] + i,
+                          VM_SPLAT(inverse) * vm_load_some(out[k] + i, size[k] - i, 0.0),
+                          size[k] - i);
     }
     return value;
 }
