@@ -13,7 +13,7 @@ import time
 
 import models
 import numpy as np
-from peers import EPISODE, Many, OneAgent, recorded
+from players import EPISODE, Many, OneAgent, recorded
 
 from freeagent_core import Agent, GenerativeModel, Population
 

@@ -61,24 +61,23 @@ def three_factors(seed=0):
     }
 
 
-def cue_chaining(policy_len=4, rows=5, columns=7):
+def cue_chaining(
+    policy_len=4, rows=5, columns=7, cue_1=14, cue_2=(2, 10, 24, 30), rewards=(12, 26)
+):
     """Return pymdp's cue-chaining task: 35 cells, 4 places of the second cue, 2 of the reward.
 
-    The first cue (cell (2, 0)) tells where the second cue is, the second cue
+    The first cue (cell `cue_1`) tells in which cell the second cue is, the second cue
     tells which of two cells holds the reward and which the shock.
     """
-    num_cells = rows * columns
-    cue_1 = 2 * columns
-    cue_2 = [0 * columns + 2, 1 * columns + 3, 3 * columns + 3, 4 * columns + 2]
-    rewards = [1 * columns + 5, 3 * columns + 5]
-    num_states = [num_cells, 4, 2]
+    num_cells, num_places = rows * columns, len(cue_2)
+    num_states = [num_cells, num_places, 2]
 
     location = np.zeros([num_cells, *num_states])
     location[np.arange(num_cells), np.arange(num_cells)] = 1.0
-    first = np.zeros([5, *num_states])  # nothing, place 1 to 4
+    first = np.zeros([num_places + 1, *num_states])  # nothing, or the place
     first[0] = 1.0
     first[0, cue_1] = 0.0
-    for place in range(4):
+    for place in range(num_places):
         first[place + 1, cue_1, place, :] = 1.0
     second = np.zeros([3, *num_states])  # nothing, reward above, reward below
     second[0] = 1.0
@@ -98,10 +97,16 @@ def cue_chaining(policy_len=4, rows=5, columns=7):
     return {
         "A": object_array([location, first, second, reward]),
         "B": object_array(
-            [grid_transitions(rows, columns), np.eye(4)[:, :, None], np.eye(2)[:, :, None]]
+            [
+                grid_transitions(rows, columns),
+                np.eye(num_places)[:, :, None],
+                np.eye(2)[:, :, None],
+            ]
         ),
-        "C": object_array([np.zeros(num_cells), np.zeros(5), np.zeros(3), [0.0, 2.0, -4.0]]),
-        "D": object_array([D_location, np.full(4, 0.25), np.full(2, 0.5)]),
+        "C": object_array(
+            [np.zeros(num_cells), np.zeros(num_places + 1), np.zeros(3), [0.0, 2.0, -4.0]]
+        ),
+        "D": object_array([D_location, np.full(num_places, 1 / num_places), np.full(2, 0.5)]),
         "policy_len": policy_len,
     }
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import models
 import numpy as np
-from test_step import step_reference
+from players import JaxAgents, LegacyAgents, Many, OneAgent, alternate, player_of
 
-from freeagent_core import Agent, GenerativeModel, Population
+from freeagent_core import GenerativeModel, Population
 
 # model: ratios asked for, against pymdp.legacy, and pymdp 1.x with a batch of 1, 30 and 300
 TARGETS = {
@@ -33,158 +33,6 @@ TARGETS = {
     "dense 128 states, 64 outcomes": (5000, 8, 30, 30),
     "cue chaining 35x4x2, policy_len 4": (20000, 40, 40, None),
 }
-
-
-EPISODE = 20  # ticks
-
-
-class JaxAgents:
-    """A batch of pymdp 1.x agents and their jitted step."""
-
-    def __init__(self, model, batch_size):
-        import equinox as eqx
-        import jax
-        import jax.numpy as jnp
-        from pymdp.agent import Agent as JaxAgent
-
-        self.agent = JaxAgent(
-            [jnp.asarray(A) for A in model["A"]],
-            [jnp.asarray(B) for B in model["B"]],
-            C=[jnp.asarray(C) for C in model["C"]],
-            D=[jnp.asarray(D) for D in model["D"]],
-            policy_len=model["policy_len"],
-            gamma=16.0,
-            alpha=16.0,
-            num_iter=10,
-            sampling_mode="marginal",
-            batch_size=batch_size,
-        )
-
-        @eqx.filter_jit
-        def step(agent, observation, prior):
-            qs = agent.infer_states(observation, prior)
-            q_pi, _ = agent.infer_policies(qs)
-            action = agent.sample_action(q_pi)
-            return action, agent.update_empirical_prior(action, qs)
-
-        self._step, self._wait, self._array = step, jax.block_until_ready, jnp.asarray
-        self.start()
-
-    def start(self):
-        self.prior = self.agent.D
-
-    def step(self, observations):
-        seen = [self._array(column[:, None]) for column in observations.T]
-        action, prior = self._wait(self._step(self.agent, seen, self.prior))
-        # what update_empirical_prior returns differs between releases: (prior, qs) or prior
-        self.prior = prior[0] if isinstance(prior, tuple) else prior
-        return np.asarray(action)
-
-
-class LegacyAgents:
-    """pymdp.legacy's agents, one after the other."""
-
-    def __init__(self, arguments, size):
-        from pymdp.legacy.agent import Agent as Reference
-
-        self.make = lambda: [Reference(**arguments) for _ in range(size)]
-        self.start()
-
-    def start(self):
-        self.agents = self.make()
-
-    def step(self, observations):
-        return [
-            step_reference(agent, seen)
-            for agent, seen in zip(self.agents, observations.tolist(), strict=True)
-        ]
-
-
-class OneAgent:
-    """One `Agent`; the same random numbers in each episode."""
-
-    def __init__(self, model):
-        self.model = model
-
-    def start(self):
-        np.random.seed(0)
-        self.step = Agent.from_model(self.model).step
-
-    def plain(self, observations):
-        return [self.step(observations[0])]
-
-    def prepared(self, observations):
-        """What `step` is timed with."""
-        return observations[0].tolist()
-
-
-class Many:
-    """A `Population`; the same random numbers in each episode."""
-
-    def __init__(self, model, size):
-        self.model, self.size = model, size
-        self.threads = Population(model, size, seed=0)
-
-    def start(self):
-        self.population = Population(self.model, self.size, seed=0)
-        # what it has measured of the cost of a step
-        self.population._cost_ns = self.threads._cost_ns
-        self.step = self.plain = self.population.step
-
-    def prepared(self, observations):
-        return observations
-
-
-def recorded(player, arguments, size):
-    """Return what `player` observes in an episode."""
-    environments = models.Environments(arguments, size, seed=1)
-    player.start()
-    seen = [environments.observe()]
-    for _ in range(EPISODE - 1):
-        seen.append(environments.step(player.plain(seen[-1])))
-    return [player.prepared(observations) for observations in seen]
-
-
-def live(player, arguments, size):
-    """Yield the seconds of one tick after the other, episode by episode."""
-    while True:
-        environments = models.Environments(arguments, size, seed=1)
-        player.start()
-        seen = environments.observe()
-        for _ in range(EPISODE):
-            begin = time.perf_counter()
-            actions = player.step(seen)
-            yield time.perf_counter() - begin
-            seen = environments.step(actions)
-
-
-def replay(player, observations, episodes):
-    """Return the seconds of a tick over some episodes."""
-    total = 0.0
-    for _ in range(episodes):
-        player.start()
-        step = player.step
-        begin = time.perf_counter()
-        for seen in observations:
-            step(seen)
-        total += time.perf_counter() - begin
-    return total / episodes / len(observations)
-
-
-def alternate(ours, theirs, arguments, size, seconds):
-    """Return rows of (ours, theirs): seconds of a tick."""
-    observations = recorded(ours, arguments, size)
-    ticks = live(theirs, arguments, size)
-    next(ticks)  # compiles
-    once = min(replay(ours, observations, 2) for _ in range(3))
-    episodes = max(1, round(0.003 / once / EPISODE))
-    rounds, start = [], time.perf_counter()
-    while len(rounds) < 3 or time.perf_counter() - start < seconds:
-        time.sleep(0.001)  # threads of the other side come to rest
-        mine = replay(ours, observations, episodes)
-        time.sleep(0.001)
-        rounds.append((mine, next(ticks)))
-    return np.array(rounds)
 
 
 def line(label, count, rounds, target):
@@ -219,7 +67,7 @@ def compare(name, seconds):
     for size, target in zip((1, 30, 300), targets[1:], strict=True):
         if target is None:
             continue
-        ours = OneAgent(model) if size == 1 else Many(model, size)
+        ours = player_of(model, size)
         rounds = alternate(ours, JaxAgents(arguments, size), arguments, size, seconds)
         rows.append(line(f"pymdp 1.x, batch {size}", size, rounds, target))
     return [{"model": name, **row} for row in rows]

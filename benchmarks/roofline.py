@@ -21,7 +21,7 @@ import time
 
 import models
 import numpy as np
-from peers import EPISODE, Many, OneAgent, recorded, replay
+from players import EPISODE, OneAgent, player_of, recorded, replay
 
 from freeagent_core import Agent, GenerativeModel
 from freeagent_core._agent.threads import num_cpus
@@ -103,6 +103,14 @@ def graph_evaluation(model):
     return operations, 8 * (size["entries"] + supports * (1 + nonzero))
 
 
+def work_of(model):
+    """Return operations and bytes of a step of the agents that have just stepped."""
+    update, update_bytes = belief_update(model)
+    evaluation = graph_evaluation if model.packed.uses_belief_graph else dense_evaluation
+    operations, bytes_read = evaluation(model)
+    return operations + update, bytes_read + update_bytes
+
+
 def rate(call, seconds):
     """Return what `call` reports a second."""
     best = []
@@ -112,6 +120,15 @@ def rate(call, seconds):
         done = call()
         best.append(done / (time.perf_counter() - begin))
     return float(np.median(best))
+
+
+def limits(bytes_read):
+    """Return the operations and the bytes a second that this machine reaches, the bytes with a
+    working set of this size."""
+    block = np.ones(max(int(bytes_read / 8), 64))
+    repeats = max(1, 10_000_000 // block.nbytes)
+    peak = 2 * rate(lambda: primitives.multiply_adds(100_000), 0.01)
+    return peak, rate(lambda: primitives.read(block, repeats), 0.01)
 
 
 def main():
@@ -128,21 +145,15 @@ def main():
         arguments = make()
         model = GenerativeModel(**arguments)
         recorded(OneAgent(model), arguments, 1)  # leaves a graph behind
-        update, update_bytes = belief_update(model)
-        work = graph_evaluation if model.packed.uses_belief_graph else dense_evaluation
-        operations, bytes_read = work(model)
-        operations, bytes_read = operations + update, bytes_read + update_bytes
+        operations, bytes_read = work_of(model)
         for size, cores in ((1, 1), (300, cpus)):
-            player = OneAgent(model) if size == 1 else Many(model, size)
+            player = player_of(model, size)
             seen = recorded(player, arguments, size)
             replay(player, seen, 2)
-            block = np.ones(max(int(bytes_read / 8), 64))
-            repeats = max(1, 10_000_000 // block.nbytes)
             rounds = []
             start = time.perf_counter()
             while time.perf_counter() - start < chosen.seconds:
-                peak = 2 * rate(lambda: primitives.multiply_adds(100_000), 0.01)
-                bandwidth = rate(lambda b=block, n=repeats: primitives.read(b, n), 0.01)
+                peak, bandwidth = limits(bytes_read)
                 seconds = replay(player, seen, 1 + int(0.003 / EPISODE / 1e-6 / size / 50))
                 shared = 1 if size == 1 else player.population._core.together
                 rounds.append(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import models
 import numpy as np
-from peers import JaxAgents, LegacyAgents, Many, OneAgent, live, recorded, replay
+from players import JaxAgents, LegacyAgents, live, player_of, recorded, replay
 
 from freeagent_core import GenerativeModel
 
@@ -63,7 +63,7 @@ def estimate(times):
 def measure(arguments, size, wanted, seconds):
     """Return the median seconds of a tick of each peer that is wanted."""
     model = GenerativeModel(**arguments)
-    ours = OneAgent(model) if size == 1 else Many(model, size)
+    ours = player_of(model, size)
     seen = recorded(ours, arguments, size)
     ticks = {}
     if "pymdp.legacy" in wanted:
