@@ -148,8 +148,8 @@ class Population:
     def policies_of(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Return ``q_pi`` and ``G`` of one agent, each of shape (num_policies,).
 
-        Policies that are too many to keep (more than 8192, where steps do not need the list)
-        are listed when they are asked for, by evaluating them again. An agent that has learned
+        Policies that are too many to keep (more than 8192, where steps need no such arrays)
+        are enumerated when they are asked for, by evaluating them again. An agent that has learned
         since has to `infer_policies` first.
 
         Parameters
@@ -444,7 +444,7 @@ class Population:
         if without_memory:
             raise MemoryError(
                 f"no memory for the predicted beliefs of {agents}: too many are distinct, or "
-                "policies to be listed; they stay as they were, the others have stepped"
+                "policies to be enumerated; they stay as they were, the others have stepped"
             )
         raise FloatingPointError(
             f"beliefs or q_pi of {agents} became NaN or infinite; they stay as they were, the "

@@ -12,6 +12,20 @@ from freeagent_core.managers.task_result import StepTimeoutError, TaskResult
 NEVER = float("inf")
 
 
+class _AtWork(threading.local):
+    """The agents whose operations this thread is in, and those that wait for what it does."""
+
+    records: tuple[Record, ...] = ()
+
+
+_at_work = _AtWork()
+
+
+def at_work() -> tuple[Record, ...]:
+    """Return the agents that wait for the calling thread: they cannot step before it is done."""
+    return _at_work.records
+
+
 def check_operation(operation: Any, agent: Any) -> None:
     """Raise if `agent` has no such operation."""
     if callable(operation):
@@ -35,15 +49,29 @@ def call(agent: Any, operation: Any, data: Any) -> Any:
     return method() if data is None else method(data)
 
 
-def execute(record: Record, operation: Any, data: Any, deadline: float = NEVER) -> TaskResult:
-    """Run an operation while no other one of this agent runs, if it can begin in time."""
+def execute(
+    record: Record,
+    operation: Any,
+    data: Any,
+    deadline: float = NEVER,
+    waiting: tuple[Record, ...] = (),
+) -> TaskResult:
+    """Run an operation while no other one of this agent runs, if it can begin in time.
+
+    `waiting` are agents that wait for its result: one of them would wait for itself.
+    """
+    if record in waiting:
+        error = RuntimeError("the agent waits for a step of its own: it is at work")
+        return TaskResult(record.agent_id, False, None, error)
     if deadline == NEVER:
         record.lock.acquire()
     else:
         wait = deadline - time.monotonic()
         if wait <= 0 or not record.lock.acquire(timeout=wait):
             return timed_out(record.agent_id)
+    before = _at_work.records
     try:
+        _at_work.records = (*(waiting or before), record)
         begin = time.perf_counter()
         try:
             result = call(record.agent, operation, data)
@@ -57,6 +85,7 @@ def execute(record: Record, operation: Any, data: Any, deadline: float = NEVER) 
         record.note(seconds)
         return TaskResult(record.agent_id, True, result, None, seconds)
     finally:
+        _at_work.records = before
         record.lock.release()
 
 
@@ -64,9 +93,14 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def step(record: Record, observation: Any, deadline: float = NEVER) -> TaskResult:
+def step(
+    record: Record,
+    observation: Any,
+    deadline: float = NEVER,
+    waiting: tuple[Record, ...] = (),
+) -> TaskResult:
     """Run the agent's step, also where the observation is None."""
-    return execute(record, _step, observation, deadline)
+    return execute(record, _step, observation, deadline, waiting)
 
 
 def _step(agent: Any, observation: Any) -> Any:

@@ -183,7 +183,10 @@ class ThreadPoolManager(Manager):
         native, others = split_natively(records, list(observations.values()), considerate)
         results = _Results(observations)
         self._last = results.found
-        run = partial(_run_chunk, deadline=deadline, cancelled=cancelled, results=results)
+        waiting = _operations.at_work()
+        run = partial(
+            _run_chunk, deadline=deadline, cancelled=cancelled, results=results, waiting=waiting
+        )
         kinds: dict[type, list[tuple[Record, Any]]] = {}
         for pair in others:
             kinds.setdefault(type(pair[0].agent), []).append(pair)
@@ -191,8 +194,10 @@ class ThreadPoolManager(Manager):
         inline = []
         for kind, members in kinds.items():
             choice = self._choices.setdefault(kind, Choice())
-            # only a worker can be left behind when the time is up
-            if timeout is not None or (len(members) > 1 and choice.use_threads()):
+            # Only a worker can be left behind when the time is up; and where an agent calls,
+            # on a worker, all workers may be waiting already.
+            use_threads = not waiting and len(members) > 1 and choice.use_threads()
+            if timeout is not None or use_threads:
                 futures += [self._workers.submit(partial(run, c)) for c in _chunks(members)]
             else:
                 inline.append((members, choice))
@@ -290,8 +295,10 @@ class ThreadPoolManager(Manager):
         call = partial(self._execute, record, operation, data)
         return self._workers.submit(call, check_priority(priority))
 
-    def _execute(self, record: Record, operation: Any, data: Any) -> TaskResult:
-        result = _operations.execute(record, operation, data)
+    def _execute(
+        self, record: Record, operation: Any, data: Any, waiting: tuple[Record, ...] = ()
+    ) -> TaskResult:
+        result = _operations.execute(record, operation, data, waiting=waiting)
         self._completed += result.success
         self._failed += not result.success
         return result
@@ -308,8 +315,11 @@ class ThreadPoolManager(Manager):
         self._check_open()
         checked = self._check_tasks(tasks)
         seconds = check_timeout(timeout)
+        waiting = _operations.at_work()
+        if waiting and timeout is None:  # an agent calls: all workers may be waiting already
+            return [self._execute(*task[:3], waiting) for task in checked]
         futures = [
-            self._workers.submit(partial(self._execute, record, operation, data), priority)
+            self._workers.submit(partial(self._execute, record, operation, data, waiting), priority)
             for record, operation, data, priority in checked
         ]
         return collect(checked, futures, None if timeout is None else seconds)
@@ -401,7 +411,8 @@ def _run_chunk(
     deadline: float,
     cancelled: threading.Event,
     results: _Results,
+    waiting: tuple[Record, ...],
 ) -> None:
     for record, observation in pairs:
         if not cancelled.is_set():
-            results.add(_operations.step(record, observation, deadline))
+            results.add(_operations.step(record, observation, deadline, waiting))

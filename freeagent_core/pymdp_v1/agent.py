@@ -38,7 +38,7 @@ from freeagent_core.pymdp_v1._settings import (
 
 Array = npt.NDArray[Any]
 
-batch_threads.set_threads(threads.num_cpus(), threads.finish)
+batch_threads.set_threads(threads.num_cpus(), threads.finish, threads.MIN_PARALLEL_NS)
 batched_inference.set_array_reader(as_array)
 
 

@@ -312,7 +312,7 @@ class Shard:
         return False
 
     def _replay(self, entries: list[Entry]) -> None:
-        """Repeat operations; the replies that are still waited for are got anew."""
+        """Repeat operations; the replies that are still waited for are asked for again."""
         ray = library()
         running: list[Any] = []
         for entry in entries:

@@ -112,7 +112,7 @@ class RayManager(Manager):
         self._registry[agent_id]
         actor, slot = self._places[agent_id]
         with actor.lock:
-            contents = actor.carry_out("remove", slot)
+            contents = actor.execute("remove", slot)
             actor.used.remove(slot)
         del self._places[agent_id]
         self._registry.remove(agent_id)
@@ -170,7 +170,7 @@ class RayManager(Manager):
         try:
             task = self._ray.cloudpickle.dumps((operation, data))
             with actor.lock:
-                contents = actor.carry_out("call", slot, task)
+                contents = actor.execute("call", slot, task)
             (outcome,) = self._ray.cloudpickle.loads(contents)
         except Exception as error:  # the actor died, or the task cannot be sent
             return _failed(record, error)
@@ -227,11 +227,11 @@ class _Actor:
     def add(self, agent: bytes) -> int:
         """Take an agent in and return its slot."""
         slot = next(i for i in range(len(self.used) + 1) if i not in self.used)
-        self.carry_out("add", slot, agent)
+        self.execute("add", slot, agent)
         self.used.add(slot)
         return slot
 
-    def carry_out(self, operation: str, *arguments: Any) -> Any:
+    def execute(self, operation: str, *arguments: Any) -> Any:
         """Return what an operation returns, or raise its error.
 
         Raises

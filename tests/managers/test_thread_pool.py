@@ -180,6 +180,45 @@ def test_an_agent_stepped_by_two_managers_and_itself():
     assert len(agents[1].prev_actions) == 100
 
 
+class Recursive:
+    """Steps others, and itself, through its manager."""
+
+    def __init__(self, manager, calls):
+        self.manager, self.calls = manager, calls
+        self.seen = []
+
+    def step(self, observation):
+        self.seen.append(observation)
+        if observation > 0:
+            if self.calls == "step_all_agents":
+                ids = {i: observation - 1 for i in range(3)}
+                return [r.error for r in self.manager.step_all_agents(ids).values()]
+            tasks = [(i, "step", observation - 1) for i in range(3)]
+            return [r.error for r in self.manager.batch_execute(tasks)]
+        time.sleep(0.01)
+        return None
+
+
+@pytest.mark.parametrize("calls", ["step_all_agents", "batch_execute"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_agent_that_steps_itself_and_others_through_its_manager(calls, workers):
+    """It is an error for itself, whichever thread would step it; the others step."""
+    with ThreadPoolManager(workers, workers) as manager:
+        agents = [Recursive(manager, calls) for _ in range(3)]
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        for _ in range(5):  # by then the manager has chosen threads for this class
+            manager.step_all_agents(dict.fromkeys(range(3), 0))
+        future = manager.submit_task(1, "step", 1)
+        errors = future.result(30).result
+        assert [type(error) for error in errors] == [type(None), RuntimeError, type(None)]
+        assert "waits for a step of its own" in str(errors[1])
+        assert [agent.seen.count(0) for agent in agents] == [6, 5, 6]
+        # and deeper: agent 0 steps 1, which steps 2 and refuses those that wait for it
+        results = manager.step_all_agents({0: 2}, timeout=30)
+        assert results[0].success
+
+
 @pytest.mark.parametrize("wait", [True, False])
 def test_a_shutdown_with_work_in_flight(wait):
     gate = threading.Event()

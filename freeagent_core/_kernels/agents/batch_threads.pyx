@@ -3,9 +3,6 @@
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork, monotonic_ns
 from freeagent_core._kernels.model.workspace cimport Workspace
 
-# A second thread is woken for this much work; below it comes too late.
-cdef double LEAST_NS = 60_000.0
-
 
 cdef class KernelWork(ParallelWork):
     """One batch after the other; the threads that linger from the last one serve the next."""
@@ -22,13 +19,15 @@ cdef class KernelWork(ParallelWork):
 
 cdef KernelWork _work = KernelWork()
 cdef Py_ssize_t _num_threads = 1
+cdef double _min_parallel_ns = 0.0
 cdef object _finish = None
 
 
-def set_threads(Py_ssize_t num_threads, finish):
-    """Use so many threads, the caller's included; `finish` is `freeagent_core._agent.threads`'s."""
-    global _num_threads, _finish
-    _num_threads, _finish = num_threads, finish
+def set_threads(Py_ssize_t num_threads, finish, double min_parallel_ns):
+    """Use so many threads, the caller's included, for work of at least so many nanoseconds;
+    `finish` is `freeagent_core._agent.threads`'s."""
+    global _num_threads, _finish, _min_parallel_ns
+    _num_threads, _finish, _min_parallel_ns = num_threads, finish, min_parallel_ns
 
 
 # Run the kernel on all agents. `agent_ns` holds what an agent cost last time, or 0.
@@ -40,7 +39,7 @@ cdef int run_batch(batch_kernel kernel, void* job, Py_ssize_t batch_size,
     if batch_size == 1:
         with nogil:
             status = kernel(job, 0, 1)
-    elif expected < LEAST_NS or _num_threads == 1 or _work.busy:
+    elif expected < _min_parallel_ns or _num_threads == 1 or _work.busy:
         begin = monotonic_ns()
         with nogil:
             status = kernel(job, 0, batch_size)

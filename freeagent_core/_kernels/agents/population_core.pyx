@@ -241,7 +241,7 @@ cdef class PopulationCore(ParallelWork):
         if not 0 <= i < self.size:
             raise IndexError(f"agent {i} is not in 0 to {self.size - 1}")
         if not self._rows.has_policies[i]:
-            raise ValueError(f"agent {i} needs an infer_policies before its policies are listed")
+            raise ValueError(f"agent {i} needs an infer_policies before its policies are enumerated")
         self._load(i, &agent, &history)
         n = self.packed.model.tree.num_policies
         if are_enumerated(&agent):
