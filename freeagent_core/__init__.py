@@ -26,7 +26,7 @@ __all__ = ["Agent", "GenerativeModel", "Population", "__version__"]
 
 # Imported when they are first used, so that other parts of the package do not wait for them.
 _MODULES = {"Agent": "agent", "GenerativeModel": "model", "Population": "population"}
-_FUNCTIONS = ("algos", "control", "inference", "learning", "maths", "utils")
+_FUNCTIONS = ("algos", "control", "inference", "kernels", "learning", "maths", "utils")
 
 
 def __getattr__(name: str) -> Any:

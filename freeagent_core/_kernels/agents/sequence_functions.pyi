@@ -17,6 +17,7 @@ def infer_sequences(
     factorized: bool,
     traces: bool,
     last_timestep: bool,
+    repeats: int = 1,
 ) -> tuple[npt.NDArray[Any], FloatArray, tuple[FloatArray, FloatArray] | None]: ...
 def evaluate_sequences(
     packed: PackedModel, parameters: Parameters, qs: Any, F: Any

@@ -20,15 +20,16 @@ import numpy as np
 
 def infer_sequences(PackedModel packed not None, Parameters parameters not None,
                     list observations, list actions, prior, bint factorized, bint traces,
-                    bint last_timestep):
+                    bint last_timestep, Py_ssize_t repeats=1):
     """Infer the beliefs of all policies over a window.
 
     Parameters
     ----------
     packed : PackedModel
     parameters : Parameters
-    observations : list of tuple
-        Of the observed steps, at least one.
+    observations : list
+        Of the observed steps, at least one: tuples of outcomes or of one-hot vectors, lists also of
+        distributions.
     actions : list of array_like
         Between them, one less at least.
     prior : object array
@@ -39,6 +40,8 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
         Return each iteration's beliefs and errors.
     last_timestep : bool
         Leave out the step after the policy's last action.
+    repeats : int
+        Run the kernel so often, which all give the same.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
     cdef double[:, :, :, ::1] vn
     cdef double* x = NULL
     cdef double* v = NULL
-    cdef Py_ssize_t num_steps = len(observations) - 1
+    cdef Py_ssize_t i, num_steps = len(observations) - 1
     if num_steps < 0:
         raise ValueError("lh_seq must have a likelihood per observed step, got none")
     parameters.set_window(len(observations), packed.model.tree.policy_len + 1)
@@ -67,7 +70,9 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
     window.load_prior(packed, workspace, &state)
     task.agent, task.work, task.history = &state, &workspace.work, &window.history
     task.joint_likelihood = not factorized
-    task.observation.vectors = read_observation(packed, workspace, observations[num_steps], False)
+    last = observations[num_steps]
+    task.observation.vectors = read_observation(packed, workspace, last,
+                                                not isinstance(last, tuple))
     task.observation.outcomes = workspace.work.observation
     task.observation.distributions = workspace.work.outcome_probabilities
     window.load_history(packed, workspace, &state, observations[:num_steps], actions, &task.observation)
@@ -80,7 +85,8 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
         xn, vn = np.zeros(shape), np.zeros(shape)
         x, v = &xn[0, 0, 0, 0], &vn[0, 0, 0, 0]
     with nogil:
-        task.status = infer_window_traced(&task, &mmp, x, v)
+        for i in range(repeats):
+            task.status = infer_window_traced(&task, &mmp, x, v)
     raise_status(task.status, "a belief or F")
     state.infer_len = mmp.infer_len
     state.sequences = <double*>workspace.work.extra.data

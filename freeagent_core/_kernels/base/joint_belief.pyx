@@ -1,5 +1,8 @@
 """The joint belief of independent factors."""
 
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
 from freeagent_core._kernels.base.primitives cimport P
 
 
@@ -17,3 +20,32 @@ cdef const double* joint_belief(const double** parts, const Py_ssize_t* sizes,
         joint = out + (max_joint if k % 2 else 0)
         size *= sizes[k]
     return joint
+
+
+def joint_of(list beliefs, double[::1] out, Py_ssize_t repeats):
+    """Write `joint_belief` of 1 to 64 vectors of float64 to `out`, flat."""
+    cdef const double* parts[64]
+    cdef Py_ssize_t sizes[64]
+    cdef const double[::1] belief
+    cdef const double* joint = NULL
+    cdef double* memory
+    cdef Py_ssize_t i, size = 1, count = len(beliefs)
+    if not 1 <= count <= 64:
+        raise ValueError(f"there must be 1 to 64 beliefs, got {count}")
+    for i in range(count):
+        belief = beliefs[i]
+        if belief.shape[0] == 0:
+            raise ValueError(f"beliefs[{i}] must not be empty")
+        parts[i], sizes[i] = &belief[0], belief.shape[0]
+        size *= belief.shape[0]
+    if out.shape[0] != size:
+        raise ValueError(f"out must have {size} entries, got {out.shape[0]}")
+    memory = <double*>malloc(2 * size * sizeof(double))
+    if memory == NULL:
+        raise MemoryError(f"no memory for a joint belief of {size} states")
+    with nogil:
+        for i in range(repeats):
+            joint = joint_belief(parts, sizes, count, memory, size)
+        if joint != NULL:
+            memcpy(&out[0], joint, size * sizeof(double))
+    free(memory)

@@ -82,22 +82,31 @@ cdef const double[::1] _filled(x, str name):
     return array
 
 
+# Functions below run the primitive `repeats` times, which all give the same: to time one that takes
+# less than a call from Python does.
 cdef object _map(void (*function)(const double*, Py_ssize_t, double*) noexcept nogil,
-                 const double[::1] x):
-    out = np.empty(x.shape[0])
+                 const double[::1] x, out, Py_ssize_t repeats):
+    if out is None:
+        out = np.empty(x.shape[0])
     cdef double[::1] y = out
-    if x.shape[0]:
+    cdef Py_ssize_t i, n = x.shape[0]
+    if y.shape[0] != n:
+        raise ValueError(f"out must have {n} entries, got {y.shape[0]}")
+    if n:
         with nogil:
-            function(&x[0], x.shape[0], &y[0])
+            for i in range(repeats):
+                function(&x[0], n, &y[0])
     return out
 
 
-def log(x):
+def log(x, out=None, Py_ssize_t repeats=1):
     """Return the natural logarithm of a vector.
 
     Parameters
     ----------
     x : array_like of float64, shape (n,)
+    out : ndarray of float64, shape (n,), optional
+    repeats : int
 
     Returns
     -------
@@ -108,20 +117,20 @@ def log(x):
     >>> float(log([1.0])[0])
     0.0
     """
-    return _map(P.log, _vector(x, "x"))
+    return _map(P.log, _vector(x, "x"), out, repeats)
 
 
-def exp(x):
+def exp(x, out=None, Py_ssize_t repeats=1):
     """Return the exponential of a vector; like `log` otherwise."""
-    return _map(P.exp, _vector(x, "x"))
+    return _map(P.exp, _vector(x, "x"), out, repeats)
 
 
-def log_eps(x):
+def log_eps(x, out=None, Py_ssize_t repeats=1):
     """Return ``log(x + 1e-16)`` of non-negative numbers (pymdp's ``spm_log_single``)."""
-    return _map(P.log_eps, _vector(x, "x"))
+    return _map(P.log_eps, _vector(x, "x"), out, repeats)
 
 
-def softmax(x):
+def softmax(x, out=None, Py_ssize_t repeats=1):
     """Return the softmax of a vector of at least one entry.
 
     Examples
@@ -129,28 +138,74 @@ def softmax(x):
     >>> softmax([0.0, 0.0]).tolist()
     [0.5, 0.5]
     """
-    return _map(P.softmax, _filled(x, "x"))
+    return _map(P.softmax, _filled(x, "x"), out, repeats)
 
 
-def neg_entropy(x):
+cdef double _reduce(double (*function)(const double*, Py_ssize_t) noexcept nogil,
+                    const double[::1] x, Py_ssize_t repeats):
+    cdef Py_ssize_t i
+    cdef double value = 0.0
+    with nogil:
+        for i in range(repeats):
+            value = function(&x[0], x.shape[0])
+    return value
+
+
+def neg_entropy(x, Py_ssize_t repeats=1):
     """Return ``sum(x * log(x + 1e-16))`` of a vector of probabilities."""
-    cdef const double[::1] v = _filled(x, "x")
-    return P.neg_entropy(&v[0], v.shape[0])
+    return _reduce(P.neg_entropy, _filled(x, "x"), repeats)
 
 
-def sum(x):
+def sum(x, Py_ssize_t repeats=1):
     """Return the sum of a vector, to the bit as ``numpy.sum`` of contiguous float64."""
-    cdef const double[::1] v = _filled(x, "x")
-    return P.sum(&v[0], v.shape[0])
+    return _reduce(P.sum, _filled(x, "x"), repeats)
 
 
-def dot(x, y):
+def dot(x, y, Py_ssize_t repeats=1):
     """Return the inner product of two vectors of the same length."""
     cdef const double[::1] v = _filled(x, "x")
     cdef const double[::1] w = _filled(y, "y")
+    cdef Py_ssize_t i
+    cdef double value = 0.0
     if v.shape[0] != w.shape[0]:
         raise ValueError(f"x and y must have the same length, got {v.shape[0]} and {w.shape[0]}")
-    return P.dot(&v[0], &w[0], v.shape[0])
+    with nogil:
+        for i in range(repeats):
+            value = P.dot(&v[0], &w[0], v.shape[0])
+    return value
+
+
+def outer(const double[::1] x, const double[::1] y, double[:, ::1] out, Py_ssize_t repeats=1):
+    """Write ``outer(x, y)`` to `out`."""
+    cdef Py_ssize_t i
+    if x.shape[0] == 0 or y.shape[0] == 0 or (
+            out.shape[0] != x.shape[0] or out.shape[1] != y.shape[0]):
+        raise ValueError(f"out must have shape ({x.shape[0]}, {y.shape[0]}), with entries")
+    with nogil:
+        for i in range(repeats):
+            P.outer(&x[0], x.shape[0], &y[0], y.shape[0], &out[0, 0])
+
+
+def gemv(const double[:, ::1] M, const double[::1] x, double[::1] out, Py_ssize_t repeats=1):
+    """Write ``M @ x`` to `out`."""
+    cdef Py_ssize_t i
+    if M.shape[0] == 0 or M.shape[1] == 0 or (
+            x.shape[0] != M.shape[1] or out.shape[0] != M.shape[0]):
+        raise ValueError(f"x must have {M.shape[1]} entries and out {M.shape[0]}, at least one")
+    with nogil:
+        for i in range(repeats):
+            P.gemv(&M[0, 0], &x[0], M.shape[0], M.shape[1], &out[0])
+
+
+def gemv_t(const double[::1] x, const double[:, ::1] M, double[::1] out, Py_ssize_t repeats=1):
+    """Write ``x @ M`` to `out`."""
+    cdef Py_ssize_t i
+    if M.shape[0] == 0 or M.shape[1] == 0 or (
+            x.shape[0] != M.shape[0] or out.shape[0] != M.shape[1]):
+        raise ValueError(f"x must have {M.shape[0]} entries and out {M.shape[1]}, at least one")
+    with nogil:
+        for i in range(repeats):
+            P.gemv_t(&x[0], &M[0, 0], M.shape[0], M.shape[1], &out[0])
 
 
 cdef const double[:, ::1] _matrix(x, str name):
@@ -168,7 +223,7 @@ cdef const double[:, ::1] _right_factor(M, Py_ssize_t n):
     return matrix
 
 
-def gemm(x, M):
+def gemm(x, M, out=None, Py_ssize_t repeats=1):
     """Return the matrix product ``x @ M``, each row to the bit as if it were alone.
 
     Parameters
@@ -176,6 +231,8 @@ def gemm(x, M):
     x : array_like of float64, shape (rows, n)
     M : array_like of float64, shape (n, columns)
         A multiple of 8 columns.
+    out : ndarray of float64, shape (rows, columns), optional
+    repeats : int
 
     Returns
     -------
@@ -188,9 +245,12 @@ def gemm(x, M):
     """
     cdef const double[:, ::1] left = _matrix(x, "x")
     cdef const double[:, ::1] right = _right_factor(M, left.shape[1])
-    cdef Py_ssize_t r, rows = left.shape[0], n = left.shape[1], columns = right.shape[1]
-    result = np.empty((rows, columns))
-    cdef double[:, ::1] out = result
+    cdef Py_ssize_t r, i, rows = left.shape[0], n = left.shape[1], columns = right.shape[1]
+    if out is None:
+        out = np.empty((rows, columns))
+    cdef double[:, ::1] result = out
+    if result.shape[0] != rows or result.shape[1] != columns:
+        raise ValueError(f"out must have shape ({rows}, {columns})")
     cdef const double** sources = <const double**>malloc(rows * sizeof(void*))
     cdef double** results = <double**>malloc(rows * sizeof(void*))
     if sources == NULL or results == NULL:
@@ -198,12 +258,13 @@ def gemm(x, M):
         free(results)
         raise MemoryError("no memory for the rows")
     for r in range(rows):
-        sources[r], results[r] = &left[r, 0], &out[r, 0]
+        sources[r], results[r] = &left[r, 0], &result[r, 0]
     with nogil:
-        P.gemm(sources, rows, n, &right[0, 0], columns, results)
+        for i in range(repeats):
+            P.gemm(sources, rows, n, &right[0, 0], columns, results)
     free(sources)
     free(results)
-    return result
+    return out
 
 
 def sparse_gemv_t(x, M, double threshold=0.0):

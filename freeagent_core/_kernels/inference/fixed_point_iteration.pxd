@@ -16,3 +16,6 @@ cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* ac
 cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
                          const Py_ssize_t* observation, bint vectors, bint joint_likelihood,
                          Workspace* work) noexcept nogil
+cdef double calc_free_energy(const Model* model, const Py_ssize_t* observation, bint vectors,
+                             bint joint_likelihood, const double* prior, const double* qs,
+                             Workspace* work) noexcept nogil

@@ -176,11 +176,38 @@ cdef int infer_posterior(const Model* model, const FPIParameters* parameters,
         if total > MIN_PRODUCT and isfinite(total):
             P.scale(1.0 / total, work.qs_new, model.factors[0].num_states, work.qs_new)
             return 0
+    _log_likelihood(model, observation, vectors, joint_likelihood, work)
+    return _update_beliefs(model, parameters, work)
+
+
+# work.log_likelihood = LL_g of each group, from outcomes or, with `vectors`, from the distributions
+# in the workspace. Cost: that of the functions above.
+cdef void _log_likelihood(const Model* model, const Py_ssize_t* observation, bint vectors,
+                          bint joint_likelihood, Workspace* work) noexcept nogil:
     if vectors:
         _log_likelihood_of_distributions(model, work.distributions, joint_likelihood, work)
     else:
         _log_likelihood_of_outcomes(model, observation, joint_likelihood, work)
-    return _update_beliefs(model, parameters, work)
+
+
+# F = sum_f (q_f . log(q_f + 1e-16) - q_f . log(prior_f + 1e-16)) - sum_g E_q[LL_g], the variational
+# free energy of beliefs `qs`; what `_update_beliefs` follows without a logarithm per state.
+# pymdp.legacy.maths.calc_free_energy and compute_accuracy. `prior` and `qs` are not in the workspace.
+# Cost: num_joint per modality, two joints per group, two logarithms per state.
+cdef double calc_free_energy(const Model* model, const Py_ssize_t* observation, bint vectors,
+                             bint joint_likelihood, const double* prior, const double* qs,
+                             Workspace* work) noexcept nogil:
+    cdef const Factor* f
+    cdef double F
+    cdef Py_ssize_t i
+    _log_likelihood(model, observation, vectors, joint_likelihood, work)
+    F = -_messages(model, qs, work)
+    for i in range(model.num_factors):
+        f = &model.factors[i]
+        P.log_eps(prior + f.offset, f.num_states, work.prior + f.offset)
+        F += P.neg_entropy(qs + f.offset, f.num_states) - P.dot(
+            qs + f.offset, work.prior + f.offset, f.num_states)
+    return F
 
 
 # message_f[i] = sum_g E_{q(s_others)}[LL_g | s_f = i] for every factor f; returns

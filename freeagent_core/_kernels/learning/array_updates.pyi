@@ -11,6 +11,7 @@ def update_likelihood(
     q: FloatArray,
     lr: float,
     qA: FloatArray,
+    repeats: int = 1,
 ) -> None: ...
 def update_transition(
     pB: FloatArray,
@@ -20,5 +21,8 @@ def update_transition(
     q_previous: FloatArray,
     lr: float,
     qB: FloatArray,
+    repeats: int = 1,
 ) -> None: ...
-def update_prior(pD: FloatArray, q: FloatArray, lr: float, qD: FloatArray) -> None: ...
+def update_prior(
+    pD: FloatArray, q: FloatArray, lr: float, qD: FloatArray, repeats: int = 1
+) -> None: ...

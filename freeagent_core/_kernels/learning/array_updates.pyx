@@ -1,12 +1,14 @@
-"""Dirichlet updates: kernels with the GIL released, on arrays that the caller has checked.
+"""Dirichlet updates as Python functions: kernels with the GIL released, on arrays that the caller
+has checked.
 
-Each writes into an array of the caller. An agent's own parameters are updated in place:
-`learned_model.pyx`.
+Each writes into an array of the caller, and runs the kernel `repeats` times, which all give the
+same. An agent's own parameters are updated in place: `learned_model.pyx`.
 """
 
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.learning.dirichlet_updates cimport add_outcomes, add_transitions
 
 import numpy as np
 
@@ -36,11 +38,11 @@ def joint_belief(list beliefs):
     return out
 
 
-# qA[o, s] = pA[o, s] + lr * observation[o] * q(s) where A[o, s] > 0, else pA[o, s]
-# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: num_obs * num_joint.
+# qA = pA; add_outcomes. pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized.
+# Cost: num_obs * num_joint.
 def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A,
                       const double[::1] observation, const double[::1] q, double lr,
-                      double[:, ::1] qA):
+                      double[:, ::1] qA, Py_ssize_t repeats=1):
     """Write the posterior Dirichlet parameters of one modality into `qA`.
 
     Parameters
@@ -51,21 +53,22 @@ def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A,
         Joint belief over the factors that the modality depends on.
     lr : float
     qA : ndarray of float64, shape (num_obs, num_joint), OUT
+    repeats : int
     """
-    cdef Py_ssize_t o, n = q.shape[0]
+    cdef Py_ssize_t i, num_obs = pA.shape[0], n = q.shape[0]
     _same(pA.shape[0], A.shape[0], qA.shape[0], observation.shape[0])
     _same(pA.shape[1], A.shape[1], qA.shape[1], q.shape[0])
     with nogil:
-        for o in range(pA.shape[0]):
-            memcpy(&qA[o, 0], &pA[o, 0], n * sizeof(double))
-            P.add_counts(lr, observation[o], &q[0], &A[o, 0], &qA[o, 0], n)
+        for i in range(repeats):
+            memcpy(&qA[0, 0], &pA[0, 0], num_obs * n * sizeof(double))
+            add_outcomes(&observation[0], 0, num_obs, n, &q[0], &A[0, 0], lr, &qA[0, 0])
 
 
-# qB[s, p, u] = pB[s, p, u] + lr * q(s) q(p) where B[s, p, u] > 0, for the chosen action u
-# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions. Cost: the size of pB.
+# qB = pB; add_transitions of the chosen action. pymdp.legacy.learning.
+# update_state_likelihood_dirichlet_interactions. Cost: the size of pB.
 def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_ssize_t action,
                       const double[::1] q, const double[::1] q_previous, double lr,
-                      double[:, :, ::1] qB):
+                      double[:, :, ::1] qB, Py_ssize_t repeats=1):
     """Write the posterior Dirichlet parameters of one factor's transitions into `qB`.
 
     Parameters
@@ -77,22 +80,31 @@ def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_
         Joint belief, one step before, over the factors that the transitions depend on.
     lr : float
     qB : ndarray of float64, shape (num_states, num_previous, num_controls), OUT
+    repeats : int
     """
-    cdef Py_ssize_t s, p
-    _same(pB.shape[0], B.shape[0], qB.shape[0], q.shape[0])
-    _same(pB.shape[1], B.shape[1], qB.shape[1], q_previous.shape[0])
+    cdef Py_ssize_t i, num_states = q.shape[0], num_previous = q_previous.shape[0]
+    _same(pB.shape[0], B.shape[0], qB.shape[0], num_states)
+    _same(pB.shape[1], B.shape[1], qB.shape[1], num_previous)
     if not (pB.shape[2] == B.shape[2] == qB.shape[2] and 0 <= action < pB.shape[2]):
         raise ValueError("the controls of pB, B and qB, and the action, must agree")
+    # the kernel's rows are previous states, as in a packed model
+    cdef const double[:, ::1] counts = np.asarray(pB[:, :, action]).T.copy()
+    cdef const double[:, ::1] mask = np.asarray(B[:, :, action]).T.copy()
+    updated = np.empty((num_previous, num_states))
+    cdef double[:, ::1] rows = updated
     with nogil:
+        for i in range(repeats):
+            memcpy(&rows[0, 0], &counts[0, 0], num_previous * num_states * sizeof(double))
+            add_transitions(&q_previous[0], num_previous, &q[0], num_states, &mask[0, 0],
+                            num_states, lr, &rows[0, 0])
         qB[:] = pB
-        for s in range(pB.shape[0]):
-            for p in range(pB.shape[1]):
-                qB[s, p, action] += lr * (q[s] * q_previous[p] * (B[s, p, action] > 0.0))
+    np.asarray(qB)[:, :, action] = updated.T
 
 
 # qD[s] = pD[s] + lr * q(s) where pD[s] > 0. pymdp.legacy.learning.update_state_prior_dirichlet.
 # Cost: num_states.
-def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::1] qD):
+def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::1] qD,
+                 Py_ssize_t repeats=1):
     """Write the posterior Dirichlet parameters of one factor's initial states into `qD`.
 
     Parameters
@@ -100,14 +112,17 @@ def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::
     pD, q : ndarray of float64, shape (num_states,), IN
     lr : float
     qD : ndarray of float64, shape (num_states,), OUT
+    repeats : int
     """
+    cdef Py_ssize_t i
     _same(pD.shape[0], q.shape[0], qD.shape[0], qD.shape[0])
     with nogil:
-        memcpy(&qD[0], &pD[0], pD.shape[0] * sizeof(double))
-        P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0])
+        for i in range(repeats):
+            memcpy(&qD[0], &pD[0], pD.shape[0] * sizeof(double))
+            P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0])
 
 
 cdef int _same(Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d) except -1:
-    if not a == b == c == d:
+    if not a == b == c == d or a == 0:
         raise ValueError(f"the arrays' shapes must agree, got sizes {a}, {b}, {c}, {d}")
     return 0

@@ -20,6 +20,12 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
     bint stale_B
 
 
+cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t num_obs,
+                       Py_ssize_t num_joint, const double* q, const double* mask, double lr,
+                       double* pA) noexcept nogil
+cdef void add_transitions(const double* q_previous, Py_ssize_t num_previous, const double* q,
+                          Py_ssize_t num_states, const double* mask, Py_ssize_t stride, double lr,
+                          double* pB) noexcept nogil
 cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
                   double lr, Workspace* work) noexcept nogil
 cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,

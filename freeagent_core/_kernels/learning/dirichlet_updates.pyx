@@ -26,17 +26,42 @@ cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors
     return joint_belief(parts, sizes, count, work.joint, work.max_joint)
 
 
-# pA[o, s] += lr * observation[o] * q(s) where A[o, s] > 0, in each modality to learn
+# pA[o, s] += lr * p(o) * q(s) where mask[o, s] > 0, of one modality; p is `observation`, or where
+# that is NULL 1 for `outcome` alone.
 # pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized.
 # Cost: num_joint per outcome of positive probability.
+cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t num_obs,
+                       Py_ssize_t num_joint, const double* q, const double* mask, double lr,
+                       double* pA) noexcept nogil:
+    cdef Py_ssize_t o, row
+    cdef double weight
+    for o in range(num_obs):
+        weight = 1.0 * (o == outcome) if observation == NULL else observation[o]
+        if weight != 0.0:
+            row = o * num_joint
+            P.add_counts(lr, weight, q, mask + row, pA + row, num_joint)
+
+
+# pB[p, s] += lr * q(s) q(p) where mask[p, s] > 0, of one factor and the chosen action; rows of
+# `mask` are `stride` apart. pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
+# Cost: num_states per previous state of positive probability.
+cdef void add_transitions(const double* q_previous, Py_ssize_t num_previous, const double* q,
+                          Py_ssize_t num_states, const double* mask, Py_ssize_t stride, double lr,
+                          double* pB) noexcept nogil:
+    cdef Py_ssize_t p
+    for p in range(num_previous):
+        if q_previous[p] != 0.0:
+            P.add_counts(lr, q_previous[p], q, mask + p * stride, pB + p * num_states, num_states)
+
+
+# add_outcomes in each modality to learn, and which columns that touched.
+# pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: that of add_outcomes.
 cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
                   double lr, Workspace* work) noexcept nogil:
     cdef Group* group
     cdef Modality* modality
     cdef const double* q
-    cdef const double* mask
-    cdef double weight
-    cdef Py_ssize_t g, k, m, o, s, row
+    cdef Py_ssize_t g, k, m, s
     for g in range(own.num_groups):
         group = &own.groups[g]
         q = _joint(own, qs, group.factors, group.num_factors, work)
@@ -51,27 +76,23 @@ cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned c
                 continue
             modality = &own.modalities[m]
             # A > 0 where its parameters are, once it is their mean
-            mask = modality.A if own.first_A else own.pA[m]
-            for o in range(modality.num_obs):
-                weight = work.distributions[m][o] if vectors else 1.0 * (
-                    o == work.observation[m])
-                if weight != 0.0:
-                    row = o * group.num_joint
-                    P.add_counts(lr, weight, q, mask + row, own.pA[m] + row, group.num_joint)
+            add_outcomes(work.distributions[m] if vectors else NULL, work.observation[m],
+                         modality.num_obs, group.num_joint, q,
+                         modality.A if own.first_A else own.pA[m], lr, own.pA[m])
     own.first_A = False
     own.stale_A = True
 
 
-# pB[s, p, u] += lr * q(s) q(p) where B[s, p, u] > 0, for the chosen action u
+# add_transitions in each factor to learn, for the chosen action, and which columns that touched.
 # pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
-# Cost: num_states per previous state of positive probability.
+# Cost: that of add_transitions.
 cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
                   const double* qs_previous, const unsigned char* to_learn, double lr,
                   Workspace* work) noexcept nogil:
     cdef Factor* factor
     cdef const double* q
     cdef const double* mask
-    cdef Py_ssize_t f, p, row, mask_stride
+    cdef Py_ssize_t f, p, row, stride
     for f in range(own.num_factors):
         factor = &own.factors[f]
         if own.first_B:
@@ -81,12 +102,11 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
         q = _joint(own, qs_previous, factor.dependencies, factor.num_dependencies, work)
         row = action[f] * factor.num_previous
         mask = factor.B if own.first_B else own.pB[f]
-        mask_stride = factor.stride if own.first_B else factor.num_states
+        stride = factor.stride if own.first_B else factor.num_states
+        add_transitions(q, factor.num_previous, qs + factor.offset, factor.num_states,
+                        mask + row * stride, stride, lr, own.pB[f] + row * factor.num_states)
         for p in range(factor.num_previous):
-            if q[p] != 0.0:
-                own.stale_transitions[f][row + p] = 1
-                P.add_counts(lr, q[p], qs + factor.offset, mask + (row + p) * mask_stride,
-                             own.pB[f] + (row + p) * factor.num_states, factor.num_states)
+            own.stale_transitions[f][row + p] |= q[p] != 0.0
     own.first_B = False
     own.stale_B = True
 

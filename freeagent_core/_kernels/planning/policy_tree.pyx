@@ -216,7 +216,7 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
             work.min_positive[node] = P.min_positive(belief, f.num_states)
     work.factor_value[node] = 0.0
     if parameters.use_param_info_gain and f.wB != NULL:
-        work.factor_value[node] -= _neg_pB_gain_of(model, f, action, previous, belief, work)
+        work.factor_value[node] -= neg_pB_gain_of(model, f, action, previous, belief, work)
     if f.inductive_cost != NULL and work.inductive_row[factor] >= 0:
         work.factor_value[node] += P.dot(
             f.inductive_cost + work.inductive_row[factor] * f.num_states, belief, f.num_states)
@@ -224,9 +224,9 @@ cdef void _complete_node(const Model* model, const EFEParameters* parameters, co
 
 # sum_s q(s) sum_p wB[s, p, action] q(p), minus the information gain about pB, of dense beliefs:
 # pymdp.legacy.control.calc_pB_info_gain_interactions. Cost: num_previous * num_states.
-cdef double _neg_pB_gain_of(const Model* model, const Factor* f, Py_ssize_t action,
-                            const double** previous, const double* belief,
-                            Workspace* work) noexcept nogil:
+cdef double neg_pB_gain_of(const Model* model, const Factor* f, Py_ssize_t action,
+                           const double** previous, const double* belief,
+                           Workspace* work) noexcept nogil:
     cdef Py_ssize_t[MAX_FACTORS] sizes
     cdef Py_ssize_t d, count, next_count
     for d in range(f.num_dependencies):

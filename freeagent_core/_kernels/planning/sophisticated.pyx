@@ -11,6 +11,7 @@ from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
 from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
+from freeagent_core._kernels.inference.predicted_outcomes cimport predict_outcomes
 from freeagent_core._kernels.planning.expected_free_energy cimport (
     calc_inductive_cost, first_step_terms,
 )
@@ -135,8 +136,7 @@ cdef void _predict_policy(const Model* model, Frame* frame, Py_ssize_t policy,
     cdef double* outcomes = frame.outcomes + policy * model.num_obs_total
     cdef const Group* group
     cdef const double* joint
-    cdef Py_ssize_t f, g, k, m
-    cdef double* out
+    cdef Py_ssize_t f, g
     for f in range(model.num_factors):
         actions[f] = first_action(model, policy)[f]
     predict_all(model, frame.qs, actions, work, predicted)
@@ -148,12 +148,7 @@ cdef void _predict_policy(const Model* model, Frame* frame, Py_ssize_t policy,
             sizes[f] = model.factors[group.factors[f]].num_states
         frame.G[policy] += first_step_terms(model, group, parts, work)
         joint = joint_belief(parts, sizes, group.num_factors, work.joint, work.max_joint)
-        for k in range(group.num_modalities):
-            out = outcomes
-            for m in range(group.modalities[k]):
-                out += model.modalities[m].num_obs
-            P.gemv(model.modalities[group.modalities[k]].A, joint,
-                   model.modalities[group.modalities[k]].num_obs, group.num_joint, out)
+        predict_outcomes(model, group, joint, outcomes)
 
 
 # G[policy] += sum_o p(o) q_pi_{n+1} . G_{n+1}, over the outcomes of modality `m` and those after

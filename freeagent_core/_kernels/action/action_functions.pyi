@@ -1,0 +1,13 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core._kernels.model.packed_model import PackedModel
+
+FloatArray = npt.NDArray[np.float64]
+
+def marginals(packed: PackedModel, q_pi: Any, repeats: int) -> npt.NDArray[Any]: ...
+def sharpened(p: FloatArray, alpha: float, out: FloatArray, repeats: int) -> None: ...
+def best(p: FloatArray, tolerance: float, first_of_ties: bool, repeats: int) -> int: ...
+def drawn(p: FloatArray, repeats: int) -> int: ...
