@@ -83,7 +83,7 @@ if sanitize:
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
 headers = [
     f"csrc/{name}.h"
-    for name in ("freeagent_primitives", "primitives_body", "vectors", "matrix_products")
+    for name in ("freeagent_primitives", "primitives_body", "vectors", "matrix_products", "lanes")
 ]
 
 extensions = [

@@ -23,6 +23,60 @@
  * state information gain (pymdp.legacy.maths.spm_MDP_G). */
 #define FC_MASK 1.1253517471925912e-07
 
+/* Eight agents at once, one a lane (lanes.h): entry i of agent l is x[8 * i + l]. Arrays of lanes
+ * start on cache lines and have whole rows of eight; `shared` ones are one number for all lanes. */
+typedef struct {
+    /* out[i, l] = rows[l][i], or += with add; eight pointers */
+    void (*gather)(const double *const *rows, ptrdiff_t n, int add, double *out);
+    /* rows[l][i] = x[i, l], l < count */
+    void (*scatter)(const double *x, ptrdiff_t n, ptrdiff_t count, double *const *rows);
+    /* out[j] = sum_i M[i * in_stride + j * out_stride] * x[i], M shared */
+    void (*matmul)(const double *M, ptrdiff_t in_stride, ptrdiff_t out_stride, const double *x,
+                   ptrdiff_t n_in, ptrdiff_t n_out, double *out);
+    /* out[j, l] = sum_i M[l][i * stride + j] * x[i, l] */
+    void (*own_matmul)(const double *const *M, ptrdiff_t stride, const double *x, ptrdiff_t n_in,
+                       ptrdiff_t n_out, double *out);
+    /* out[i * ny + j] = x[i] * y[j] */
+    void (*outer)(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out);
+    /* total += a * sum_i x[i] * y[i] */
+    void (*dot)(double a, const double *x, const double *y, ptrdiff_t n, double *total);
+    /* out[i] += sum_j T[i * n + j] * w[j] */
+    void (*gemv)(const double *T, const double *w, ptrdiff_t rows, ptrdiff_t n, double *out);
+    /* out[j] = sum_i q[i] * T[i * n + j] */
+    void (*gemv_t)(const double *q, const double *T, ptrdiff_t rows, ptrdiff_t n, double *out);
+    /* out = (x + FC_EPS) * (y + y_eps), x[i, l] = rows[l][i], total = sum_i out[i]; out may be y */
+    void (*multiply_eps)(const double *const *rows, const double *y, double y_eps, ptrdiff_t n,
+                         double *out, double *total);
+    /* x[i] /= total */
+    void (*divide)(double *x, ptrdiff_t n, const double *total);
+    /* q = softmax(message + prior) in lanes where all bits of `active` are set;
+     * value += sum(q * message) - max(message + prior); norm *= that of the softmax */
+    void (*posterior)(const double *message, const double *prior, ptrdiff_t n,
+                      const int64_t *active, double *q, double *scratch, double *value,
+                      double *norm);
+    /* total += sum_s q[s] * w[s], w shared */
+    void (*shared_dot)(const double *q, const double *w, ptrdiff_t n, double *total);
+    /* masked = q above FC_MASK, else 0; expected[o] = sum_s A[o * n + s] * masked[s];
+     * value += sum(masked * ambiguity[:: stride]) - sum(expected * log(expected + FC_EPS));
+     * ambiguity and A are shared */
+    void (*states_info_gain)(const double *q, ptrdiff_t n, const double *ambiguity,
+                             ptrdiff_t stride, const double *A, ptrdiff_t num_outcomes,
+                             double *masked, double *expected, double *value);
+    /* out[k] = sum_{j < width} x[index[k * width + j]] + out[parent[k]], if parent[k] >= 0 */
+    void (*prefix_sums)(const double *x, const int32_t *index, ptrdiff_t count, ptrdiff_t width,
+                        const int32_t *parent, double *out);
+    /* G[k] = x[index[k]], q_pi = softmax(gamma * G + log_E); log_E is shared */
+    void (*policy_posterior)(const double *x, const int32_t *index, ptrdiff_t count, double gamma,
+                             const double *log_E, double *G, double *q_pi);
+    /* out[u] = sum of x[k] with index[k * stride] = u, over the sum of all */
+    void (*marginals)(const double *x, const int32_t *index, ptrdiff_t count, ptrdiff_t stride,
+                      ptrdiff_t n, double *out);
+    /* out = softmax(alpha * log(p + FC_EPS)); entries that differ by rounding alone are made equal
+     * before. out must not be p. */
+    void (*sharpen)(const double *p, ptrdiff_t n, double alpha, double tie_ratio,
+                    ptrdiff_t max_pairwise, double *out);
+} fc_lane_functions;
+
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" or "neon" */
 
@@ -91,6 +145,8 @@ typedef struct {
     double (*softmaxes_of_sums)(const double *const *x, const double *const *y,
                                 const ptrdiff_t *size, ptrdiff_t count, double *const *out,
                                 double *norm);
+
+    fc_lane_functions lanes;
 
     /* To measure what the processor can do (benchmarks/roofline.py), not for inference: */
     ptrdiff_t multiply_adds_per_round;

@@ -103,6 +103,8 @@ MAP(log_array, log_any, 1.0)
 MAP(exp_array, exp_vm, 0.0)
 MAP(log_eps_array, log_eps_vm, 1.0)
 
+#include "lanes.h" /* which needs the above */
+
 /* sum_i x[i] * log(x[i] + eps), as in pymdp.legacy.maths.spm_MDP_G and calc_free_energy.
  * Cost: a logarithm per entry, none for vectors of zeros. */
 static double neg_entropy(const double *x, ptrdiff_t n)
@@ -506,6 +508,25 @@ const fc_primitives FC_TABLE = {
     multiply_eps,
     scale,
     softmaxes_of_sums,
+    {
+        lanes_gather,
+        lanes_scatter,
+        lanes_matmul,
+        lanes_own_matmul,
+        lanes_outer,
+        lanes_dot,
+        lanes_gemv,
+        lanes_gemv_t,
+        lanes_multiply_eps,
+        lanes_divide,
+        lanes_posterior,
+        lanes_shared_dot,
+        lanes_states_info_gain,
+        lanes_prefix_sums,
+        lanes_policy_posterior,
+        lanes_marginals,
+        lanes_sharpen,
+    },
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
     multiply_adds,
     read_all,

@@ -18,6 +18,7 @@ from freeagent_core._agent.random_streams import agent_streams
 from freeagent_core._kernels.agents.population_core import PopulationCore
 from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
+from freeagent_core._model.lane_packing import pack_lanes
 from freeagent_core._model.layout import belief_slices
 from freeagent_core.model import GenerativeModel
 
@@ -102,7 +103,8 @@ class Population:
         self._model = model
         self._size = check.integer(size, 1, None, "size")
         self.num_threads = num_threads
-        self._core = PopulationCore(model.packed, self._size, parameters_of(model))
+        lanes = pack_lanes(model, model.packed)
+        self._core = PopulationCore(model.packed, self._size, parameters_of(model), lanes)
         self._lock = StateLock()
         self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
         first = check.integer(first_agent, 0, None, "first_agent")

@@ -395,7 +395,12 @@ def _are_enumerated(model: ModelArrays) -> bool:
     return few or model.sophisticated or not model.constant_E
 
 
-def pack(model: ModelArrays, parts: dict[str, Any], changed: Iterable[str] = ()) -> PackedModel:
+def pack(
+    model: ModelArrays,
+    parts: dict[str, Any],
+    changed: Iterable[str] = (),
+    uses_belief_graph: bool | None = None,
+) -> PackedModel:
     """Compute the packed form of `model`.
 
     Parameters
@@ -407,6 +412,8 @@ def pack(model: ModelArrays, parts: dict[str, Any], changed: Iterable[str] = ())
         are taken over where they do not depend on that; the missing ones are added.
     changed : iterable of str
         Arguments of `GenerativeModel`.
+    uses_belief_graph : bool, optional
+        How to evaluate policies; by default as the transitions suggest.
 
     Returns
     -------
@@ -416,7 +423,8 @@ def pack(model: ModelArrays, parts: dict[str, Any], changed: Iterable[str] = ())
         for part in PARTS.get(name, ()):
             parts.pop(part, None)
     groups = group_factors(model)
-    uses_belief_graph = _uses_belief_graph(model)
+    if uses_belief_graph is None:
+        uses_belief_graph = _uses_belief_graph(model)
     if (
         parts.setdefault("uses_belief_graph", uses_belief_graph) != uses_belief_graph
     ):  # the forms of A and of policies depend on it

@@ -62,7 +62,8 @@ def test_the_numbers_are_those_of_agents(case, seed, sophisticated):
             agent.infer_states(observation.tolist())
             agent.infer_policies()
         for f, qs in enumerate(population.qs):
-            np.testing.assert_array_equal(qs, [agent.qs[f] for agent in agents])
+            own = [agent.qs[f] for agent in agents]
+            np.testing.assert_allclose(qs, own, rtol=0, atol=1e-12)
         assert_same(population, agents, actions)
         for i, agent in enumerate(agents):  # an action that the agent itself could take
             _, p = agent._sample_action_test()

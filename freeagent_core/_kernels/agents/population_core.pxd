@@ -4,6 +4,7 @@ from freeagent_core._kernels.agents.agent_state cimport AgentState, History, Tas
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
 from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
+from freeagent_core._kernels.model.lane_model cimport PackedLanes
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.workspace cimport Workspace
@@ -42,7 +43,8 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly PackedModel packed
     cdef readonly Parameters parameters
     cdef readonly Py_ssize_t size
-    cdef readonly Py_ssize_t block     # agents that share matrix products; 1: they do not
+    cdef readonly PackedLanes lanes    # agents are stepped in lanes; or None
+    cdef readonly Py_ssize_t block     # agents that are stepped together; 1: none are
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
     cdef tuple _first_parameters   # pA, pB, pD that agents begin with
@@ -67,6 +69,9 @@ cdef class PopulationCore(ParallelWork):
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil
     cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
                           Workspace** works) noexcept nogil
+    cdef void _infer_alone(self, Py_ssize_t i, Task* task) noexcept nogil
+    cdef void _infer_lanes(self, Task* tasks, const Py_ssize_t* index,
+                           Py_ssize_t count) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _keep_outcomes(self, Py_ssize_t i, const Py_ssize_t* outcomes) noexcept nogil
     cdef void _advance_window(self, Py_ssize_t i, AgentState* agent) noexcept nogil

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from freeagent_core._kernels.agents.parallel_work import ParallelWork
 from freeagent_core._kernels.agents.parameters import Parameters
 from freeagent_core._kernels.learning.learned_model import LearnedModel
+from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
 
 FloatArray = npt.NDArray[np.float64]
@@ -15,9 +16,16 @@ class PopulationCore(ParallelWork):
     parameters: Parameters
     size: int
     block: int
+    lanes: PackedLanes | None
     state: dict[str, npt.NDArray[Any]]
     learned: list[LearnedModel | None] | None
-    def __init__(self, packed: PackedModel, size: int, parameters: Parameters) -> None: ...
+    def __init__(
+        self,
+        packed: PackedModel,
+        size: int,
+        parameters: Parameters,
+        lanes: PackedLanes | None = None,
+    ) -> None: ...
     def prepare(
         self,
         operations: int,

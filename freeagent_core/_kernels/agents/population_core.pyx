@@ -17,10 +17,12 @@ from freeagent_core._kernels.agents.agent_step cimport (
     are_enumerated, draw_action, enumerate_evaluated, infer, keep, set_uniform_beliefs,
     shared_block,
 )
+from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
 from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
 from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
+from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory, PackedLanes
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
@@ -38,6 +40,8 @@ cdef class PopulationCore(ParallelWork):
     size : int
     parameters : Parameters
         Of all agents.
+    lanes : PackedLanes, optional
+        Step agents that have learned nothing in SIMD lanes.
     """
 
     def __cinit__(self):
@@ -49,7 +53,7 @@ cdef class PopulationCore(ParallelWork):
         free(self._learned)
 
     def __init__(self, PackedModel packed not None, Py_ssize_t size,
-                 Parameters parameters not None):
+                 Parameters parameters not None, PackedLanes lanes=None):
         cdef Py_ssize_t i
         if self._models != NULL:
             raise TypeError("a PopulationCore cannot be initialised twice")
@@ -59,6 +63,8 @@ cdef class PopulationCore(ParallelWork):
         if parameters.values.search.horizon:
             self._search_size = search_size(&packed.model, parameters.values.search.horizon)
         self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
+        if lanes is not None and fit_lanes(&parameters.values):
+            self.lanes, self.block = lanes, LANES
         self._lay_out_rows()
         if parameters.values.passes_messages:
             self._lay_out_windows()
@@ -185,7 +191,8 @@ cdef class PopulationCore(ParallelWork):
             self._lr = lr
             self._own(operations)
         memset(&self._status[0], 0, self.size)
-        self.provide(num_threads, [self.packed] * self.block)
+        # a block of lanes has its memory in one workspace
+        self.provide(num_threads, [self.packed] * (self.block if self.lanes is None else 1))
         self.arm(self.size, max(chunk, 1), 0)
 
     cdef int _check_each(self, const unsigned char* flags, str before, str name) except -1:
@@ -258,7 +265,9 @@ cdef class PopulationCore(ParallelWork):
     # --- kernels -----------------------------------------------------------------------------
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
-        cdef Py_ssize_t i, size = self.block if self._learned == NULL else 1
+        cdef Py_ssize_t i, size = self.block
+        if self.lanes is None and self._learned != NULL:
+            size = 1
         if self._operations >= LEARN_A:
             for i in range(start, stop):
                 if self._mask == NULL or self._mask[i]:
@@ -275,12 +284,13 @@ cdef class PopulationCore(ParallelWork):
         cdef History histories[AGENTS_PER_GEMM]
         cdef Task tasks[AGENTS_PER_GEMM]
         cdef Py_ssize_t index[AGENTS_PER_GEMM]
-        cdef Py_ssize_t i, k, count = 0
+        cdef Py_ssize_t i, count = 0
         for i in range(start, stop):
             if self._mask != NULL and not self._mask[i]:
                 continue
             self._load(i, &agents[count], &histories[count])
-            tasks[count].agent, tasks[count].work = &agents[count], works[count]
+            tasks[count].agent = &agents[count]
+            tasks[count].work = works[count if self.lanes is None else 0]
             tasks[count].observation.vectors = False
             tasks[count].observation.outcomes = (
                 self._observations + i * self.packed.model.num_modalities)
@@ -288,12 +298,39 @@ cdef class PopulationCore(ParallelWork):
             tasks[count].joint_likelihood = self.parameters.values.joint_likelihood
             tasks[count].q_pi = NULL
             index[count] = i
-            count += 1
+            if self.lanes is not None and agents[count].learned != NULL:
+                self._infer_alone(i, &tasks[count])
+            else:
+                count += 1
+        if count == 0:
+            return
+        if self.lanes is not None:
+            self._infer_lanes(tasks, index, count)
+            return
         infer(tasks, count, self._operations)
-        for k in range(count):
-            self._status[index[k]] = <unsigned char>(-tasks[k].status)
-            if tasks[k].status == 0:
-                self._keep_step(index[k], &tasks[k])
+        for i in range(count):
+            self._status[index[i]] = <unsigned char>(-tasks[i].status)
+            if tasks[i].status == 0:
+                keep(&tasks[i], self._operations)
+                self._keep_step(index[i], &tasks[i])
+
+    cdef void _infer_alone(self, Py_ssize_t i, Task* task) noexcept nogil:
+        infer(task, 1, self._operations)
+        self._status[i] = <unsigned char>(-task.status)
+        if task.status == 0:
+            keep(task, self._operations)
+            self._keep_step(i, task)
+
+    cdef void _infer_lanes(self, Task* tasks, const Py_ssize_t* index,
+                           Py_ssize_t count) noexcept nogil:
+        cdef LaneMemory memory
+        cdef Py_ssize_t i
+        infer_in_lanes(&self.lanes.lanes, tasks, count, self._operations, &memory)
+        keep_lanes(&self.lanes.lanes, tasks, count, self._operations, &memory)
+        for i in range(count):
+            self._status[index[i]] = <unsigned char>(-tasks[i].status)
+            if tasks[i].status == 0:
+                self._keep_step(index[i], &tasks[i])
 
     # Agent i, and what message passing reads of its past.
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil:
@@ -332,7 +369,6 @@ cdef class PopulationCore(ParallelWork):
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil:
         cdef AgentState* agent = task.agent
         cdef RandomSource source
-        keep(task, self._operations)
         self._rows.has_policies[i] = agent.has_policies
         if agent.parameters.passes_messages:
             self._rows.infer_len[i] = agent.infer_len

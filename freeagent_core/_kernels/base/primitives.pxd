@@ -1,9 +1,48 @@
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 
 cdef extern from "freeagent_primitives.h" nogil:
     const double FC_EPS
     const double FC_MASK
+
+    ctypedef struct fc_lane_functions:
+        void (*gather)(const double** rows, Py_ssize_t n, int add, double* out) noexcept nogil
+        void (*scatter)(const double* x, Py_ssize_t n, Py_ssize_t count,
+                        double** rows) noexcept nogil
+        void (*matmul)(const double* M, Py_ssize_t in_stride, Py_ssize_t out_stride,
+                       const double* x, Py_ssize_t n_in, Py_ssize_t n_out,
+                       double* out) noexcept nogil
+        void (*own_matmul)(const double** M, Py_ssize_t stride, const double* x, Py_ssize_t n_in,
+                           Py_ssize_t n_out, double* out) noexcept nogil
+        void (*outer)(const double* x, Py_ssize_t nx, const double* y, Py_ssize_t ny,
+                      double* out) noexcept nogil
+        void (*dot)(double a, const double* x, const double* y, Py_ssize_t n,
+                    double* total) noexcept nogil
+        void (*gemv)(const double* T, const double* w, Py_ssize_t rows, Py_ssize_t n,
+                     double* out) noexcept nogil
+        void (*gemv_t)(const double* q, const double* T, Py_ssize_t rows, Py_ssize_t n,
+                       double* out) noexcept nogil
+        void (*multiply_eps)(const double** rows, const double* y, double y_eps, Py_ssize_t n,
+                             double* out, double* total) noexcept nogil
+        void (*divide)(double* x, Py_ssize_t n, const double* total) noexcept nogil
+        void (*posterior)(const double* message, const double* prior, Py_ssize_t n,
+                          const int64_t* active, double* q, double* scratch, double* value,
+                          double* norm) noexcept nogil
+        void (*shared_dot)(const double* q, const double* w, Py_ssize_t n,
+                           double* total) noexcept nogil
+        void (*states_info_gain)(const double* q, Py_ssize_t n, const double* ambiguity,
+                                 Py_ssize_t stride, const double* A, Py_ssize_t num_outcomes,
+                                 double* masked, double* expected,
+                                 double* value) noexcept nogil
+        void (*prefix_sums)(const double* x, const int32_t* index, Py_ssize_t count,
+                            Py_ssize_t width, const int32_t* parent, double* out) noexcept nogil
+        void (*policy_posterior)(const double* x, const int32_t* index, Py_ssize_t count,
+                                 double gamma, const double* log_E, double* G,
+                                 double* q_pi) noexcept nogil
+        void (*marginals)(const double* x, const int32_t* index, Py_ssize_t count,
+                          Py_ssize_t stride, Py_ssize_t n, double* out) noexcept nogil
+        void (*sharpen)(const double* p, Py_ssize_t n, double alpha, double tie_ratio,
+                        Py_ssize_t max_pairwise, double* out) noexcept nogil
 
     ctypedef struct fc_primitives:
         const char* name
@@ -41,6 +80,7 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*softmaxes_of_sums)(const double** x, const double** y, const Py_ssize_t* size,
                                     Py_ssize_t count, double** out, double* norm) noexcept nogil
+        fc_lane_functions lanes
         Py_ssize_t multiply_adds_per_round
         double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
         double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil

@@ -9,6 +9,10 @@ cdef struct FPIParameters:        # pymdp's inference_params of the VANILLA algo
     bint compute_vfe
 
 
+# Below this sum the factors of a product may have lost digits to underflow.
+cdef double MIN_PRODUCT
+
+
 cdef void predict(const Model* model, Py_ssize_t factor, Py_ssize_t action,
                   const double** previous, Workspace* work, double* out) noexcept nogil
 cdef void predict_all(const Model* model, const double* qs, const Py_ssize_t* action,

@@ -157,7 +157,6 @@ cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observati
     return total
 
 
-# Below this sum the factors of a product may have lost digits to underflow.
 cdef double MIN_PRODUCT = 1e-200
 
 

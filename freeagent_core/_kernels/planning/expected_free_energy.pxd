@@ -11,6 +11,10 @@ cdef struct EFEParameters:
     bint use_param_info_gain
 
 
+# Beliefs that differ by no more are equal but for rounding.
+cdef double EQUAL_BELIEFS
+
+
 cdef double support_terms(const Model* model, const EFEParameters* parameters, const Group* group,
                           Py_ssize_t step, int32_t* index, double* weights, Py_ssize_t count,
                           Workspace* work) noexcept nogil

@@ -1,0 +1,248 @@
+"""Agents that are stepped eight at a time, one a SIMD lane: the numbers of one agent alone, to the
+bit whatever its block."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from parity import compared
+from random_arrays import distribution, object_array
+from random_models import models, with_single_states
+
+from freeagent_core import Agent, GenerativeModel, Population, population
+from freeagent_core._kernels.base.primitives import set_simd_level, simd_level, simd_levels
+from freeagent_core._model import lane_packing
+
+SIZE = 13  # a whole block and a part of one
+
+slow = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+seeds = st.integers(0, 2**32 - 1)
+ANY_SIZE = {
+    "MAX_LANE_STATES": 10**9,
+    "MAX_LANE_JOINT": 10**9,
+    "MAX_DETERMINISTIC_POLICIES": 10**9,
+    "MAX_LANE_DOUBLES": 10**9,
+}
+
+
+def populated(model, size, in_lanes=True, **options):
+    """Return a population that is stepped in lanes whatever its model's size, or agent by agent."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ANY_SIZE.items():
+            patch.setattr(lane_packing, name, value)
+        if not in_lanes:
+            patch.setattr(population, "pack_lanes", lambda *_: None)
+        made = Population(model, size, **{"seed": 3, **options})
+    assert (made._core.lanes is not None) == in_lanes
+    return made
+
+
+def observations(model, seed, steps, size=SIZE):
+    rng = np.random.default_rng(seed)
+    return [
+        np.stack([rng.integers(n, size=size) for n in model.num_obs], axis=1) for _ in range(steps)
+    ]
+
+
+def state(population):
+    """Return copies of everything that a step writes."""
+    return {name: array.copy() for name, array in population._core.state.items()}
+
+
+def small_model(**changes):
+    rng = np.random.default_rng(5)
+    arguments = {
+        "A": object_array(distribution(rng, (3, 2, 3), "smooth") for _ in range(2)),
+        "B": object_array([distribution(rng, (2, 2, 3), "smooth"), np.eye(3)[:, :, np.newaxis]]),
+        "C": object_array(rng.normal(size=3) for _ in range(2)),
+        "policy_len": 2,
+        "action_selection": "stochastic",
+        "alpha": 1.0,
+    }
+    return GenerativeModel(**{**arguments, **changes})
+
+
+def many_modalities(count):
+    """Return a model in which contradictory outcomes make a product of 1e-16 ** count."""
+    A = np.stack([np.eye(3)] * count)
+    B = np.stack([np.roll(np.eye(3), shift, axis=0) for shift in range(2)], axis=-1)
+    return GenerativeModel(object_array(A), object_array([0.9 * B + 0.1 / 3]), policy_len=2)
+
+
+def nearly_the_same(arguments, seed):
+    """Return the model with A changed in its last bits."""
+    rng = np.random.default_rng(seed)
+    A = [a + (a + 1e-16) * rng.choice([0.0, 1e-14], size=a.shape) for a in arguments["A"]]
+    return GenerativeModel(**{**arguments, "A": object_array(A)})
+
+
+@slow
+@given(arguments=models(), single=st.booleans(), seed=seeds)
+def test_the_numbers_are_those_of_agents_alone(arguments, single, seed):
+    """Unless they hang on rounding: the fixed-point iteration can leave an unstable point in
+    either direction."""
+    single &= "H" not in arguments
+    arguments = with_single_states(arguments) if single else arguments
+    model = GenerativeModel(**arguments)
+    ours, others = (populated(model, SIZE, in_lanes) for in_lanes in (True, False))
+    changed = [populated(nearly_the_same(arguments, k), SIZE, False) for k in range(3)]
+    steps = observations(model, seed, 4)
+    compared["of"] += len(steps)
+    for observed in steps:
+        actions = ours.step(observed)
+        expected_actions = others.step(observed)
+        spread = 0.0
+        for each in changed:
+            each.step(observed)
+            each._core.state["action"][:] = expected_actions
+            for f, qs in enumerate(others.qs):
+                spread = max(spread, np.abs(each.qs[f] - qs).max())
+        if spread > 1e-13:
+            return
+        compared["steps"] += 1
+        np.testing.assert_array_equal(actions, expected_actions)
+        for mine, expected in zip(ours.qs, others.qs, strict=True):
+            np.testing.assert_allclose(mine, expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(ours.G, others.G, rtol=1e-12, atol=1e-10)
+        np.testing.assert_allclose(ours.q_pi, others.q_pi, rtol=0, atol=1e-11)
+
+
+@slow
+@given(
+    arguments=models(),
+    seed=seeds,
+    level=st.sampled_from(simd_levels()),
+    first=st.integers(0, SIZE - 1),
+    rest=st.integers(1, SIZE),
+    num_threads=st.integers(1, 3),
+)
+def test_the_bits_do_not_depend_on_the_block(arguments, seed, level, first, rest, num_threads):
+    model = GenerativeModel(**arguments)
+    part = slice(first, min(first + rest, SIZE))
+    whole = populated(model, SIZE)
+    few = populated(model, part.stop - first, first_agent=first, num_threads=num_threads)
+    rng, usual = np.random.default_rng(seed), simd_level()
+    set_simd_level(level)
+    try:
+        for observed in observations(model, seed, 4):
+            whole.step(observed, mask=(present := rng.random(SIZE) < 0.8))
+            few.step(observed[part], mask=present[part])
+            for name, array in whole._core.state.items():
+                np.testing.assert_array_equal(few._core.state[name], array[part], name)
+    finally:
+        set_simd_level(usual)
+
+
+@slow
+@given(arguments=models(), seed=seeds)
+def test_a_step_is_its_parts(arguments, seed):
+    model = GenerativeModel(**arguments)
+    steps, parts = populated(model, SIZE), populated(model, SIZE)
+    for observed in observations(model, seed, 3):
+        actions = steps.step(observed)
+        parts.infer_states(observed)
+        parts.infer_policies()
+        np.testing.assert_array_equal(parts.sample_action(), actions)
+        for name, array in steps._core.state.items():
+            np.testing.assert_array_equal(parts._core.state[name], array, name)
+
+
+def test_levels_agree():
+    model = small_model(policy_len=3)
+    results = []
+    for level in simd_levels():
+        set_simd_level(level)  # conftest.py sets it back
+        each = populated(model, SIZE)
+        for observed in observations(model, 1, 5):
+            each.step(observed)
+        results.append(each)
+    for other in results[1:]:
+        np.testing.assert_allclose(other.G, results[0].G, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(other.qs[1], results[0].qs[1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("poisoned", [[0], [3], [7, 8], [12]])
+def test_a_lane_that_fails_leaves_the_others_alone(poisoned):
+    model = small_model()
+    broken, sound = populated(model, SIZE), populated(model, SIZE)
+    for observed in observations(model, 2, 2):
+        broken.step(observed)
+        sound.step(observed)
+    broken._core.state["qs"][poisoned, 0] = np.inf
+    before = state(broken)
+    (observed,) = observations(model, 3, 1)
+    sound.step(observed)
+    names = ", ".join(map(str, poisoned))
+    with pytest.raises(FloatingPointError, match=rf"of agents \[{names}\]"):
+        broken.step(observed)
+    for name, array in sound._core.state.items():
+        expected = array.copy()
+        expected[poisoned] = before[name][poisoned]
+        np.testing.assert_array_equal(broken._core.state[name], expected, name)
+
+
+def test_infinite_values_fail():
+    model = small_model(gamma=1e308, C=object_array([np.array([0.0, 50.0, 700.0])] * 2))
+    ours, others = (populated(model, SIZE, in_lanes) for in_lanes in (True, False))
+    (observed,) = observations(model, 4, 1)
+    for each in (ours, others):
+        with pytest.raises(FloatingPointError, match="agents"):
+            each.step(observed)
+    np.testing.assert_array_equal(ours._core.failed()[0], others._core.failed()[0])
+
+
+@pytest.mark.parametrize("count", [2, 13, 14, 30])
+def test_products_that_underflow(count):
+    model = many_modalities(count)
+    agents = [Agent.from_model(model) for _ in range(SIZE)]
+    each = populated(model, SIZE)
+    for observed in observations(model, 6, 4):
+        each.infer_states(observed)
+        each.infer_policies()
+        actions = each.sample_action()
+        for i, agent in enumerate(agents):
+            agent.infer_states(observed[i].tolist())
+            agent.infer_policies()
+            agent.action = actions[i].astype(float)
+            np.testing.assert_allclose(each.qs[0][i], agent.qs[0], rtol=0, atol=1e-12)
+            np.testing.assert_allclose(each.G[i], agent.G, rtol=0, atol=1e-12)
+
+
+def test_neighbours_that_learn():
+    model = small_model(
+        pA=object_array(np.ones((3, 2, 3)) for _ in range(2)), use_param_info_gain=True
+    )
+    mixed, unlearned = populated(model, SIZE), populated(model, SIZE)
+    learner = np.arange(SIZE) % 3 == 1
+    for observed in observations(model, 7, 4):
+        mixed.step(observed)
+        unlearned.step(observed)
+        mixed.update_A(observed, mask=learner)
+    for name, array in unlearned._core.state.items():
+        np.testing.assert_array_equal(mixed._core.state[name][~learner], array[~learner], name)
+    assert (mixed.G[learner] != unlearned.G[learner]).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "in_lanes"),
+    [
+        ({}, True),
+        ({"policy_len": 6}, False),
+        ({"inference_algo": "MMP"}, False),
+        ({"policy_len": 1, "sophisticated": True, "si_horizon": 2}, False),
+        ({"pymdp_version": "0.0.7.1"}, False),
+    ],
+)
+def test_which_models_have_lanes(changes, in_lanes):
+    assert (Population(small_model(**changes), 2)._core.lanes is not None) == in_lanes
+
+
+def test_large_models_have_none():
+    rng = np.random.default_rng(0)
+    A, B = distribution(rng, (4, 40), "smooth"), distribution(rng, (40, 40, 2), "smooth")
+    assert Population(GenerativeModel(A, B), 2)._core.lanes is None
