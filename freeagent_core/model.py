@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model import sparse_input, tables
 from freeagent_core._model import validation as check
 from freeagent_core._model.inference_params import check_inference_params
 from freeagent_core._model.packing import MAX_STORED_POLICIES, pack
@@ -20,6 +21,7 @@ from freeagent_core._model.policies import (
     backwards_induction,
     exceeds,
 )
+from freeagent_core._model.sparse_columns import SparseColumns
 from freeagent_core.utils import norm_dist
 
 FloatArray = npt.NDArray[np.float64]
@@ -35,9 +37,11 @@ class GenerativeModel:
     ----------
     A : ndarray, or object array of ndarray of shape (num_obs[m], *states of its factors)
         Likelihoods: ``A[m][o, s1, s2, ...]`` is the probability of outcome ``o``.
-        Columns sum to 1.
+        Columns sum to 1. A modality that depends on one factor may be a sparse matrix.
     B : ndarray, or object array of ndarray of shape (num_states[f], *previous, num_controls[f])
-        Transitions: ``B[f][next, previous, ..., action]``. Columns sum to 1.
+        Transitions: ``B[f][next, previous, ..., action]``. Columns sum to 1. A factor that
+        depends on one may have a list of sparse matrices ``B[f][action][next, previous]``, or an
+        integer array ``B[f][previous, action]``, the next state (see Notes).
     C : object array of ndarray of shape (num_obs[m],) or (num_obs[m], steps), optional
         Preferences over outcomes, in nats up to a constant; with a second axis, per step
         of a policy. Default: none.
@@ -106,6 +110,12 @@ class GenerativeModel:
     Notes
     -----
     The arguments and their defaults are those of ``pymdp.legacy.agent.Agent``.
+
+    Sparse matrices are SciPy's, in any format, or have ``shape`` and ``tocsc`` like these;
+    duplicates add up. The model keeps them as arrays up to 2**20 entries, and beyond that as their
+    nonzero entries, of which no array of more than 2**27 entries (1 GiB) is made: ``A[m]`` and
+    ``B[f]`` then have ``shape``, ``nnz`` and ``toarray()``, and what needs a whole array (MMP,
+    pymdp 0.0.7.1's numbers, pA) is a ValueError where it would be larger.
 
     Examples
     --------
@@ -214,6 +224,74 @@ class GenerativeModel:
 
     # --- construction --------------------------------------------------------------------
 
+    @classmethod
+    def from_table(cls, P: Any, **arguments: Any) -> GenerativeModel:
+        """Return the model of a Markov decision process whose transitions are listed.
+
+        Parameters
+        ----------
+        P : dict or sequence
+            ``P[state][action]`` is a list of ``(probability, next_state, reward, done)``, as
+            Gymnasium's toy worlds have it. Probabilities sum to 1; `done` is not used: a state
+            that ends an episode needs transitions too (to itself).
+        **arguments
+            Of `GenerativeModel`. By default ``A`` is the identity (states are seen as they are)
+            and, with that, ``C`` the reward of arriving in each state, in nats: the mean over the
+            transitions that lead there.
+
+        Returns
+        -------
+        model : GenerativeModel
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the entry of `P` and what was expected.
+
+        Examples
+        --------
+        >>> stay, go = [(1.0, 0, 0.0, False)], [(0.9, 1, 1.0, True), (0.1, 0, 0.0, False)]
+        >>> end = [(1.0, 1, 0.0, True)]
+        >>> model = GenerativeModel.from_table({0: {0: stay, 1: go}, 1: {0: end, 1: end}})
+        >>> model.B[0][:, 0, 1]
+        array([0.1, 0.9])
+        """
+        for name in ("B", "num_controls"):
+            if name in arguments:
+                raise TypeError(f"{name} follows from P and cannot be given")
+        B, rewards = tables.read_table(P)
+        if arguments.get("A") is None:
+            arguments["A"] = [tables.identity(len(B))]
+            if arguments.get("C") is None:
+                arguments["C"] = [rewards]
+        return cls(B=[B], **arguments)
+
+    @classmethod
+    def from_gymnasium(cls, env: Any, **arguments: Any) -> GenerativeModel:
+        """Return the model of a Gymnasium environment that has its transitions in a table.
+
+        Parameters
+        ----------
+        env : gymnasium.Env
+            With an attribute ``P`` like FrozenLake, Taxi and CliffWalking; wrappers are taken off.
+        **arguments
+            See `from_table`. By default ``D`` is the environment's `initial_state_distrib`.
+
+        Returns
+        -------
+        model : GenerativeModel
+        """
+        world = getattr(env, "unwrapped", env)
+        P = getattr(world, "P", None)
+        if P is None:
+            raise TypeError(
+                f"env must have a table of transitions P, {type(world).__name__} has none"
+            )
+        start = getattr(world, "initial_state_distrib", None)
+        if arguments.get("D") is None and start is not None:
+            arguments["D"] = [start]
+        return cls.from_table(P, **arguments)
+
     # `arguments` are those of __init__; a model made from another one adds what its
     # arguments alone do not tell (see _arguments).
     def _initialise(
@@ -232,20 +310,20 @@ class GenerativeModel:
 
     def _set_likelihood(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
-        A = check.split(arguments["A"], "A")
+        A = sparse_input.read_likelihoods(arguments["A"], "A")
         for m, A_m in enumerate(A):
             if A_m.ndim < 2:
                 raise ValueError(
                     f"A[{m}] must have shape (num_obs, num_states, ...), got {A_m.shape}"
                 )
-            check.check_normalised(A_m, f"A[{m}]")
+            sparse_input.check_normalised(A_m, f"A[{m}]")
         fields["num_obs"] = [len(A_m) for A_m in A]
         fields["num_modalities"] = len(A)
         fields["A"] = check.object_array(A)
 
     def _set_transitions(self, arguments: dict[str, Any]) -> None:
         fields = self.__dict__
-        B = check.split(arguments["B"], "B")
+        B = sparse_input.read_transitions(arguments["B"], "B")
         if len(B) > check.MAX_FACTORS:
             raise ValueError(f"B must have at most {check.MAX_FACTORS} factors, got {len(B)}")
         for f, B_f in enumerate(B):
@@ -254,7 +332,7 @@ class GenerativeModel:
                     f"B[{f}] must have shape (num_states, num_states, num_controls), "
                     f"got {B_f.shape}"
                 )
-            check.check_normalised(B_f, f"B[{f}]")
+            sparse_input.check_normalised(B_f, f"B[{f}]")
         num_factors = len(B)
         fields["num_factors"] = num_factors
         fields["num_states"] = num_states = [len(B_f) for B_f in B]
@@ -309,7 +387,7 @@ class GenerativeModel:
             if not self.joint_likelihood and "policy_arrays" not in arguments:
                 fields[name[1]] = normalised(arrays)
 
-    def _set_goal(self, arguments: dict[str, Any], B: list[FloatArray]) -> None:
+    def _set_goal(self, arguments: dict[str, Any], B: list[FloatArray | SparseColumns]) -> None:
         fields = self.__dict__
         fields["H"] = fields["I"] = None
         if arguments["H"] is not None:
@@ -517,9 +595,10 @@ class GenerativeModel:
                 arguments["E"] = None
         if changes.keys() & {"H", "ii_depth", "ii_threshold"}:
             del arguments["I"]
+        if "B" in changes:
+            changes["B"] = sparse_input.read_transitions(changes["B"], "B")
         # another shape of B changes the layout of everything
-        same = [np.shape(B) for B in changes.get("B", ())] == [B.shape for B in self.B]
-        same = same or "B" not in changes
+        same = [B.shape for B in changes.get("B", self.B)] == [B.shape for B in self.B]
         if not same:
             arguments.update(num_controls=None, control_fac_idx=None)
         arguments.update(changes)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from freeagent_core._agent.atomic_file import write_atomically
 from freeagent_core._model import validation as check
 from freeagent_core._model.layout import belief_slices
+from freeagent_core._model.sparse_columns import SparseColumns
 
 if TYPE_CHECKING:
     from freeagent_core._kernels.agents.population_core import PopulationCore
@@ -41,6 +42,8 @@ def _add(digest: Any, value: Any) -> None:
         digest.update(f"[{len(value)}".encode())
         for item in value:
             _add(digest, item)
+    elif isinstance(value, SparseColumns):
+        _add(digest, [value.shape, value.start, value.index, value.value])
     elif isinstance(value, dict):
         _add(digest, sorted(value.items()))
     else:

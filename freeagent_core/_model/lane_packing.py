@@ -14,6 +14,7 @@ from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
 from freeagent_core._model.model_arrays import ModelArrays
 from freeagent_core._model.packing import group_factors, pack
+from freeagent_core._model.sparse_columns import MAX_WHOLE, whole
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -54,6 +55,8 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
     )
     if max(model.num_states) > MAX_LANE_STATES or max_joint > MAX_LANE_JOINT:
         return None
+    if any(array.size > MAX_WHOLE for array in (*model.A, *model.B)):
+        return None
     if packed.uses_belief_graph:
         deterministic = all(np.isin(B, (0.0, 1.0)).all() for B in model.B)
         if deterministic and len(model.policy_arrays) > MAX_DETERMINISTIC_POLICIES:
@@ -62,7 +65,7 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
     A = [
         np.concatenate(
             [
-                array.reshape(len(array), -1)
+                whole(array, "A").reshape(len(array), -1)
                 for array, factors in zip(model.A, model.A_factor_list, strict=True)
                 if tuple(factors) == group
             ]
@@ -71,7 +74,7 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
     ]
     B = [
         np.ascontiguousarray(array.reshape(len(array), -1, array.shape[-1]).transpose(2, 1, 0))
-        for array in model.B
+        for array in (whole(B, "B") for B in model.B)
     ]
     lanes = PackedLanes(packed, B, A)
     return lanes if lanes.num_rows <= MAX_LANE_DOUBLES else None

@@ -8,9 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._model.sparse_columns import SparseColumns
+
 FloatArray = npt.NDArray[np.float64]
 # One array per factor or modality: a list, or an object array as pymdp has.
 Arrays = Sequence[FloatArray] | npt.NDArray[Any]
+# A and B may be held as nonzero entries.
+Tables = Sequence[FloatArray | SparseColumns] | npt.NDArray[Any]
 
 
 class ModelArrays(Protocol):
@@ -20,9 +24,9 @@ class ModelArrays(Protocol):
     """
 
     @property
-    def A(self) -> Arrays: ...
+    def A(self) -> Tables: ...
     @property
-    def B(self) -> Arrays: ...
+    def B(self) -> Tables: ...
     @property
     def C(self) -> Arrays: ...
     @property

@@ -20,6 +20,20 @@ from freeagent_core._model.layout import padded
 from freeagent_core._model.model_arrays import ModelArrays
 from freeagent_core._model.policies import AllSequences
 from freeagent_core._model.policy_tree import build_policy_tree
+from freeagent_core._model.sparse_columns import (
+    MAX_WHOLE,
+    SparseColumns,
+    column_counts,
+    column_entries,
+    column_sums,
+    count_nonzero,
+    dense_columns,
+    expected_of_rows,
+    nonzeros_of,
+    stacked,
+    sum_p_log_p,
+    whole,
+)
 from freeagent_core.maths import MASK, softmax, spm_log_single, spm_wnorm
 from freeagent_core.utils import EPS_VAL
 
@@ -33,6 +47,10 @@ INDUCTIVE_EPS = 1e-3  # pymdp.legacy.control.calc_inductive_cost
 # 6 entries 49 / 46: adding a vector of eight costs less than scattering one entry.
 SPARSE_COLUMN = 1.5
 SPARSE_SHARE = 1 / 40
+# Of more entries than this (128 MiB) the nonzero ones are kept up to one in eight: with more,
+# whole rows take no more memory.
+MAX_DENSE_ENTRIES = 2**24
+MAX_LARGE_SHARE = 1 / 8
 # A belief graph is used where the transitions of all factors that can be controlled have
 # at most this many nonzero entries a column. Measured there: with 4 entries and policy_len 3,
 # 19 against 25 us (25 states) and 33 against 151 us (100 states); with 6 entries anywhere in 25
@@ -101,26 +119,27 @@ def _log_preferences(model: ModelArrays, modality: int) -> FloatArray:
     return np.ascontiguousarray(spm_log_single(softmax(columns)).T)
 
 
-def _is_sparse(nonzero: npt.NDArray[np.bool_]) -> bool:
-    """Return whether the nonzero entries of rows are better kept one by one."""
-    columns, size = nonzero.shape
-    return bool(nonzero.sum() <= columns * max(SPARSE_COLUMN, size * SPARSE_SHARE))
+def _is_sparse(num_nonzero: int, columns: int, size: int) -> bool:
+    """Return whether the nonzero entries of columns of a size are better kept one by one."""
+    share = MAX_LARGE_SHARE if columns * size > MAX_DENSE_ENTRIES else SPARSE_SHARE
+    return bool(num_nonzero <= columns * max(SPARSE_COLUMN, size * share))
 
 
 def _uses_belief_graph(model: ModelArrays) -> bool:
     """Return whether different policies are likely to lead to equal beliefs."""
     if model.inference_algo == "MMP":
         return False
-    controlled = [B for B in model.B if B.shape[-1] > 1]
-    return all(
-        np.count_nonzero(B) <= MAX_GRAPH_COLUMN * (B.size // len(B)) for B in controlled or model.B
-    )
+    controlled = [B for B in model.B if B.shape[-1] > 1] or list(model.B)
+    counts = [(count_nonzero(B), B.size // len(B), len(B)) for B in controlled]
+    if any(columns * size > MAX_DENSE_ENTRIES for _, columns, size in counts):
+        return all(_is_sparse(*each) for each in counts)  # a tree needs whole arrays
+    return all(count <= MAX_GRAPH_COLUMN * columns for count, columns, _ in counts)
 
 
 def _pack_factor(model: ModelArrays, factor: int) -> dict[str, Any]:
     B, num_states = model.B[factor], model.num_states[factor]
-    by_action = B.reshape(num_states, -1, B.shape[-1]).transpose(2, 1, 0)
-    num_controls, num_previous, _ = by_action.shape
+    counts = column_counts(B)
+    num_controls, num_previous = counts.shape
     shape = (num_controls, num_previous, padded(num_states))
     packed: dict[str, Any] = {
         "num_states": num_states,
@@ -136,28 +155,29 @@ def _pack_factor(model: ModelArrays, factor: int) -> dict[str, Any]:
         "inductive_cost": None,
         "inductive_row": None,
     }
-    nonzero = by_action != 0.0
-    is_sparse = np.array([_is_sparse(columns) for columns in nonzero])
+    is_sparse = np.array([_is_sparse(int(n), num_previous, num_states) for n in counts.sum(axis=1)])
     packed["is_sparse"] = is_sparse.astype(np.uint8)
     if is_sparse.any():
-        nonzero[~is_sparse] = False
-        counts = nonzero.sum(axis=2).ravel()
-        packed["sparse_start"] = np.append(0, np.cumsum(counts)).astype(np.int32)
-        packed["sparse_state"] = np.nonzero(nonzero)[2].astype(np.int32)
-        packed["sparse_B"] = np.ascontiguousarray(by_action[nonzero])
+        counts[~is_sparse] = 0
+        entries = [column_entries(B, u) for u in np.flatnonzero(is_sparse).tolist()]
+        start = np.append(0, np.cumsum(counts))
+        packed["sparse_start"] = start.astype(np.int32)
+        packed["sparse_state"] = np.concatenate([state for state, _ in entries]).astype(np.int32)
+        packed["sparse_B"] = np.concatenate([value for _, value in entries])
         if model.B_factor_list[factor] == [factor]:
-            deterministic = (by_action.max(axis=2) == 1.0) & (
-                counts.reshape(by_action.shape[:2]) == 1
-            )
-            packed["deterministic_next"] = np.where(
-                deterministic, by_action.argmax(axis=2), -1
-            ).astype(np.int32)
+            single = np.flatnonzero(counts == 1)
+            certain = single[packed["sparse_B"][start[single]] == 1.0]
+            following = np.full(counts.size, -1, dtype=np.int32)
+            following[certain] = packed["sparse_state"][start[certain]]
+            packed["deterministic_next"] = following.reshape(counts.shape)
     if not is_sparse.all():
         packed["B"] = _aligned_zeros(shape)
-        packed["B"][:, :, :num_states] = by_action
+        for u in np.flatnonzero(~is_sparse).tolist():
+            packed["B"][u, :, :num_states] = dense_columns(B, u)
     if model.inference_algo == "MMP" and len(model.B_factor_list[factor]) == 1:
         # pymdp's spm_norm(swapaxes(B, 0, 1)): over the previous state, given the next one
-        raised = by_action.transpose(0, 2, 1) + EPS_VAL
+        array = whole(B, f"inference_algo 'MMP' with B[{factor}]")
+        raised = array.transpose(2, 0, 1) + EPS_VAL
         packed["backward"] = _aligned_zeros((num_controls, num_states, padded(num_previous)))
         packed["backward"][:, :, :num_previous] = raised / raised.sum(axis=2, keepdims=True)
     if model.pB is not None:
@@ -194,11 +214,11 @@ def _joint_outcomes(likelihoods: Sequence[FloatArray]) -> FloatArray:
 
 
 def _complement_start(
-    distributions: Sequence[tuple[FloatArray, FloatArray]],
+    distributions: Sequence[tuple[FloatArray | SparseColumns, FloatArray]],
 ) -> npt.NDArray[np.int32] | None:
     """Return where the columns of each distribution begin and end, without its last outcome, which
     is the complement of the others; None if some do not sum to 1."""
-    if any(np.abs(A.sum(axis=0) - 1.0).max() > NORMALISED for A, _ in distributions):
+    if any(np.abs(column_sums(A) - 1.0).max() > NORMALISED for A, _ in distributions):
         return None
     return np.append(0, np.cumsum([len(A) - 1 for A, _ in distributions])).astype(np.int32)
 
@@ -236,11 +256,10 @@ def _next_outcomes(model: ModelArrays, factor: int, by_state: FloatArray) -> dic
     of B: no weight of the next belief is below this times the smallest weight of the present."""
     B, stride = model.B[factor], by_state.shape[1]
     size = B.shape[-1] * len(B) * stride
-    if (
-        model.B_factor_list[factor] != [factor]
-        or size > MAX_NEXT_OUTCOMES
-        or np.abs(B.sum(axis=0) - 1.0).max() > NORMALISED  # the sum of a belief stays the same
-    ):
+    if model.B_factor_list[factor] != [factor] or size > MAX_NEXT_OUTCOMES:
+        return {}
+    B = whole(B, f"a policy tree with B[{factor}]")
+    if np.abs(B.sum(axis=0) - 1.0).max() > NORMALISED:  # the sum of a belief stays the same
         return {}
     next_outcomes = _aligned_zeros((B.shape[-1], len(B), stride))
     np.matmul(B.transpose(2, 1, 0), by_state, out=next_outcomes)
@@ -280,30 +299,58 @@ def _contraction_rows(order: Sequence[int], sizes: Sequence[int]) -> npt.NDArray
     return np.ascontiguousarray(places.transpose(np.argsort(order)).ravel())
 
 
+def _whole(likelihoods: Sequence[FloatArray | SparseColumns]) -> list[FloatArray]:
+    return [whole(A, "A") for A in likelihoods]
+
+
+def likelihoods_of(model: ModelArrays, uses_belief_graph: bool) -> list[FloatArray | SparseColumns]:
+    """Return A of each modality, of shape (num_obs, joint states): as nonzero entries where it is
+    large and nothing needs all of it."""
+    can_be_sparse = uses_belief_graph and not model.joint_likelihood and model.pA is None
+    found: list[FloatArray | SparseColumns] = []
+    for m, A in enumerate(model.A):
+        columns = A.size // len(A)
+        if can_be_sparse and A.size > MAX_WHOLE and _is_sparse(count_nonzero(A), columns, len(A)):
+            found.append(A if isinstance(A, SparseColumns) else nonzeros_of(A.reshape(len(A), -1)))
+        else:
+            found.append(whole(A, f"A[{m}] of this model").reshape(len(A), -1))
+    return found
+
+
 def _pack_group(
-    model: ModelArrays, factors: tuple[int, ...], uses_belief_graph: bool
+    model: ModelArrays,
+    factors: tuple[int, ...],
+    every_likelihood: Sequence[FloatArray | SparseColumns],
+    uses_belief_graph: bool,
 ) -> dict[str, Any]:
     modalities = [m for m, list_m in enumerate(model.A_factor_list) if tuple(list_m) == factors]
-    likelihoods = [model.A[m].reshape(model.num_obs[m], -1) for m in modalities]
-    stacked = np.concatenate(likelihoods)
-    outcomes = _joint_outcomes(likelihoods) if model.joint_likelihood else stacked
-    num_joint = stacked.shape[1]
-    neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
-    point_mass_gain = neg_ambiguity - (outcomes * np.log(outcomes + EPS_VAL)).sum(axis=0)
+    likelihoods = [every_likelihood[m] for m in modalities]
+    outcomes = [_joint_outcomes(_whole(likelihoods))] if model.joint_likelihood else likelihoods
+    num_joint = likelihoods[0].shape[1]
+    neg_ambiguity = sum_p_log_p(outcomes, MASK)
+    point_mass_gain = neg_ambiguity - sum_p_log_p(outcomes, EPS_VAL)
 
     log_C = [_log_preferences(model, m) for m in modalities]
     steps = max(len(rows) for rows in log_C)
     utility = _aligned_zeros((steps, num_joint))
     for A, rows in zip(likelihoods, log_C, strict=True):
-        utility += rows @ A
+        utility += expected_of_rows(rows, A)
 
-    sparse = [A for A in likelihoods if uses_belief_graph and _is_sparse(A.T != 0.0)]
+    sparse = [
+        A
+        for A in likelihoods
+        if uses_belief_graph and _is_sparse(count_nonzero(A), num_joint, len(A))
+    ]
     distributions = [(A, rows[0]) for A, rows in zip(likelihoods, log_C, strict=True)]
     if model.joint_likelihood:
         sparse = []
         joint_log_C = functools.reduce(np.add.outer, [rows[0] for rows in log_C]).ravel()
-        distributions = [(outcomes, joint_log_C)]
-    dense = [pair for pair in distributions if all(pair[0] is not other for other in sparse)]
+        distributions = [(outcomes[0], joint_log_C)]
+    dense = [
+        (whole(A, "a group of modalities"), log_C_m)
+        for A, log_C_m in distributions
+        if all(A is not other for other in sparse)
+    ]
     learned_complement_start = _complement_start(distributions)
     complement_start = _complement_start(dense) if sparse else learned_complement_start
     columns, column_utility, complement_utility = _outcome_columns(
@@ -318,7 +365,8 @@ def _pack_group(
         contraction = _aligned_zeros(by_state.shape)
         contraction[contraction_row] = by_state
 
-    wA_stride = padded(len(stacked))
+    num_rows = sum(len(A) for A in likelihoods)
+    wA_stride = padded(num_rows)
     packed = {
         "factors": np.array(factors, dtype=np.int32),
         "modalities": np.array(modalities, dtype=np.int32),
@@ -332,7 +380,7 @@ def _pack_group(
         "complement_start": complement_start,
         # a model that learns keeps all modalities dense
         "learned_complement_start": learned_complement_start,
-        "learned_stride": padded(len(stacked) + 1),
+        "learned_stride": padded(num_rows + 1),
         "contraction": contraction,
         "contraction_order": np.array(order, dtype=np.int32),
         "contraction_row": contraction_row,
@@ -350,32 +398,46 @@ def _pack_group(
     if not uses_belief_graph and len(factors) == 1:
         packed.update(_next_outcomes(model, factors[0], by_state))
     if sparse:
-        by_outcome = np.concatenate(sparse).T
-        nonzero = by_outcome != 0.0
-        packed["num_sparse_outcomes"] = by_outcome.shape[1]
-        packed["sparse_start"] = np.append(0, np.cumsum(nonzero.sum(axis=1))).astype(np.int32)
-        packed["sparse_outcome"] = np.nonzero(nonzero)[1].astype(np.int32)
-        packed["sparse_A"] = np.ascontiguousarray(by_outcome[nonzero])
+        every = stacked(sparse)
+        packed["num_sparse_outcomes"] = len(every)
+        packed["sparse_start"] = every.start
+        packed["sparse_outcome"] = every.index
+        packed["sparse_A"] = every.value
     if model.pA is not None:
         weights = [_weights(model.pA[m]).reshape(model.num_obs[m], -1) for m in modalities]
-        packed["A_by_state"] = _rows_by_state(stacked, wA_stride)
+        packed["A_by_state"] = _rows_by_state(np.concatenate(_whole(likelihoods)), wA_stride)
         packed["wA_by_state"] = _rows_by_state(np.concatenate(weights), wA_stride)
     return packed
 
 
-def _pack_modality(model: ModelArrays, modality: int) -> dict[str, Any]:
-    A = model.A[modality]
-    by_outcome = _aligned_zeros((A.shape[0], A[0].size))
-    by_outcome[:] = A.reshape(A.shape[0], -1)
-    log_A = _aligned_zeros(by_outcome.shape)
-    # by the kernels' own logarithm: an outcome and its one-hot vector give the same bits
-    log_A[:] = primitives.log_eps(by_outcome.ravel()).reshape(log_A.shape)
-    return {
-        "num_obs": A.shape[0],
-        "A": by_outcome,
-        "log_A": log_A,
+def _pack_modality(
+    model: ModelArrays, modality: int, A: FloatArray | SparseColumns
+) -> dict[str, Any]:
+    packed: dict[str, Any] = {
+        "num_obs": len(A),
+        "A": None,
+        "log_A": None,
+        "row_start": None,
+        "row_state": None,
+        "row_A": None,
+        "row_log_A": None,
+        "log_zero": float(primitives.log_eps(np.zeros(1))[0]),
         "log_C": _log_preferences(model, modality),
     }
+    if isinstance(A, SparseColumns):
+        order = np.argsort(A.index, kind="stable")
+        counts = np.bincount(A.index, minlength=len(A))
+        packed["row_start"] = np.append(0, np.cumsum(counts)).astype(np.int32)
+        packed["row_state"] = A.columns()[order].astype(np.int32)
+        packed["row_A"] = A.value[order]
+        packed["row_log_A"] = primitives.log_eps(packed["row_A"])
+        return packed
+    packed["A"] = _aligned_zeros(A.shape)
+    packed["A"][:] = A
+    packed["log_A"] = _aligned_zeros(A.shape)
+    # by the kernels' own logarithm: an outcome and its one-hot vector give the same bits
+    packed["log_A"][:] = primitives.log_eps(packed["A"].ravel()).reshape(A.shape)
+    return packed
 
 
 def _pack_prior(model: ModelArrays) -> FloatArray:
@@ -433,8 +495,11 @@ def pack(
     if "factors" not in parts:
         parts["factors"] = [_pack_factor(model, f) for f in range(model.num_factors)]
     if "groups" not in parts:
-        parts["modalities"] = [_pack_modality(model, m) for m in range(len(model.A))]
-        parts["groups"] = [_pack_group(model, factors, uses_belief_graph) for factors in groups]
+        likelihoods = likelihoods_of(model, uses_belief_graph)
+        parts["modalities"] = [_pack_modality(model, m, A) for m, A in enumerate(likelihoods)]
+        parts["groups"] = [
+            _pack_group(model, factors, likelihoods, uses_belief_graph) for factors in groups
+        ]
     policies = model.policy_arrays
     if uses_belief_graph and isinstance(policies, AllSequences):
         num_enumerated = len(policies) if _are_enumerated(model) else 0

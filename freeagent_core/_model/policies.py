@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core._model import validation as check
+from freeagent_core._model.sparse_columns import SparseColumns
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -105,9 +105,23 @@ def construct_policies(num_controls: Sequence[int], policy_len: int) -> npt.NDAr
     return AllSequences(num_controls, policy_len).array()
 
 
+def _leads(B: FloatArray | SparseColumns, threshold: float) -> Callable[[FloatArray], FloatArray]:
+    """Return what sums, for each state, over the states from which some action leads to it."""
+    if not isinstance(B, SparseColumns):
+        matrix = np.asarray(np.any(threshold < B, axis=-1), dtype=np.float64)
+        return lambda reached: matrix @ reached
+    n = len(B)
+    if threshold < 0.0:  # zeros count too
+        return lambda reached: np.full(n, float(reached.sum()))
+    counts = B.value > threshold
+    pairs = np.unique(B.index[counts] * np.int64(n) + B.columns()[counts] % n)
+    after, before = pairs // n, pairs % n
+    return lambda reached: np.bincount(after, reached[before], n).astype(np.float64)
+
+
 def backwards_induction(
     H: Sequence[FloatArray],
-    B: Sequence[FloatArray],
+    B: Sequence[FloatArray | SparseColumns],
     B_factor_list: Sequence[Sequence[int]] | None,
     threshold: float,
     depth: int,
@@ -121,7 +135,7 @@ def backwards_induction(
     ----------
     H : sequence of ndarray, shape (num_states,)
         1 at the goal states of each factor.
-    B : sequence of ndarray
+    B : sequence of ndarray or SparseColumns
     B_factor_list : sequence of sequence of int, optional
     threshold : float
         Transitions at most this probable do not count.
@@ -152,12 +166,14 @@ def backwards_induction(
                     f"B_factor_list[{factor}] is {list(B_factor_list[factor])}"
                 )
             source = B_factor_list[factor][0]
-        leads = np.asarray((B[source] > threshold).any(axis=-1), dtype=np.float64)
-        check.check_shape(leads, (len(goal), len(goal)), f"B[{source}] over states")
+        between, expected = B[source].shape[:-1], (len(goal), len(goal))
+        if between != expected:
+            raise ValueError(f"B[{source}] over states must have shape {expected}, got {between}")
+        leads = _leads(B[source], threshold)
         reached = np.zeros((depth, len(goal)))
         reached[0] = goal
         for step in range(1, depth):
-            reached[step] = leads @ reached[step - 1] > 0.1
+            reached[step] = leads(reached[step - 1]) > 0.1
         reached.flags.writeable = False
         result.append(reached)
     return result

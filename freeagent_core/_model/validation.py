@@ -5,9 +5,9 @@ Errors name the argument, the index within it and the expected shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import index as as_index
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,14 @@ ObjectArray = npt.NDArray[Any]
 
 MAX_FACTORS = 64  # of the kernels' structs
 MAX_INT = 2**31  # sizes and horizons are below this
+
+
+class HasShape(Protocol):
+    """An array, or what is held in its place."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
 
 # As numpy.allclose, with which pymdp.legacy.utils.is_normalized compares sums to 1.
 SUM_TOLERANCE = 1e-5 + 1e-8
@@ -54,10 +62,11 @@ def real_array(value: Any, name: str) -> FloatArray:
     return array
 
 
-def split(value: Any, name: str) -> list[FloatArray]:
-    """Return the arrays of an object array or list; a plain numeric array counts as one."""
+def split(value: Any, name: str, read: Callable[[Any, str], Any] = real_array) -> list[Any]:
+    """Return the arrays of an object array or list; a plain numeric array counts as one.
+    `read` takes an item and its name to an array."""
     if isinstance(value, np.ndarray) and value.dtype != object:
-        return [real_array(value, f"{name}[0]")]
+        return [read(value, f"{name}[0]")]
     if isinstance(value, np.ndarray) and value.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {value.shape}")
     if not isinstance(value, np.ndarray | list | tuple):
@@ -66,7 +75,7 @@ def split(value: Any, name: str) -> list[FloatArray]:
         )
     if len(value) == 0:
         raise ValueError(f"{name} must not be empty")
-    return [real_array(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    return [read(item, f"{name}[{i}]") for i, item in enumerate(value)]
 
 
 def check_count(arrays: Sequence[Any], expected: int, name: str, of_what: str) -> None:
@@ -77,7 +86,7 @@ def check_count(arrays: Sequence[Any], expected: int, name: str, of_what: str) -
         )
 
 
-def check_shape(array: FloatArray, expected: tuple[int, ...], name: str) -> None:
+def check_shape(array: HasShape, expected: tuple[int, ...], name: str) -> None:
     """Check a shape."""
     if array.shape != expected:
         raise ValueError(f"{name} must have shape {expected}, got {array.shape}")
@@ -85,6 +94,8 @@ def check_shape(array: FloatArray, expected: tuple[int, ...], name: str) -> None
 
 def check_non_negative(array: FloatArray, name: str) -> None:
     """Check that all entries are finite and none is negative."""
+    if array.size and array.min() >= 0.0 and array.max() < np.inf:  # no NaN either
+        return
     for bad, what in ((~np.isfinite(array), "finite"), (array < 0.0, "non-negative")):
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])

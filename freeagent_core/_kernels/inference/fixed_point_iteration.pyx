@@ -11,6 +11,7 @@ from libc.string cimport memcpy, memset
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, P
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Modality
+from freeagent_core._kernels.inference.likelihood_rows cimport likelihood_row, mixed_likelihood
 
 
 cdef enum:
@@ -80,8 +81,8 @@ cdef void _log_likelihood_of_outcomes(const Model* model, const Py_ssize_t* obse
         group = &model.groups[g]
         for i in range(group.num_modalities):
             modality = &model.modalities[group.modalities[i]]
-            row = modality.A if joint_likelihood else modality.log_A
-            row += observation[group.modalities[i]] * group.num_joint
+            row = likelihood_row(modality, observation[group.modalities[i]], group.num_joint,
+                                 not joint_likelihood, work.joint)
             _combine(i == 0, joint_likelihood, row, group.num_joint, LL)
         if joint_likelihood:
             P.log_eps(LL, group.num_joint, LL)
@@ -101,8 +102,7 @@ cdef void _log_likelihood_of_distributions(const Model* model, const double** ob
         group = &model.groups[g]
         for i in range(group.num_modalities):
             modality = &model.modalities[group.modalities[i]]
-            P.gemv_t(observation[group.modalities[i]], modality.A, modality.num_obs,
-                     group.num_joint, work.joint)
+            mixed_likelihood(modality, observation[group.modalities[i]], group.num_joint, work.joint)
             if not joint_likelihood:
                 P.log_eps(work.joint, group.num_joint, work.joint)
             _combine(i == 0, joint_likelihood, work.joint, group.num_joint, LL)
@@ -142,10 +142,10 @@ cdef double _product_of_outcomes(const Model* model, const Py_ssize_t* observati
         m = group.modalities[i]
         modality = &model.modalities[m]
         if vectors:
-            P.gemv_t(work.distributions[m], modality.A, modality.num_obs, n, work.joint)
+            mixed_likelihood(modality, work.distributions[m], n, work.joint)
             row = work.joint
         else:
-            row = modality.A + observation[m] * n
+            row = likelihood_row(modality, observation[m], n, False, work.joint)
         if joint_likelihood:
             _combine(i == 0, True, row, n, work.qs_new)
         elif i == 0:

@@ -218,6 +218,8 @@ cdef class LearnedModel(PackedModel):
                 modality = &self._modalities[group.modalities[m]]
                 if pA[group.modalities[m]].size != modality.num_obs * group.num_joint:
                     raise ValueError(f"pA[{group.modalities[m]}] must have the shape of A")
+                if modality.A == NULL:  # packing keeps A whole where there is pA
+                    raise ValueError(f"A[{group.modalities[m]}] is too large to be learned")
                 modality.A = self._copy(modality.A, modality.num_obs * group.num_joint)
                 modality.log_A = self._copy(modality.log_A, modality.num_obs * group.num_joint)
             group.utility = self._copy(group.utility, group.num_utility_steps * group.num_joint)

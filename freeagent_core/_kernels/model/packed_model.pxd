@@ -14,6 +14,7 @@ cdef class PackedModel:
     cdef WorkspaceSizes workspace_sizes
     cdef int _pack_factors(self, list factors) except -1
     cdef int _pack_groups(self, list groups, list modalities) except -1
+    cdef int _pack_rows(self, Modality* modality, dict spec, Py_ssize_t num_joint) except -1
     cdef int _pack_tree(self, dict spec) except -1
     cdef int _pack_sequences(self, dict spec) except -1
     cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1

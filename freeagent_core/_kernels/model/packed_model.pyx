@@ -226,10 +226,7 @@ cdef class PackedModel:
                 modality = &self._modalities[group.modalities[m]]
                 single = modalities[group.modalities[m]]
                 modality.num_obs = single["num_obs"]
-                modality.A = _doubles(self._keep, single["A"],
-                                      modality.num_obs * group.num_joint, "A")
-                modality.log_A = _doubles(self._keep, single["log_A"],
-                                          modality.num_obs * group.num_joint, "log_A")
+                self._pack_rows(modality, single, group.num_joint)
                 self.model.num_obs_total += modality.num_obs
                 modality.num_C_steps = len(single["log_C"])
                 modality.log_C = _doubles(self._keep, single["log_C"],
@@ -302,6 +299,25 @@ cdef class PackedModel:
                 partial += size * CONTRACTION_ROWS
             if group.num_factors > 1 and not self.uses_belief_graph:
                 room.partial = max(room.partial, partial)
+        return 0
+
+    # A and log(A): whole, or the nonzero entries of each outcome's row.
+    cdef int _pack_rows(self, Modality* modality, dict spec, Py_ssize_t num_joint) except -1:
+        cdef Py_ssize_t i, size = modality.num_obs * num_joint
+        if spec["row_start"] is None:
+            modality.A = _doubles(self._keep, spec["A"], size, "A")
+            modality.log_A = _doubles(self._keep, spec["log_A"], size, "log_A")
+            return 0
+        size = len(spec["row_A"])
+        modality.row_start = _indices(self._keep, spec["row_start"], modality.num_obs + 1, 0,
+                                      size + 1, "A")
+        for i in range(modality.num_obs):
+            if modality.row_start[i] > modality.row_start[i + 1]:
+                raise ValueError(f"packed rows of A must not overlap, row {i} does")
+        modality.row_state = _indices(self._keep, spec["row_state"], size, 0, num_joint, "A")
+        modality.row_A = _doubles(self._keep, spec["row_A"], size, "A")
+        modality.row_log_A = _doubles(self._keep, spec["row_log_A"], size, "log_A")
+        modality.log_zero = spec["log_zero"]
         return 0
 
     cdef int _pack_sequences(self, dict spec) except -1:

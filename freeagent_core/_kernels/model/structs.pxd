@@ -36,8 +36,13 @@ cdef struct Factor:
 
 cdef struct Modality:
     Py_ssize_t num_obs
-    const double* A                # (num_obs, num_joint of its group)
-    const double* log_A            # log(A + 1e-16), same shape
+    const double* A                # (num_obs, num_joint of its group); NULL where that is large
+    const double* log_A            # log(A + 1e-16), same shape      and has few nonzero entries:
+    const int32_t* row_start       # (num_obs + 1,) of the rows' nonzero entries; else NULL
+    const int32_t* row_state       # their joint states
+    const double* row_A            # their probabilities
+    const double* row_log_A        # log(row_A + 1e-16)
+    double log_zero                # log(1e-16), of the others
     Py_ssize_t num_C_steps         # 1, or the group's num_utility_steps
     const double* log_C            # (num_C_steps, num_obs): log(softmax(C) + 1e-16)
 
