@@ -101,3 +101,107 @@ def test_a_thread_pool(interrupt, work):
             np.testing.assert_array_equal(results[i].result, twin.step(observations[i]))
             np.testing.assert_array_equal(agents[i].qs[0], twin.qs[0])
             assert agents[i].curr_timestep == 1
+
+
+def searching_model(**arguments):
+    """Return a model whose sophisticated search takes minutes."""
+    rng = np.random.default_rng(1)
+    B = rng.random((6, 6, 4)) + 0.1
+    A = rng.random((5, 6)) + 0.1
+    return model(
+        A=A / A.sum(axis=0),
+        B=B / B.sum(axis=0),
+        C=np.arange(5.0) / 10,
+        sophisticated=True,
+        si_horizon=8,
+        si_policy_prune_threshold=0.0,
+        si_state_prune_threshold=0.0,
+        gamma=0.1,
+        **arguments,
+    )
+
+
+def passing_model():
+    """Return a model whose message passing over all policies takes seconds."""
+    rng = np.random.default_rng(1)
+    B = rng.random((6, 6, 4)) + 0.1
+    A = rng.random((5, 6)) + 0.1
+    return model(
+        A=A / A.sum(axis=0),
+        B=B / B.sum(axis=0),
+        C=np.arange(5.0),
+        inference_algo="MMP",
+        policy_len=7,
+        inference_horizon=3,
+        inference_params={"num_iter": 100},
+    )
+
+
+@pytest.mark.parametrize("make", [searching_model, passing_model])
+@pytest.mark.parametrize("call", ["step", "parts"])
+def test_one_agent_within_a_long_kernel(interrupt, make, call):
+    """Ctrl-C is raised long before the kernel would be done, and the agent is as it was."""
+    agent = Agent.from_model(make())
+    calls = []
+
+    def run():
+        if call == "step":
+            agent.step([1])
+        else:
+            agent.infer_states([1])
+            calls.append(agent.qs)
+            agent.infer_policies()
+
+    sent = []
+    signal.signal(signal.SIGINT, lambda *_: (sent.append(time.perf_counter()), 1 / 0))
+    begun = time.perf_counter()
+    timer = interrupt(0.2)
+    with pytest.raises(ZeroDivisionError):
+        run()
+    timer.join()
+    assert time.perf_counter() - begun < 20  # not when the search is done (minutes)
+    assert agent.curr_timestep == 0
+    assert agent.action is None
+    with pytest.raises(AttributeError):
+        _ = agent.q_pi
+    if call == "parts" and make is searching_model:
+        assert agent.qs is calls[0]
+    agent.si_horizon = 1
+    if make is searching_model:
+        agent.step([1])
+        assert agent.curr_timestep == 1
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_a_population_within_one_agent(interrupt, num_threads):
+    population = Population(searching_model(), 3, num_threads=num_threads, seed=0)
+    begun = time.perf_counter()
+    timer = interrupt(0.2)
+    with pytest.raises(KeyboardInterrupt):
+        population.step(np.zeros(3, int))
+    timer.join()
+    assert time.perf_counter() - begun < 20
+    assert (population.timesteps == 0).all()
+
+
+def test_an_agent_on_another_thread_is_not_interrupted(interrupt):
+    """Its search begins again where the main thread's was interrupted; its result is the same."""
+    short = searching_model().replace(si_horizon=5)
+    expected = Agent.from_model(short).step([1])
+    results = []
+
+    def step():
+        for _ in range(5):
+            results.append(Agent.from_model(short).step([1]))
+
+    thread = threading.Thread(target=step)
+    agent = Agent.from_model(searching_model())
+    timer = interrupt(0.1)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        agent.step([1])
+    timer.join()
+    thread.join()
+    assert len(results) == 5
+    for result in results:
+        np.testing.assert_array_equal(result, expected)

@@ -39,6 +39,7 @@ cdef class AgentCore:
     cdef int execute(self, Task* task, int operations) except -1
     cdef void keep_results(self, Task* task, int operations) noexcept
     cdef void forget_objects(self, int operations) noexcept
+    cdef object _new_qs(self, Task* task)
     cdef object keep_action(self, const Py_ssize_t* action)
     cdef int note(self, object observation, bint distr_obs, int operations) except -1
     cdef int end_step(self, object action) except -1

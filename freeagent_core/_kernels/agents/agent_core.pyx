@@ -24,9 +24,10 @@ from freeagent_core._kernels.agents.agent_step cimport (
     set_uniform_beliefs,
 )
 from freeagent_core._kernels.agents.message_passing_step cimport (
-    infer_window_traced, keep_latest_belief, lay_out_window,
+    infer_window_traced, inferred_len, keep_latest_belief, lay_out_window,
 )
-from freeagent_core._kernels.base.status cimport raise_status
+from freeagent_core._kernels.base.interrupts cimport handle_interrupt
+from freeagent_core._kernels.base.status cimport INTERRUPTED, raise_status
 from freeagent_core._kernels.inference.message_passing cimport MMPWindow
 from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.model.python_input cimport (
@@ -405,6 +406,10 @@ cdef class AgentCore:
         else:
             with nogil:
                 infer(task, 1, operations)
+        while task.status == INTERRUPTED:
+            handle_interrupt()
+            with nogil:
+                infer(task, 1, operations)
         return raise_status(task.status, "a belief or q_pi")
 
     cdef void keep_results(self, Task* task, int operations) noexcept:
@@ -438,12 +443,24 @@ cdef class AgentCore:
         try:
             task.joint_likelihood |= joint_likelihood
             self.execute(&task, INFER_STATES)
+            qs = self._new_qs(&task)
             self.keep_results(&task, INFER_STATES)
+            if self.window is None:
+                self.held_qs = qs
+            else:
+                self.window.qs = qs
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
         self.note(observation, distr_obs, INFER_STATES)
-        return self.qs
+        return qs
+
+    # What was inferred just now, as callers get it: made before it is kept, because it may fail.
+    cdef object _new_qs(self, Task* task):
+        if self.window is None:
+            return new_beliefs(self.state.model, task.work.qs_new)
+        return self.window.nested_sequences(self.state.model, <double*>task.work.extra.data,
+                                            inferred_len(task, True))
 
     cpdef infer_policies(self):
         """Evaluate all policies from the current beliefs."""
@@ -455,7 +472,12 @@ cdef class AgentCore:
         workspace = self.begin_unobserved(&task)
         try:
             self.execute(&task, INFER_POLICIES)
+            q_pi = G = None
+            if are_enumerated(&self.state):
+                q_pi = new_array(workspace.work.q_pi_new, self.state.model.tree.num_policies)
+                G = new_array(workspace.work.G_new, self.state.model.tree.num_policies)
             self.keep_results(&task, INFER_POLICIES)
+            self.held_q_pi, self.held_G = q_pi, G
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)

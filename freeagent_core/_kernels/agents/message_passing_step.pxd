@@ -8,5 +8,7 @@ cdef int infer_window(Task* task) noexcept nogil
 cdef int infer_window_traced(Task* task, MMPWindow* window, double* xn,
                              double* vn) noexcept nogil
 cdef int evaluate_window(Task* task, bint inferred) noexcept nogil
+# Steps of the sequences inferred just now, or of the agent's. Cost: constant.
+cdef Py_ssize_t inferred_len(Task* task, bint inferred) noexcept nogil
 cdef void keep_window(Task* task, int operations) noexcept nogil
 cdef void keep_latest_belief(AgentState* agent, const double* q_pi, bint average) noexcept nogil

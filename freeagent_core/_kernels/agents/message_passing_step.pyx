@@ -14,8 +14,9 @@ from libc.string cimport memcpy, memset
 from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, History,
 )
+from freeagent_core._kernels.base.interrupts cimport interrupted
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.base.status cimport NO_MEMORY
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.inference.message_passing cimport (
     log_likelihood_sum, pass_messages,
 )
@@ -147,6 +148,8 @@ cdef int infer_window(Task* task) noexcept nogil:
     for family in range(tree.num_families):
         start, stop = tree.family_start[family], tree.family_start[family + 1]
         while start < stop and status == 0:
+            if interrupted():
+                return INTERRUPTED
             members = 1 if per_policy else stop - start
             status = pass_messages(
                 agent.model, &agent.parameters.mmp, &window, tree.family_members + start, members,
@@ -188,7 +191,7 @@ cdef int evaluate_window(Task* task, bint inferred) noexcept nogil:
     cdef Workspace* work = task.work
     cdef const Model* model = agent.model
     cdef const PolicyTree* tree = &model.tree
-    cdef Py_ssize_t infer_len = _inferred_len(task, inferred), num_steps, first, row
+    cdef Py_ssize_t infer_len = inferred_len(task, inferred), num_steps, first, row
     cdef const double* sequences = <double*>work.extra.data if inferred else agent.sequences
     cdef const double* F = agent.F
     cdef double* average = work.prior
@@ -205,7 +208,7 @@ cdef int evaluate_window(Task* task, bint inferred) noexcept nogil:
                               average, work)
 
 
-cdef Py_ssize_t _inferred_len(Task* task, bint inferred) noexcept nogil:
+cdef Py_ssize_t inferred_len(Task* task, bint inferred) noexcept nogil:
     if inferred:
         return task.history.num_steps + 1 + task.agent.model.tree.policy_len
     return task.agent.infer_len
@@ -216,7 +219,7 @@ cdef void keep_window(Task* task, int operations) noexcept nogil:
     cdef AgentState* agent = task.agent
     cdef const Model* model = agent.model
     cdef const PolicyTree* tree = &model.tree
-    cdef Py_ssize_t infer_len = _inferred_len(task, operations & INFER_STATES), row, size
+    cdef Py_ssize_t infer_len = inferred_len(task, operations & INFER_STATES), row, size
     cdef Py_ssize_t present = infer_len - tree.policy_len - 1
     cdef double weight = 1.0 / tree.num_policies
     if operations & INFER_STATES:

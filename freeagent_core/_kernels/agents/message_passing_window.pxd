@@ -1,6 +1,7 @@
 from freeagent_core._kernels.agents.agent_state cimport AgentState, History, Observation
 from freeagent_core._kernels.base.growable_array cimport GrowableArray
 from freeagent_core._kernels.model.packed_model cimport PackedModel
+from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 
@@ -20,7 +21,8 @@ cdef class Window:
     cdef int reserve_sequences(self, AgentState* state, Py_ssize_t infer_len) except -1
     cdef int begin_episode(self, AgentState* state) except -1
     cdef int reserve_priors(self, AgentState* state, Py_ssize_t count) except -1
-    cdef object nested_sequences(self, AgentState* state)
+    cdef object nested_sequences(self, const Model* model, const double* sequences,
+                                 Py_ssize_t infer_len)
     cdef object nested_prior(self, AgentState* state)
     cdef object free_energies(self, AgentState* state)
     cdef object held_sequences(self, AgentState* state)

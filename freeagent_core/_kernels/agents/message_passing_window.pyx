@@ -193,20 +193,20 @@ cdef class Window:
         return 0
 
     # [policy][step][factor], writable views of one new block.
-    cdef object nested_sequences(self, AgentState* state):
-        cdef const Model* model = state.model
+    cdef object nested_sequences(self, const Model* model, const double* sequences,
+                                 Py_ssize_t infer_len):
         cdef Py_ssize_t row, step, f, num_policies = model.tree.num_policies
         cdef const Factor* factor
-        block = new_array(state.sequences, num_policies * state.infer_len * model.qs_size)
-        block = block.reshape(num_policies, state.infer_len, model.qs_size)
+        block = new_array(sequences, num_policies * infer_len * model.qs_size)
+        block = block.reshape(num_policies, infer_len, model.qs_size)
         slices = []
         for f in range(model.num_factors):
             factor = &model.factors[f]
             slices.append(slice(factor.offset, factor.offset + factor.num_states))
         nested = _empty(num_policies, object)
         for row in range(num_policies):
-            steps = _empty(state.infer_len, object)
-            for step in range(state.infer_len):
+            steps = _empty(infer_len, object)
+            for step in range(infer_len):
                 beliefs = _empty(model.num_factors, object)
                 here = block[row, step]
                 for f in range(model.num_factors):
@@ -231,7 +231,7 @@ cdef class Window:
 
     cdef object held_sequences(self, AgentState* state):
         if self.qs is None and state.infer_len:
-            self.qs = self.nested_sequences(state)
+            self.qs = self.nested_sequences(state.model, state.sequences, state.infer_len)
         return self.qs
 
     cdef object held_free_energies(self, AgentState* state):

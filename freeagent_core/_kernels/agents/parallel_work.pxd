@@ -11,7 +11,8 @@ cdef class ThreadMemory:
 cdef class ParallelWork:
     cdef object __weakref__
     cdef Py_ssize_t _next, _size, _chunk
-    cdef Py_ssize_t _reached       # items executed when Ctrl-C came
+    cdef Py_ssize_t _reached       # items executed when Ctrl-C came ...
+    cdef Py_ssize_t _unfinished    # ... but for some that it interrupted
     cdef Py_ssize_t _inside        # threads that may look at the work, beside the caller's
     cdef Py_ssize_t _helpers, _generation
     cdef int64_t _deadline         # on the monotonic clock in ns; 0: none
@@ -24,6 +25,8 @@ cdef class ParallelWork:
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
     cdef bint _work(self, Py_ssize_t slot) noexcept nogil
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil
+    cdef void _run_interrupted(self, Workspace** works) noexcept nogil
+    cdef void note_interrupted(self) noexcept nogil
 
 
 cdef int64_t monotonic_ns() noexcept nogil

@@ -13,17 +13,12 @@ finds no more chunks stays awake for LINGER_NS, for the next tick of the same wo
 times. A native pool in csrc/ would have the same wake-up and the same remedy.
 """
 
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
+from freeagent_core._kernels.base.interrupts cimport handle_interrupt, interrupted
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
-
-
-cdef extern from "Python.h":
-    bint PyOS_InterruptOccurred()
-    void PyErr_SetInterrupt()
 
 
 cdef extern from *:
@@ -88,8 +83,6 @@ cdef extern from *:
 
 # Slots are the bits of a word.
 cdef Py_ssize_t MAX_SLOTS = 64
-# How often the caller's thread looks for Ctrl-C: it needs the GIL for that.
-cdef int64_t LOOK_NS = 20_000_000
 cdef int64_t LINGER_NS = 200_000
 # What the counter of chunks holds between ticks: nothing to take.
 cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
@@ -97,12 +90,6 @@ cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
 
 cdef int64_t monotonic_ns() noexcept nogil:
     return fc_now()
-
-
-# Whether a SIGINT waits for the main thread, which this is; no handler is called.
-cdef bint _interrupt_occurred() noexcept nogil:
-    with gil:
-        return PyOS_InterruptOccurred()
 
 
 cdef class ThreadMemory:
@@ -165,15 +152,23 @@ cdef class ParallelWork:
         self._models, self._memories, self._num_slots = models, memories, num_slots
         return 0
 
-    # A kernel: items [start, stop). Errors are noted per item by the subclass.
+    # A kernel: items [start, stop). Errors are noted per item by the subclass; an item that was
+    # INTERRUPTED is noted by `note_interrupted` too, and `_run_interrupted` runs those again.
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
         pass
+
+    cdef void _run_interrupted(self, Workspace** works) noexcept nogil:
+        pass
+
+    cdef void note_interrupted(self) noexcept nogil:
+        fc_store(&self._unfinished, 1)
 
     # Call when all input is in place; threads that linger in `help` may begin at once.
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept:
         self._size = size
         self._chunk = chunk
         self._deadline = deadline
+        self._unfinished = 0
         fc_store(&self._next, 0)
 
     @property
@@ -196,19 +191,14 @@ cdef class ParallelWork:
         fc_take(&self._helpers, missing)
         return missing
 
-    # Take chunks until there is none; the caller's thread (slot 0) stops before a chunk when
-    # Ctrl-C has come, and then nobody takes a further one: items [0, _reached) are carried out.
+    # Take chunks until there is none, or until Ctrl-C; the caller's thread (slot 0) lets nobody
+    # take a further one then: items [0, _reached) are executed, but those that were interrupted.
     cdef bint _work(self, Py_ssize_t slot) noexcept nogil:
         cdef Py_ssize_t start, stop
-        cdef int64_t now, looked = fc_now()
         while True:
-            if slot == 0:
-                now = fc_now()
-                if now - looked > LOOK_NS:
-                    looked = now
-                    if _interrupt_occurred():
-                        self._reached = min(fc_exchange(&self._next, IDLE), self._size)
-                        return True
+            if slot == 0 and interrupted():
+                self._reached = min(fc_exchange(&self._next, IDLE), self._size)
+                return True
             start = fc_take(&self._next, self._chunk)
             if start >= self._size:
                 break
@@ -243,22 +233,32 @@ cdef class ParallelWork:
         """Work, and wait for the threads that have taken chunks. When this returns or raises
         nobody looks at the work any more: it may be changed and armed again.
 
-        On the main thread Ctrl-C raises between two chunks: the items before that one are
-        carried out, the others are as they were. Where its handler does not raise, the work
-        goes on.
+        On the main thread Ctrl-C raises between two chunks, or within an item whose kernels are
+        long: the items before that are executed, but for those within, the others are as they
+        were. Where its handler does not raise, the work goes on.
         """
         cdef int tries
-        cdef bint interrupted = True
-        while interrupted:
+        cdef bint stopped
+        while True:
             tries = 0
             with nogil:
-                interrupted = self._work(0)
-                if not interrupted:
+                stopped = self._work(0)
+                if not stopped:
+                    self._reached = self._size
                     fc_store(&self._next, IDLE)
                 while fc_load(&self._inside) > 0:
+                    interrupted()  # for the kernels of those inside
                     fc_pause(tries)
                     tries += 1
-            if interrupted:
-                PyErr_SetInterrupt()
-                PyErr_CheckSignals()
-                fc_store(&self._next, self._reached)
+            if not stopped and not fc_load(&self._unfinished):
+                return
+            handle_interrupt()
+            while fc_load(&self._unfinished):
+                fc_store(&self._unfinished, 0)
+                with nogil:
+                    self._run_interrupted(self._works[0])
+                if fc_load(&self._unfinished):
+                    handle_interrupt()
+            if not stopped:
+                return
+            fc_store(&self._next, self._reached)

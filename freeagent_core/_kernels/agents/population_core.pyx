@@ -19,7 +19,7 @@ from freeagent_core._kernels.agents.agent_step cimport (
 )
 from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
 from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
-from freeagent_core._kernels.base.status cimport NO_MEMORY, raise_status
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory, PackedLanes
@@ -313,6 +313,14 @@ cdef class PopulationCore(ParallelWork):
             if tasks[i].status == 0:
                 keep(&tasks[i], self._operations)
                 self._keep_step(index[i], &tasks[i])
+            elif tasks[i].status == INTERRUPTED:
+                self.note_interrupted()
+
+    cdef void _run_interrupted(self, Workspace** works) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(self.size):
+            if self._status[i] == -INTERRUPTED:
+                self._step_block(i, i + 1, works)
 
     cdef void _infer_alone(self, Py_ssize_t i, Task* task) noexcept nogil:
         infer(task, 1, self._operations)

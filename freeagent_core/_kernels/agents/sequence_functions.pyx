@@ -92,7 +92,8 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
     state.sequences = <double*>workspace.work.extra.data
     state.F = state.sequences + (
         packed.model.tree.num_policies * mmp.infer_len * packed.model.qs_size)
-    return (window.nested_sequences(&state), window.free_energies(&state),
+    return (window.nested_sequences(state.model, state.sequences, state.infer_len),
+            window.free_energies(&state),
             (np.asarray(xn), np.asarray(vn)) if traces else None)
 
 

@@ -17,7 +17,7 @@ from freeagent_core._kernels.agents.agent_state cimport (
 )
 from freeagent_core._kernels.agents.agent_step cimport draw_action, infer, keep
 from freeagent_core._kernels.agents.parallel_work cimport monotonic_ns
-from freeagent_core._kernels.base.status cimport raise_status
+from freeagent_core._kernels.base.status cimport INTERRUPTED, raise_status
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.python_input cimport read_observation
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
@@ -235,9 +235,18 @@ cdef class StepBatch(ParallelWork):
         for i in range(start, stop):
             if self._items[i].status == NOT_RUN:
                 _step(&self._items[i], works[self._items[i].model])
+                if self._items[i].status == INTERRUPTED:
+                    self.note_interrupted()
             end = monotonic_ns()
             self._items[i].duration_ns = end - begin
             begin = end
+
+    cdef void _run_interrupted(self, Workspace** works) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(self._size):
+            if self._items[i].status == INTERRUPTED:
+                self._items[i].status = NOT_RUN
+                self._run(i, i + 1, works)
 
     def results(self, bint considerate):
         """Draw the actions and release the agents.
@@ -258,7 +267,7 @@ cdef class StepBatch(ParallelWork):
                 durations[i] = self._items[i].duration_ns * 1e-9
                 if self._items[i].status == 0:
                     actions[i] = self._draw(i)
-                elif self._items[i].status < 0:
+                elif self._items[i].status < 0 and self._items[i].status != INTERRUPTED:
                     try:
                         raise_status(self._items[i].status, "a belief or q_pi")
                     except Exception as error:

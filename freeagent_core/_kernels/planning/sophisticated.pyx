@@ -7,8 +7,10 @@ known before the search and grows with the horizon, not with the tree.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
+from freeagent_core._kernels.base.interrupts cimport interrupted
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NOT_FINITE
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, first_action
 from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
 from freeagent_core._kernels.inference.predicted_outcomes cimport predict_outcomes
@@ -68,17 +70,19 @@ cdef void _frame_at(const Model* model, double* memory, Py_ssize_t level,
 #   state_prune_threshold, from the beliefs that o leads to
 # pymdp.legacy.control.sophisticated_inference_search. Friston, Da Costa, Hafner, Hesp and Parr,
 # "Sophisticated inference", Neural Computation 33, 2021.
-# Returns 0, or -1 if a belief or q_pi is not finite.
+# Returns 0, NOT_FINITE or INTERRUPTED.
 # Cost: a belief update and an evaluation of all policies per outcome that is not pruned.
 cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
                               const SIParameters* parameters, const double* qs,
                               double* memory, Workspace* work) noexcept nogil:
     cdef Frame frame
     cdef Py_ssize_t num_policies = model.tree.num_policies
+    cdef int status
     _frame_at(model, memory, 0, &frame)
     memcpy(frame.qs, qs, model.qs_size * sizeof(double))
-    if _search(model, fpi, parameters, memory, 0, work) != 0:
-        return -1
+    status = _search(model, fpi, parameters, memory, 0, work)
+    if status != 0:
+        return status
     memcpy(work.G_new, frame.G, num_policies * sizeof(double))
     memcpy(work.q_pi_new, frame.q_pi, num_policies * sizeof(double))
     # belief updates of the search overwrote these, and the caller may still need them
@@ -88,18 +92,22 @@ cdef int sophisticated_search(const Model* model, const FPIParameters* fpi,
 
 # G and q_pi of the frame at `level` from its qs, by the recursion of sophisticated_search, to the
 # depth of the horizon. pymdp.legacy.control.sophisticated_inference_search.
-# Returns 0, or -1 if a belief or q_pi is not finite.
+# Returns 0, NOT_FINITE or INTERRUPTED.
 # Cost: _predict_policy per policy, and a search per outcome that is not pruned.
 cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameters* parameters,
                  double* memory, Py_ssize_t level, Workspace* work) noexcept nogil:
     cdef Frame frame
     cdef Py_ssize_t policy
     cdef double* outcomes
+    cdef int status
     _frame_at(model, memory, level, &frame)
+    if interrupted():
+        return INTERRUPTED
     for policy in range(model.tree.num_policies):
         _predict_policy(model, &frame, policy, work)
-    if _posterior(model, &frame, parameters.gamma) != 0:
-        return -1
+    status = _posterior(model, &frame, parameters.gamma)
+    if status != 0:
+        return status
     if level >= parameters.horizon - 1:
         return 0
     for policy in range(model.tree.num_policies):
@@ -107,20 +115,21 @@ cdef int _search(const Model* model, const FPIParameters* fpi, const SIParameter
             frame.G[policy] -= parameters.prune_penalty
             continue
         outcomes = frame.outcomes + policy * model.num_obs_total
-        if _expand_outcomes(model, fpi, parameters, memory, level, policy, outcomes, 0, 1.0,
-                            work) != 0:
-            return -1
+        status = _expand_outcomes(model, fpi, parameters, memory, level, policy, outcomes, 0, 1.0,
+                                  work)
+        if status != 0:
+            return status
     return _posterior(model, &frame, parameters.gamma)
 
 
 # q_pi = softmax(gamma G). pymdp.legacy.control.sophisticated_inference_search.
-# Returns 0, or -1 if it is not finite. Cost: an exponential per policy.
+# Returns 0 or NOT_FINITE. Cost: an exponential per policy.
 cdef int _posterior(const Model* model, Frame* frame, double gamma) noexcept nogil:
     cdef Py_ssize_t policy
     for policy in range(model.tree.num_policies):
         frame.q_pi[policy] = frame.G[policy] * gamma
     P.softmax(frame.q_pi, model.tree.num_policies, frame.q_pi)
-    return 0 if isfinite(P.sum(frame.q_pi, model.tree.num_policies)) else -1
+    return 0 if isfinite(P.sum(frame.q_pi, model.tree.num_policies)) else NOT_FINITE
 
 
 # Predicted beliefs and outcomes q(o) = sum_s A[o, s] q(s) of one policy, and
@@ -154,7 +163,7 @@ cdef void _predict_policy(const Model* model, Frame* frame, Py_ssize_t policy,
 # G[policy] += sum_o p(o) q_pi_{n+1} . G_{n+1}, over the outcomes of modality `m` and those after
 # it, whose joint probability so far is `probability`. That only falls, so a branch below the
 # threshold ends here. pymdp.legacy.control.sophisticated_inference_search.
-# Returns 0, or -1 if a belief or q_pi is not finite. Cost: a belief update and a search per
+# Returns 0, NOT_FINITE or INTERRUPTED. Cost: a belief update and a search per
 # combination of outcomes that is not pruned.
 cdef int _expand_outcomes(const Model* model, const FPIParameters* fpi,
                           const SIParameters* parameters, double* memory,
@@ -164,23 +173,27 @@ cdef int _expand_outcomes(const Model* model, const FPIParameters* fpi,
     cdef Frame frame
     cdef Frame next_frame
     cdef Py_ssize_t o
+    cdef int status
     _frame_at(model, memory, level, &frame)
     if m < model.num_modalities:
         for o in range(model.modalities[m].num_obs):
             if probability * outcomes[o] < parameters.state_prune_threshold:
                 continue
             frame.observation[m] = o
-            if _expand_outcomes(model, fpi, parameters, memory, level, policy,
-                                outcomes + model.modalities[m].num_obs, m + 1,
-                                probability * outcomes[o], work) != 0:
-                return -1
+            status = _expand_outcomes(model, fpi, parameters, memory, level, policy,
+                                      outcomes + model.modalities[m].num_obs, m + 1,
+                                      probability * outcomes[o], work)
+            if status != 0:
+                return status
         return 0
     _frame_at(model, memory, level + 1, &next_frame)
     memcpy(work.prior, frame.predicted + policy * model.qs_size, model.qs_size * sizeof(double))
-    if infer_posterior(model, fpi, frame.observation, False, False, work) != 0:
-        return -1
+    status = infer_posterior(model, fpi, frame.observation, False, False, work)
+    if status != 0:
+        return status
     memcpy(next_frame.qs, work.qs_new, model.qs_size * sizeof(double))
-    if _search(model, fpi, parameters, memory, level + 1, work) != 0:
-        return -1
+    status = _search(model, fpi, parameters, memory, level + 1, work)
+    if status != 0:
+        return status
     frame.G[policy] += probability * P.dot(next_frame.q_pi, next_frame.G, model.tree.num_policies)
     return 0

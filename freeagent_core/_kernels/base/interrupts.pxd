@@ -1,0 +1,7 @@
+# Whether a kernel should stop and return INTERRUPTED: Ctrl-C has come, and the main thread has
+# seen it. Cost: two loads; on the main thread a look at the clock, and every 20 ms the GIL.
+cdef bint interrupted() noexcept nogil
+
+# After a kernel returned INTERRUPTED, with the GIL. On the main thread Ctrl-C's handler is called;
+# another thread waits until that is done. Then the kernel may begin again.
+cdef int handle_interrupt() except -1

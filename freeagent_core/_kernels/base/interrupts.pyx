@@ -1,0 +1,94 @@
+"""Ctrl-C during a kernel without the GIL.
+
+Python notes a signal and calls its handler on the main thread, once that runs Python code again. A
+kernel that may take longer than 20 ms asks `interrupted` now and then. On the main thread it
+looks whether SIGINT waits (no handler is called), and tells the kernels on all threads: those
+that work for the same call must end too. They return INTERRUPTED with nothing changed; their
+callers call `handle_interrupt`, and begin again if the handler does not raise.
+"""
+
+import os
+import threading
+
+from libc.stdint cimport int64_t
+
+
+cdef extern from *:
+    """
+    #include <time.h>
+    static inline int fc_flag(int *flag)
+    {
+        return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+    }
+    static inline void fc_set_flag(int *flag, int value)
+    {
+        __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+    }
+    static inline long long fc_clock(void)
+    {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * 1000000000LL + now.tv_nsec;
+    }
+    static inline void fc_nap(void)
+    {
+        struct timespec nap = {0, 100000};
+        nanosleep(&nap, NULL);
+    }
+    """
+    int fc_flag(int* flag) nogil
+    void fc_set_flag(int* flag, int value) nogil
+    int64_t fc_clock() nogil
+    void fc_nap() nogil
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident() nogil
+    bint PyOS_InterruptOccurred()
+    void PyErr_SetInterrupt()
+    int PyErr_CheckSignals() except -1
+
+
+# How often the main thread looks for Ctrl-C: it needs the GIL for that.
+cdef int64_t LOOK_NS = 20_000_000
+
+cdef int _requested = 0            # a SIGINT was seen and is not handled yet
+cdef int64_t _looked = 0           # when the main thread did so last
+cdef unsigned long _main = threading.main_thread().ident
+
+
+def _note_main_thread():
+    global _main, _requested
+    _main, _requested = PyThread_get_thread_ident(), 0
+
+
+os.register_at_fork(after_in_child=_note_main_thread)
+
+
+cdef bint interrupted() noexcept nogil:
+    global _looked
+    cdef int64_t now
+    if fc_flag(&_requested):
+        return True
+    if PyThread_get_thread_ident() != _main:
+        return False
+    now = fc_clock()
+    if now - _looked < LOOK_NS:
+        return False
+    _looked = now
+    with gil:
+        if PyOS_InterruptOccurred():  # and it is forgotten there: `handle_interrupt` repeats it
+            fc_set_flag(&_requested, 1)
+            return True
+    return False
+
+
+cdef int handle_interrupt() except -1:
+    if PyThread_get_thread_ident() == _main:
+        fc_set_flag(&_requested, 0)
+        PyErr_SetInterrupt()
+        PyErr_CheckSignals()
+        return 0
+    with nogil:
+        while fc_flag(&_requested):
+            fc_nap()
+    return 0

@@ -1,0 +1,161 @@
+"""Run by test_out_of_memory.py, with an allocator whose n-th call fails (failing_allocator.c).
+
+Each scenario is tried with the first allocation failing, then the second, until there is none
+that fails. It must raise a MemoryError or succeed, and what there was before is as it was. The
+scenario prints how many allocations failed.
+"""
+
+import ctypes
+import sys
+
+import numpy as np
+
+from freeagent_core import Agent, GenerativeModel, Population
+
+LIBRARY = ctypes.CDLL(None)
+MAX_ALLOCATIONS = 5000
+
+
+def arrays(learns):
+    rng = np.random.default_rng(0)
+    A = np.empty(2, dtype=object)
+    B = np.empty(2, dtype=object)
+    for m, num_obs in enumerate((3, 2)):
+        likelihood = rng.random((num_obs, 3, 2)) + 0.1
+        A[m] = likelihood / likelihood.sum(axis=0)
+    for f, num_states in enumerate((3, 2)):
+        transitions = rng.random((num_states, num_states, 2)) + 0.1
+        B[f] = transitions / transitions.sum(axis=0)
+    return {"A": A, "B": B, **({"pA": A * 2, "pB": B * 2} if learns else {})}
+
+
+KINDS = {
+    "tree": {"policy_len": 3},
+    "graph": {},
+    "enumerated": {"policy_len": 16, "sampling_mode": "full"},
+    "MMP": {"inference_algo": "MMP", "policy_len": 2, "inference_horizon": 2},
+    "sophisticated": {"sophisticated": True, "si_horizon": 2},
+    "learning": {"policy_len": 2},
+}
+
+
+def arguments_of(kind):
+    arguments = arrays(kind == "learning")
+    if kind in ("graph", "enumerated"):
+        arguments["B"] = np.empty(2, dtype=object)
+        arguments["B"][0] = np.stack([np.roll(np.eye(3), k, axis=0) for k in range(2)], axis=-1)
+        arguments["B"][1] = np.stack([np.eye(2)], axis=-1)
+    return {**arguments, **KINDS[kind]}
+
+
+def model_of(kind):
+    return GenerativeModel(**arguments_of(kind))
+
+
+def with_failing(n, call, all_libraries):
+    """Return what `call` returns, or None for a MemoryError, with the n-th allocation failing;
+    and whether there was an n-th."""
+    result = None
+    LIBRARY.fail_allocation(n, all_libraries)
+    try:
+        result = call()
+    except MemoryError:
+        pass
+    finally:
+        failed = LIBRARY.num_failed_allocations()
+        LIBRARY.fail_allocation(-1, True)
+    return result, failed
+
+
+def making(kind):
+    """A model and an agent, or a population: a MemoryError or whole. NumPy's functions, which
+    packing uses, crash themselves where memory runs out: their allocations do not fail here."""
+    np.random.seed(0)
+    expected = Agent.from_model(model_of(kind)).step([0, 1])
+    for n in range(MAX_ALLOCATIONS):
+        arguments = arguments_of(kind)
+        agent, failed = with_failing(
+            n, lambda a=arguments: Agent.from_model(GenerativeModel(**a)), False
+        )
+        if agent is not None:
+            np.random.seed(0)
+            np.testing.assert_array_equal(agent.step([0, 1]), expected)
+        if not failed:
+            break
+    model = model_of(kind)
+    expected = Population(model, 3, seed=0).step([[0, 1]] * 3)
+    for m in range(MAX_ALLOCATIONS):
+        population, failed = with_failing(m, lambda: Population(model, 3, seed=0), False)
+        if population is not None:
+            np.testing.assert_array_equal(population.step([[0, 1]] * 3), expected)
+        if not failed:
+            return n + m
+    raise AssertionError("there is no end of allocations")
+
+
+def numbers(nested):
+    """Return all numbers of nested object arrays, such as MMP's ``qs``, in one array."""
+    flat = []
+
+    def add(value):
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            for item in value:
+                add(item)
+        elif value is not None:
+            flat.append(np.asarray(value, dtype=float))
+
+    add(nested)
+    return np.concatenate(flat)
+
+
+CALLS = {
+    "step": lambda agent: agent.step([0, 1]),
+    "infer_states": lambda agent: agent.infer_states([0, 1]),
+    "infer_policies": lambda agent: agent.infer_policies()[0],
+    "update_A": lambda agent: agent.update_A([0, 1])[0],
+}
+
+
+def stepping(kind, name):
+    """A call of a new agent fails and leaves it as it was, so that it can be made again."""
+    for n in range(MAX_ALLOCATIONS):
+        agent, twin = (Agent.from_model(model_of(kind)) for _ in range(2))
+        if name in ("infer_policies", "update_A"):
+            agent.infer_states([0, 1])
+            twin.infer_states([0, 1])
+        call = CALLS[name]
+        before = numbers(agent.qs)
+        np.random.seed(0)
+        result, failed = with_failing(n, lambda a=agent, call=call: call(a), True)
+        if result is None:
+            assert agent.curr_timestep == 0, n
+            assert agent.action is None, n
+            np.testing.assert_array_equal(numbers(agent.qs), before, err_msg=str(n))
+            np.random.seed(0)
+            result = call(agent)
+        np.random.seed(0)
+        expected = call(twin)
+        np.testing.assert_array_equal(numbers(result), numbers(expected), err_msg=str(n))
+        if not failed:
+            return n
+    raise AssertionError("there is no end of allocations")
+
+
+def stepping_a_population(kind):
+    """An agent that lacks memory is as it was; the others have stepped."""
+    observations = np.array([[0, 1], [1, 0], [2, 1]])
+    for n in range(MAX_ALLOCATIONS):
+        population, twin = (Population(model_of(kind), 3, num_threads=1, seed=0) for _ in range(2))
+        expected = twin.step(observations)
+        actions, failed = with_failing(n, lambda p=population: p.step(observations), True)
+        if actions is None:
+            missing = population.timesteps == 0
+            population.step(observations, mask=missing)
+        np.testing.assert_array_equal(population.actions, expected, err_msg=str(n))
+        if not failed:
+            return n
+    raise AssertionError("there is no end of allocations")
+
+
+if __name__ == "__main__":
+    print(globals()[sys.argv[1]](*sys.argv[2:]))

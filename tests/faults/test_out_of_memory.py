@@ -1,0 +1,71 @@
+"""Memory that runs out at each allocation in turn: a MemoryError, and nothing half done."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+KINDS = ["tree", "graph", "enumerated", "MMP", "sophisticated", "learning"]
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux")
+    or shutil.which("cc") is None
+    or not hasattr(os, "confstr")
+    or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""),
+    reason="needs LD_PRELOAD, glibc and a C compiler",
+)
+
+
+@pytest.fixture(scope="module")
+def allocator(tmp_path_factory):
+    """Return the path of the allocator that fails, compiled."""
+    library = tmp_path_factory.mktemp("allocator") / "failing_allocator.so"
+    command = [
+        "cc",
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-o",
+        str(library),
+        str(HERE / "failing_allocator.c"),
+        "-ldl",
+    ]
+    subprocess.run(command, check=True)
+    return library
+
+
+def run(allocator, *scenario):
+    """Return how many allocations failed."""
+    environment = {**os.environ, "LD_PRELOAD": str(allocator), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(HERE / "out_of_memory.py"), *scenario],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_making_a_model_an_agent_and_a_population(allocator, kind):
+    assert run(allocator, "making", kind) >= 5
+
+
+@pytest.mark.parametrize("call", ["step", "infer_states", "infer_policies", "update_A"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_call_of_an_agent(allocator, kind, call):
+    if call == "update_A" and kind != "learning":
+        pytest.skip("without pA")
+    failures = run(allocator, "stepping", kind, call)
+    assert failures > 0 or (kind, call) == ("MMP", "infer_policies")  # it allocates nothing
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tick_of_a_population(allocator, kind):
+    assert run(allocator, "stepping_a_population", kind) > 0
