@@ -77,6 +77,16 @@ typedef struct {
                     ptrdiff_t max_pairwise, double *out);
 } fc_lane_functions;
 
+/* Rows A[o, s] = constant[o] + (sum of value[e] with column[e] == s, start[o] <= e < start[o + 1]). */
+typedef struct {
+    ptrdiff_t num_rows;
+    const double *constant;      /* (num_rows,) */
+    const int32_t *start;        /* (num_rows + 1,) */
+    const int32_t *column;
+    const double *value;
+    const double *neg_ambiguity; /* per column s: sum_o A[o, s] log(A[o, s] + exp(-16)) */
+} fc_sparse_rows;
+
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" or "neon" */
 
@@ -147,6 +157,19 @@ typedef struct {
                                 double *norm);
 
     fc_lane_functions lanes;
+
+    /* Beliefs as columns of a matrix (states, stride), beginning at x:
+     * out[next[s * entries + e], j] += weight[s * entries + e] * x[s, j], j < count. Columns of x
+     * beyond `count`, up to a multiple of 8, are there and zero; those of out are there. */
+    void (*push_columns)(const double *x, ptrdiff_t x_stride, ptrdiff_t count,
+                         const int32_t *next, const double *weight, ptrdiff_t num_states,
+                         ptrdiff_t entries, double *out, ptrdiff_t out_stride);
+    /* out[j] = sum_s linear[s] q[s, j] + sum_s neg_ambiguity[s] q'[s, j]
+     *          - sum_o p[o, j] log(p[o, j] + FC_EPS), p = A q', q' = q where q > FC_MASK, else 0;
+     * without rows (NULL) only the first sum. q becomes q'. q and out have columns up to a multiple
+     * of 8. */
+    void (*column_terms)(double *q, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t num_states,
+                         const double *linear, const fc_sparse_rows *rows, double *out);
 
     /* To measure what the processor can do (benchmarks/roofline.py), not for inference: */
     ptrdiff_t multiply_adds_per_round;

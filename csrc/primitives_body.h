@@ -454,6 +454,8 @@ static double softmaxes_of_sums(const double *const *x, const double *const *y,
     }
 }
 
+#include "belief_columns.h"
+
 /* total = total * 0.5 + 1 in twelve independent registers, n times: the peak of benchmarks/
  * roofline.py. Cost: n * multiply_adds_per_round. */
 static double multiply_adds(ptrdiff_t n, double start)
@@ -527,6 +529,8 @@ const fc_primitives FC_TABLE = {
         lanes_marginals,
         lanes_sharpen,
     },
+    push_columns,
+    column_terms,
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
     multiply_adds,
     read_all,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from freeagent_core._kernels.base import primitives
 from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model.belief_matrices import pack_matrices
 from freeagent_core._model.layout import padded
 from freeagent_core._model.model_arrays import ModelArrays
 from freeagent_core._model.policies import AllSequences
@@ -68,11 +69,11 @@ MAX_JOINT_OUTCOMES = 2**27
 # Which parts of a packed model must be made again when an argument changes; the
 # arguments that are not named here are no part of it.
 PARTS = {
-    "A": ("groups",),
+    "A": ("groups", "matrices"),
     "pA": ("groups",),
     "C": ("groups",),
-    "pymdp_version": ("groups",),
-    "B": ("factors", "groups"),  # for next_outcomes
+    "pymdp_version": ("groups", "matrices"),
+    "B": ("factors", "groups", "matrices"),  # for next_outcomes
     "pB": ("factors",),
     "H": ("factors",),
     "I": ("factors",),
@@ -81,11 +82,11 @@ PARTS = {
     "D": ("D",),
     "pD": ("D",),
     "E": ("log_E",),
-    "policies": ("tree", "groups", "log_E"),
-    "policy_len": ("tree", "groups", "log_E"),
-    "A_factor_list": ("tree", "groups"),
-    "B_factor_list": ("tree", "factors"),
-    "inference_algo": ("tree", "factors", "groups"),
+    "policies": ("tree", "groups", "log_E", "matrices"),
+    "policy_len": ("tree", "groups", "log_E", "matrices"),
+    "A_factor_list": ("tree", "groups", "matrices"),
+    "B_factor_list": ("tree", "factors", "matrices"),
+    "inference_algo": ("tree", "factors", "groups", "matrices"),
 }
 
 
@@ -410,6 +411,26 @@ def _pack_group(
     return packed
 
 
+def _pack_matrices(model: ModelArrays, uses_belief_graph: bool) -> dict[str, Any] | None:
+    """Return policies as matrices of beliefs, or None where other ways serve the model better."""
+    policies = model.policy_arrays
+    if (
+        model.num_factors > 1
+        or len(group_factors(model)) > 1
+        or not isinstance(policies, AllSequences)
+        or len(policies) > MAX_STORED_POLICIES
+        or model.inference_algo == "MMP"
+        or model.sophisticated
+        or any(isinstance(x, SparseColumns) for x in (*model.A, *model.B))
+    ):
+        return None
+    outcomes = np.concatenate(model.A)
+    if model.joint_likelihood:
+        outcomes = _joint_outcomes(model.A)
+    neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
+    return pack_matrices(model.B[0], outcomes, neg_ambiguity, policies, uses_belief_graph)
+
+
 def _pack_modality(
     model: ModelArrays, modality: int, A: FloatArray | SparseColumns
 ) -> dict[str, Any]:
@@ -518,10 +539,12 @@ def pack(
             [padded(n) for n in model.num_states],
             whole_policies=model.inference_algo == "MMP",
         )
+    if "matrices" not in parts:
+        parts["matrices"] = _pack_matrices(model, uses_belief_graph)
     if "D" not in parts:
         parts["D"] = _pack_prior(model)
+    enumerated = not parts["tree"]["num_steps"] or parts["tree"]["num_enumerated"]
     if "log_E" not in parts:
-        enumerated = not parts["tree"]["num_steps"] or parts["tree"]["num_enumerated"]
         parts["log_E"] = spm_log_single(model.E) if enumerated else None
         parts["softmax_E"] = primitives.softmax(model.E) if enumerated else None
     return PackedModel(
@@ -529,6 +552,7 @@ def pack(
         parts["modalities"],
         parts["groups"],
         parts["tree"],
+        parts["matrices"] if enumerated else None,
         parts["D"],
         parts["log_E"],
         parts["softmax_E"],

@@ -27,6 +27,7 @@ from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_poste
 from freeagent_core._kernels.learning.dirichlet_updates cimport refresh
 from freeagent_core._kernels.base.growable_array cimport grow
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, first_action
+from freeagent_core._kernels.planning.belief_matrices cimport has_matrices
 from freeagent_core._kernels.planning.graph_search cimport enumerate_policies
 from freeagent_core._kernels.planning.policy_evaluation cimport evaluate_policies
 from freeagent_core._kernels.planning.policy_tree cimport evaluate_trees
@@ -163,7 +164,7 @@ cdef void infer(Task* tasks, Py_ssize_t count, int operations) noexcept nogil:
 cdef Py_ssize_t shared_block(const Model* model, bint uses_belief_graph,
                              const StepParameters* parameters) noexcept nogil:
     cdef Py_ssize_t g
-    if uses_belief_graph or parameters.passes_messages or parameters.search.horizon > 0:
+    if uses_belief_graph or has_matrices(model, &parameters.efe) or parameters.passes_messages or parameters.search.horizon > 0:
         return 1
     for g in range(model.num_groups):
         if model.groups[g].num_factors > 1:

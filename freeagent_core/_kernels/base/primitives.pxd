@@ -44,6 +44,14 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*sharpen)(const double* p, Py_ssize_t n, double alpha, double tie_ratio,
                         Py_ssize_t max_pairwise, double* out) noexcept nogil
 
+    ctypedef struct fc_sparse_rows:
+        Py_ssize_t num_rows
+        const double* constant
+        const int32_t* start
+        const int32_t* column
+        const double* value
+        const double* neg_ambiguity
+
     ctypedef struct fc_primitives:
         const char* name
         void (*log)(const double* x, Py_ssize_t n, double* out) noexcept nogil
@@ -81,6 +89,13 @@ cdef extern from "freeagent_primitives.h" nogil:
         double (*softmaxes_of_sums)(const double** x, const double** y, const Py_ssize_t* size,
                                     Py_ssize_t count, double** out, double* norm) noexcept nogil
         fc_lane_functions lanes
+        void (*push_columns)(const double* x, Py_ssize_t x_stride, Py_ssize_t count,
+                             const int32_t* next, const double* weight, Py_ssize_t num_states,
+                             Py_ssize_t entries, double* out,
+                             Py_ssize_t out_stride) noexcept nogil
+        void (*column_terms)(double* q, Py_ssize_t stride, Py_ssize_t count,
+                             Py_ssize_t num_states, const double* linear,
+                             const fc_sparse_rows* rows, double* out) noexcept nogil
         Py_ssize_t multiply_adds_per_round
         double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
         double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil

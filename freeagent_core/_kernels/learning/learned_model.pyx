@@ -207,6 +207,7 @@ cdef class LearnedModel(PackedModel):
 
     cdef int _own_A(self) except -1:
         cdef Model* model = &self.model
+        model.matrices.num_steps = 0  # made when a model is packed
         cdef Group* group
         cdef Modality* modality
         cdef Py_ssize_t g, m
@@ -258,6 +259,7 @@ cdef class LearnedModel(PackedModel):
 
     cdef int _own_B(self) except -1:
         cdef Model* model = &self.model
+        model.matrices.num_steps = 0  # made when a model is packed
         cdef Factor* factor
         cdef double* B
         cdef Py_ssize_t f, i, k, size

@@ -17,6 +17,7 @@ cdef class PackedModel:
     cdef int _pack_rows(self, Modality* modality, dict spec, Py_ssize_t num_joint) except -1
     cdef int _pack_tree(self, dict spec) except -1
     cdef int _pack_sequences(self, dict spec) except -1
+    cdef int _pack_matrices(self, dict spec) except -1
     cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1
     cdef Py_ssize_t _max_values(self)
     cdef OwnedWorkspace acquire_workspace(self)

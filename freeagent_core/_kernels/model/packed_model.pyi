@@ -12,6 +12,7 @@ class PackedModel:
         modalities: list[dict[str, Any]],
         groups: list[dict[str, Any]],
         tree: dict[str, Any],
+        matrices: dict[str, Any] | None,
         D: npt.NDArray[np.float64],
         log_E: npt.NDArray[np.float64] | None,
         softmax_E: npt.NDArray[np.float64] | None,

@@ -8,7 +8,8 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 
 from freeagent_core._kernels.model.structs cimport (
-    CONTRACTION_ROWS, MAX_FACTORS, Factor, Group, Modality, PolicyTree, padded,
+    CONTRACTION_ROWS, MAX_FACTORS, BeliefMatrices, Factor, Group, Modality, PolicyTree, columns_size,
+    padded,
 )
 from freeagent_core._kernels.model.workspace cimport (
     OwnedWorkspace, WorkspacePool, WorkspaceSizes, new_workspace,
@@ -78,6 +79,8 @@ cdef class PackedModel:
     ----------
     factors, modalities, groups : list of dict
     tree : dict
+    matrices : dict or None
+        Policies as matrices of beliefs.
     D : ndarray of float64
     log_E, softmax_E : ndarray of float64, or None if policies are not enumerated
     uses_belief_graph : bool
@@ -99,8 +102,8 @@ cdef class PackedModel:
         free(self._modalities)
         free(self._groups)
 
-    def __init__(self, list factors, list modalities, list groups, dict tree, D, log_E,
-                 softmax_E, bint uses_belief_graph):
+    def __init__(self, list factors, list modalities, list groups, dict tree, matrices, D,
+                 log_E, softmax_E, bint uses_belief_graph):
         if self._factors != NULL:
             raise TypeError("a PackedModel cannot be initialised twice")
         self._keep = []
@@ -125,6 +128,8 @@ cdef class PackedModel:
             self._pack_sequences(tree)
         else:
             self._pack_tree(tree)
+        if matrices is not None:
+            self._pack_matrices(matrices)
         self.model.D = _doubles(self._keep, D, self.model.qs_size, "D")
         if self.model.tree.num_enumerated:
             self.model.log_E = _doubles(self._keep, log_E, self.model.tree.num_policies, "log_E")
@@ -415,6 +420,48 @@ cdef class PackedModel:
         tree.num_families = len(spec["family_start"]) - 1
         tree.family_start = _positions(keep, spec["family_start"], tree.num_policies + 1)
         tree.family_members = _positions(keep, spec["family_members"], tree.num_policies)
+        return 0
+
+    cdef int _pack_matrices(self, dict spec) except -1:
+        cdef BeliefMatrices* matrices = &self.model.matrices
+        cdef const Factor* factor = &self._factors[0]
+        cdef Py_ssize_t size, t
+        keep = self._keep
+        if (self.model.num_factors != 1 or self.model.num_groups != 1
+                or self.model.tree.num_enumerated == 0):
+            raise ValueError("matrices of beliefs need one factor, one group and stored policies")
+        matrices.num_steps, matrices.num_actions = spec["num_steps"], factor.num_controls
+        matrices.num_moves, matrices.entries = spec["next"].shape[0], spec["next"].shape[2]
+        size = matrices.num_moves * factor.num_states * matrices.entries
+        matrices.next = _indices(keep, spec["next"], size, 0, factor.num_states, "B")
+        matrices.weight = _doubles(keep, spec["weight"], size, "B")
+        matrices.first_node = _indices(keep, spec["first_node"], matrices.num_steps + 2, 0,
+                                       2**31 - 1, "first_node")
+        size = 1
+        for t in range(matrices.num_steps + 1):
+            if matrices.first_node[t + 1] - matrices.first_node[t] != padded(size):
+                raise ValueError("packed first_node does not fit the number of moves")
+            size *= matrices.num_moves
+        matrices.num_nodes = matrices.first_node[matrices.num_steps + 1]
+        size = sum(matrices.num_actions ** (t + 1) for t in range(matrices.num_steps))
+        matrices.prefix_node = _indices(keep, spec["prefix_node"], size, 0, matrices.num_nodes,
+                                        "prefix_node")
+        if matrices.num_actions ** matrices.num_steps != self.model.tree.num_policies:
+            raise ValueError("packed matrices are of other policies")
+        matrices.graph_support, matrices.block = spec["graph_support"], spec["block"]
+        if matrices.block < 8 or matrices.block % 8:
+            raise ValueError("packed block of beliefs must be a multiple of 8")
+        matrices.beliefs_size = columns_size(matrices, factor.num_states)
+        size = len(spec["constant"])
+        matrices.outcomes.num_rows = size
+        matrices.outcomes.constant = _doubles(keep, spec["constant"], size, "A")
+        matrices.outcomes.start = _indices(keep, spec["start"], size + 1, 0,
+                                           len(spec["value"]) + 1, "A")
+        size = len(spec["value"])
+        matrices.outcomes.column = _indices(keep, spec["column"], size, 0, factor.num_states, "A")
+        matrices.outcomes.value = _doubles(keep, spec["value"], size, "A")
+        matrices.outcomes.neg_ambiguity = _doubles(keep, spec["neg_ambiguity"], factor.num_states,
+                                                   "A")
         return 0
 
     cdef int _check_utility_steps(self, Py_ssize_t g, dict spec) except -1:

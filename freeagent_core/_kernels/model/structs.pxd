@@ -1,5 +1,7 @@
 from libc.stdint cimport int32_t
 
+from freeagent_core._kernels.base.primitives cimport fc_sparse_rows
+
 
 # More factors than any joint of two or more states each could be held in memory for.
 cdef enum:
@@ -116,6 +118,22 @@ cdef struct PolicyTree:
     const Py_ssize_t* family_members
 
 
+cdef struct BeliefMatrices:        # all sequences of actions of one factor; see belief_matrices.py
+    Py_ssize_t num_steps           # 0 without
+    Py_ssize_t num_actions
+    Py_ssize_t num_moves           # actions whose B is not the identity
+    Py_ssize_t entries             # a column of B
+    const int32_t* next            # (num_moves, num_states, entries): next states, with zeros
+    const double* weight           # same shape: their probabilities    to fill up
+    const int32_t* first_node      # (num_steps + 2,): where the nodes of 0, 1, ... moves begin,
+    Py_ssize_t num_nodes           # each level in whole vectors; and their number
+    const int32_t* prefix_node     # of each sequence of 1, 2, ... actions, in order
+    Py_ssize_t graph_support       # with so many states or fewer, beliefs go to the belief graph
+    Py_ssize_t block               # nodes before the last move that go together
+    Py_ssize_t beliefs_size        # doubles that the beliefs of one evaluation take
+    fc_sparse_rows outcomes        # A, of all modalities
+
+
 cdef struct Model:
     Py_ssize_t num_factors
     Py_ssize_t num_modalities
@@ -129,6 +147,7 @@ cdef struct Model:
     const Modality* modalities
     const Group* groups
     PolicyTree tree
+    BeliefMatrices matrices
     const double* D                # (qs_size,)
     const double* log_E            # (num_policies,)
     const double* softmax_E        # (num_policies,): weights in MMP's inductive cost
@@ -142,6 +161,24 @@ cdef inline const int32_t* first_action(const Model* model, Py_ssize_t policy) n
     if model.tree.num_steps:
         return model.tree.actions + policy // model.tree.policies_per_action * model.num_factors
     return model.tree.first_action + policy * model.num_factors
+
+
+# Doubles of a row of `count` columns of beliefs: vectors may go beyond the last; a stride of a power
+# of two would put a column's entries into few sets of the cache.
+cdef inline Py_ssize_t column_stride(Py_ssize_t count) noexcept nogil:
+    return padded(count) + 8
+
+
+# BeliefMatrices.beliefs_size: `linear`, the levels before the last action, a block of the last and
+# its values. Cost: num_steps.
+cdef inline Py_ssize_t columns_size(const BeliefMatrices* matrices,
+                                    Py_ssize_t num_states) noexcept nogil:
+    cdef Py_ssize_t t, count = 1, last, size = padded(num_states)
+    for t in range(matrices.num_steps):
+        size += num_states * column_stride(count)
+        last = min(count, matrices.block) * matrices.num_moves
+        count *= matrices.num_moves
+    return padded(size + (num_states + 1) * column_stride(last))
 
 
 # Doubles up to the next multiple of eight: the space of a vector.

@@ -32,6 +32,8 @@ cdef struct Workspace:             # what one thread needs to run kernels on one
     double* min_positive           # (tree.num_factor_nodes,): ... and the smallest positive one
     double* rows                   # (GEMM_ROWS, largest stride): expected outcomes
     double* partial                # partial sums of a contraction
+    double* columns                # (matrices.beliefs_size,): beliefs as columns of matrices
+    double* column_value           # (matrices.num_nodes,)
     double* factor_value           # (tree.num_factor_nodes,)
     double* group_value            # (tree.num_group_nodes,)
     double* prefix_value           # (tree.num_prefixes,)

@@ -43,8 +43,8 @@ cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room
     cdef Py_ssize_t controls = padded(model.num_controls_total)
     # a graph keeps its beliefs itself
     cdef bint tree_beliefs = not uses_belief_graph
-    cdef double** doubles[32]
-    cdef Py_ssize_t[32] sizes
+    cdef double** doubles[34]
+    cdef Py_ssize_t[34] sizes
     cdef int32_t** ints[6]
     cdef Py_ssize_t[6] lengths
     doubles[0], sizes[0] = &work.prior, model.qs_size
@@ -80,13 +80,15 @@ cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room
     doubles[29], sizes[29] = &work.p_first, controls
     doubles[30], sizes[30] = &work.min_weight, nodes if tree_beliefs else 0
     doubles[31], sizes[31] = &work.total, nodes if tree_beliefs else 0
+    doubles[32], sizes[32] = &work.columns, model.matrices.beliefs_size
+    doubles[33], sizes[33] = &work.column_value, padded(model.matrices.num_nodes)
     ints[0], lengths[0] = &work.index, joint
     ints[1], lengths[1] = &work.support_state, stride
     ints[2], lengths[2] = &work.touched, sparse
     ints[3], lengths[3] = &work.node_belief, nodes if uses_belief_graph else 0
     ints[4], lengths[4] = &work.successors, controls
     ints[5], lengths[5] = &work.inductive_row, padded(model.num_factors)
-    for i in range(32):
+    for i in range(34):
         num_doubles += sizes[i]
     for i in range(6):
         num_ints += lengths[i]
@@ -96,7 +98,7 @@ cdef OwnedWorkspace new_workspace(const Model* model, const WorkspaceSizes* room
         raise MemoryError(f"no memory for {num_bytes} bytes of workspace")
     memset(workspace._block, 0, num_bytes)
     cdef double* here = <double*>((<uintptr_t>workspace._block + 63) // 64 * 64)
-    for i in range(32):
+    for i in range(34):
         doubles[i][0] = here
         here += sizes[i]
     for i in range(6):

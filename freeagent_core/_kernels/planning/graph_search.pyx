@@ -31,8 +31,9 @@ from freeagent_core._kernels.base.status cimport NOT_FINITE, NO_MEMORY
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, PolicyTree
 from freeagent_core._kernels.planning.belief_graph cimport (
-    cached_successor, group_terms_of, next_belief, reset_graph, support_terms_of,
+    cached_successor, group_terms_of, next_belief, reset_graph, support_terms_of, weight_threshold,
 )
+from freeagent_core._kernels.planning.belief_matrices cimport evaluate_matrices, has_matrices
 from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
 from freeagent_core._kernels.planning.expected_free_energy cimport find_inductive_rows
 from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
@@ -51,6 +52,11 @@ cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, con
     if rollout_states(model, parameters, qs, work):
         graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
         return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
+    if has_matrices(model, parameters) and (
+            P.support(qs, model.factors[0].num_states, weight_threshold(model, parameters),
+                      work.support_state, work.support_weight) > model.matrices.graph_support):
+        graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
+        return evaluate_matrices(model, parameters, qs, work)
     graph.has_edges = parameters.use_param_info_gain and model.has_wB
     if reset_graph(model, parameters, qs, work) != 0:
         return NO_MEMORY

@@ -13,6 +13,7 @@ from libc.math cimport isfinite
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.status cimport NOT_FINITE
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Group
+from freeagent_core._kernels.planning.belief_matrices cimport evaluate_matrices, has_matrices
 from freeagent_core._kernels.planning.expected_free_energy cimport (
     expected_inductive_cost, find_inductive_rows, group_terms,
 )
@@ -29,6 +30,10 @@ cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, 
                            Workspace* work) noexcept nogil:
     if work.graph != NULL:
         return evaluate_graph(model, parameters, qs, work)
+    if has_matrices(model, parameters):
+        if model.has_inductive:
+            find_inductive_rows(model, qs, work)
+        return evaluate_matrices(model, parameters, qs, work)
     return evaluate_tree(model, parameters, qs, work)
 
 

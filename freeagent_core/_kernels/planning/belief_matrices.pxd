@@ -1,0 +1,8 @@
+from freeagent_core._kernels.model.structs cimport Model
+from freeagent_core._kernels.model.workspace cimport Workspace
+from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters
+
+
+cdef bint has_matrices(const Model* model, const EFEParameters* parameters) noexcept nogil
+cdef int evaluate_matrices(const Model* model, const EFEParameters* parameters, const double* qs,
+                           Workspace* work) noexcept nogil
