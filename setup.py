@@ -83,7 +83,14 @@ if sanitize:
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
 headers = [
     f"csrc/{name}.h"
-    for name in ("freeagent_primitives", "primitives_body", "vectors", "matrix_products", "lanes")
+    for name in (
+        "freeagent_primitives",
+        "primitives_body",
+        "vectors",
+        "matrix_products",
+        "belief_columns",
+        "lanes",
+    )
 ]
 
 extensions = [

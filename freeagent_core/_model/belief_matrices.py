@@ -92,8 +92,9 @@ def _sequences(moves: npt.NDArray[np.int64], num_steps: int) -> dict[str, Any]:
     prefix_nodes = []
     for _ in range(num_steps):
         moved = moves[None, :] >= 0
-        place = np.where(moved, place[:, None] + moves * num_moves ** length[:, None],
-                         place[:, None]).ravel()
+        place = np.where(
+            moved, place[:, None] + moves * num_moves ** length[:, None], place[:, None]
+        ).ravel()
         length = (length[:, None] + moved).ravel()
         prefix_nodes.append(first[length] + place)
     return {

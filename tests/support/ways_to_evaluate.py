@@ -8,7 +8,7 @@ from parity import G
 from random_arrays import distribution, object_array, observations
 
 from freeagent_core import Agent, GenerativeModel
-from freeagent_core._model import packing
+from freeagent_core._model import belief_matrices, packing
 
 slow = settings(
     max_examples=60,
@@ -18,8 +18,12 @@ slow = settings(
 )
 
 # constants of packing that force a way
-GRAPH = {"MAX_GRAPH_COLUMN": 1e9}
-TREE = {"MAX_GRAPH_COLUMN": -1.0}
+NO_MATRICES = {"MAX_COLUMNS": -1}
+GRAPH = {"MAX_GRAPH_COLUMN": 1e9, **NO_MATRICES}
+TREE = {"MAX_GRAPH_COLUMN": -1.0, **NO_MATRICES}
+# where the model has one factor; the graph's rollout of a point mass comes first
+MATRICES = {"MAX_GRAPH_COLUMN": -1.0, "DENSE_ENTRY": 1e9}
+GRAPH_AND_MATRICES = {"MAX_GRAPH_COLUMN": 1e9, "GRAPH_PAIR": 1e9}
 SPARSE = {"SPARSE_COLUMN": 1e9}
 DENSE = {"SPARSE_COLUMN": -1.0, "SPARSE_SHARE": 0.0}
 NOT_ENUMERATED = {"MAX_STORED_POLICIES": 0}
@@ -30,7 +34,7 @@ def packed(arguments, *constants):
     with pytest.MonkeyPatch.context() as patch:
         for each in constants:
             for name, value in each.items():
-                patch.setattr(packing, name, value)
+                patch.setattr(packing if hasattr(packing, name) else belief_matrices, name, value)
         return GenerativeModel(**arguments)
 
 

@@ -491,7 +491,7 @@ cdef class PackedModel:
         size : dict of int
             ``beliefs`` (distinct, of single factors), ``entries`` (weights in them) and
             ``nodes`` (distinct joint beliefs, the present one included); all 0 after a
-            deterministic rollout.
+            deterministic rollout, no beliefs and entries where beliefs were columns of matrices.
         """
         cdef OwnedWorkspace workspace = self._pool.spare
         if not self.uses_belief_graph or workspace is None:

@@ -55,7 +55,8 @@ cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, con
     if has_matrices(model, parameters) and (
             P.support(qs, model.factors[0].num_states, weight_threshold(model, parameters),
                       work.support_state, work.support_weight) > model.matrices.graph_support):
-        graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
+        graph.num_beliefs = graph.num_entries = 0
+        graph.num_nodes = model.matrices.num_nodes
         return evaluate_matrices(model, parameters, qs, work)
     graph.has_edges = parameters.use_param_info_gain and model.has_wB
     if reset_graph(model, parameters, qs, work) != 0:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_arrays import distribution, object_array
+from ways_to_evaluate import NO_MATRICES, packed
 
 from freeagent_core import Agent, GenerativeModel
 
@@ -64,7 +65,7 @@ def reaches_stochastic(arguments, state):
 @given(arguments=deterministic_worlds(), data=st.data())
 def test_as_beliefs_to_the_bit(arguments, data):
     """The same policies as a list are evaluated over predicted beliefs."""
-    model = GenerativeModel(**arguments)
+    model = packed(arguments, NO_MATRICES)
     enumerated = GenerativeModel(**arguments, policies=list(model.policy_arrays))
     agent, other = Agent.from_model(model), Agent.from_model(enumerated)
     for _ in range(3):

@@ -15,6 +15,8 @@ from random_models import models
 from ways_to_evaluate import (
     DENSE,
     GRAPH,
+    GRAPH_AND_MATRICES,
+    MATRICES,
     NOT_ENUMERATED,
     SPARSE,
     TREE,
@@ -53,6 +55,13 @@ def test_sums_that_are_not_quite_one(model, seed, which):
 @given(model=st.one_of(larger_models(), models()), seed=st.integers(0, 2**32 - 1))
 def test_all_ways_agree(model, seed):
     expected = evaluated(packed(model, TREE, DENSE), model, seed)
-    for way in ((GRAPH, SPARSE), (GRAPH, DENSE), (TREE, SPARSE), (GRAPH, SPARSE, NOT_ENUMERATED)):
+    for way in (
+        (GRAPH, SPARSE),
+        (GRAPH, DENSE),
+        (TREE, SPARSE),
+        (GRAPH, SPARSE, NOT_ENUMERATED),
+        (MATRICES,),
+        (GRAPH_AND_MATRICES,),
+    ):
         found = evaluated(packed(model, *way), model, seed)
         assert_same_values(found, expected)
