@@ -164,7 +164,8 @@ cdef void infer(Task* tasks, Py_ssize_t count, int operations) noexcept nogil:
 cdef Py_ssize_t shared_block(const Model* model, bint uses_belief_graph,
                              const StepParameters* parameters) noexcept nogil:
     cdef Py_ssize_t g
-    if uses_belief_graph or has_matrices(model, &parameters.efe) or parameters.passes_messages or parameters.search.horizon > 0:
+    if (uses_belief_graph or has_matrices(model, &parameters.efe) or parameters.passes_messages
+            or parameters.search.horizon > 0):
         return 1
     for g in range(model.num_groups):
         if model.groups[g].num_factors > 1:
