@@ -145,12 +145,12 @@ def test_more_beliefs_than_a_block(policy_len, slip, noise):
 
 def test_population_has_the_bits_of_agents_alone():
     for slip in (0.0, 0.2):
-        model = packed(noisy_grid(4, 4, 2, 0.2, slip=slip), MATRICES)
+        model = packed(noisy_grid(9, 9, 2, 0.2, slip=slip), MATRICES)
         rng = np.random.default_rng(0)
         population = Population(model, 13, num_threads=2, seed=0)
         agents = [Agent.from_model(model) for _ in range(13)]
         for _ in range(8):
-            seen = rng.integers(16, size=(13, 1))
+            seen = rng.integers(81, size=(13, 1))
             chosen = population.step(seen)
             for i, agent in enumerate(agents):
                 agent.infer_states([int(seen[i, 0])])
