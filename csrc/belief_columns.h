@@ -64,7 +64,7 @@ static void push_columns(const double *x, ptrdiff_t x_stride, ptrdiff_t count,
                 const vm p = vm_load(row + b * VM_LANES);                                      \
                 value[b] = vm_fma(p, utility, value[b]);                                       \
                 if (rows) {                                                                    \
-                    const vm above = vm_select(p > mask, p, zero);                             \
+                    const vm above = vm_above(p, mask);                                        \
                     value[b] = vm_fma(above, neg_ambiguity, value[b]);                         \
                     total[b] += above;                                                         \
                     vm_store(row + b * VM_LANES, above);                                       \
@@ -83,7 +83,7 @@ static void push_columns(const double *x, ptrdiff_t x_stride, ptrdiff_t count,
             }                                                                                  \
             UNROLL for (int b = 0; b < BLOCK; b++) {                                           \
                 p[b] = vm_max(zero, p[b]); /* what rounding leaves of an outcome */            \
-                value[b] = vm_fma(-p[b], log_eps_vm(p[b]), value[b]);                          \
+                value[b] = vm_fma(-p[b], entropy_log(p[b]), value[b]);                          \
             }                                                                                  \
         }                                                                                      \
         UNROLL for (int b = 0; b < BLOCK; b++) vm_store(out + b * VM_LANES, value[b]);         \
@@ -91,6 +91,7 @@ static void push_columns(const double *x, ptrdiff_t x_stride, ptrdiff_t count,
 
 COLUMN_TERMS(1)
 COLUMN_TERMS(2)
+COLUMN_TERMS(4)
 
 /* Of each of `count` beliefs q, columns of (num_states, stride):
  *   out = linear . q + neg_ambiguity . q' - sum_o p(o) log(p(o) + eps),  p = A q',
@@ -101,6 +102,8 @@ static void column_terms(double *q, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t
                          const double *linear, const fc_sparse_rows *rows, double *out)
 {
     ptrdiff_t j = 0;
+    for (; j + 4 * VM_LANES <= count; j += 4 * VM_LANES)
+        column_terms_4(q + j, stride, num_states, linear, rows, out + j);
     for (; j + VM_LANES < count; j += 2 * VM_LANES)
         column_terms_2(q + j, stride, num_states, linear, rows, out + j);
     if (j < count)

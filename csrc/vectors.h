@@ -138,6 +138,17 @@ ALWAYS_INLINE vm vm_select(vmi mask, vm yes, vm no)
 #endif
 }
 
+/* x where it is above the limit, else 0. Cost: two instructions on x86. */
+ALWAYS_INLINE vm vm_above(vm x, vm limit)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (vm)_mm512_maskz_mov_pd(
+        _mm512_cmp_pd_mask((__m512d)x, (__m512d)limit, _CMP_GT_OQ), (__m512d)x);
+#else
+    return (vm)((x > limit) & (vmi)x);
+#endif
+}
+
 /* min(limit, x), lane by lane; x where x is NaN. Cost: one instruction on x86. */
 ALWAYS_INLINE vm vm_min(vm limit, vm x)
 {

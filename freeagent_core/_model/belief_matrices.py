@@ -74,10 +74,10 @@ def entries_by_column(by_action: FloatArray) -> dict[str, Any]:
     counts = np.bincount(column, minlength=num_moves * num_states)
     place = np.arange(len(column)) - (np.cumsum(counts) - counts)[column]
     shape = (num_moves, num_states, max(int(counts.max()), 1))
-    parts = {"next": np.zeros(shape, dtype=np.int32), "weight": np.zeros(shape)}
-    parts["next"][move, state, place] = to
-    parts["weight"][move, state, place] = by_action[move, state, to]
-    return parts
+    next_state, weight = np.zeros(shape, dtype=np.int32), np.zeros(shape)
+    next_state[move, state, place] = to
+    weight[move, state, place] = by_action[move, state, to]
+    return {"next": next_state, "weight": weight}
 
 
 def _sequences(moves: npt.NDArray[np.int64], num_steps: int) -> dict[str, Any]:

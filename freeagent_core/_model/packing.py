@@ -421,14 +421,16 @@ def _pack_matrices(model: ModelArrays, uses_belief_graph: bool) -> dict[str, Any
         or len(policies) > MAX_STORED_POLICIES
         or model.inference_algo == "MMP"
         or model.sophisticated
-        or any(isinstance(x, SparseColumns) for x in (*model.A, *model.B))
     ):
         return None
-    outcomes = np.concatenate(model.A)
-    if model.joint_likelihood:
-        outcomes = _joint_outcomes(model.A)
+    B, likelihoods = model.B[0], [A for A in model.A if not isinstance(A, SparseColumns)]
+    if isinstance(B, SparseColumns) or len(likelihoods) < len(model.A):
+        return None
+    outcomes = (
+        _joint_outcomes(likelihoods) if model.joint_likelihood else np.concatenate(likelihoods)
+    )
     neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
-    return pack_matrices(model.B[0], outcomes, neg_ambiguity, policies, uses_belief_graph)
+    return pack_matrices(B, outcomes, neg_ambiguity, policies, uses_belief_graph)
 
 
 def _pack_modality(
