@@ -137,7 +137,18 @@ def passing_model():
     )
 
 
-@pytest.mark.parametrize("make", [searching_model, passing_model])
+def branching_model():
+    """Return a model whose belief graph grows for seconds."""
+    rng = np.random.default_rng(0)
+    B = np.zeros((300, 300, 5))
+    for action in range(5):
+        for state in range(300):
+            nexts = rng.choice(300, 2, replace=False)
+            B[nexts, state, action] = 0.25, 0.75
+    return model(A=np.eye(300), B=B, C=rng.normal(size=300), D=np.eye(300)[0], policy_len=9)
+
+
+@pytest.mark.parametrize("make", [searching_model, passing_model, branching_model])
 @pytest.mark.parametrize("call", ["step", "parts"])
 def test_one_agent_within_a_long_kernel(interrupt, make, call):
     """Ctrl-C is raised long before the kernel would be done, and the agent is as it was."""

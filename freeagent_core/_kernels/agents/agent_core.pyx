@@ -168,6 +168,10 @@ cdef class AgentCore:
             workspace = self.packed.acquire_workspace()
             with nogil:
                 status = enumerate_evaluated(&self.state, &workspace.work)
+            while status == INTERRUPTED:
+                handle_interrupt()
+                with nogil:
+                    status = enumerate_evaluated(&self.state, &workspace.work)
             raise_status(status, "G")
             if self.held_q_pi is None:
                 self.held_q_pi = new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n)
@@ -515,6 +519,10 @@ cdef class AgentCore:
         else:  # all policies are evaluated again
             with nogil:
                 task.status = prepare_choice(task, False)
+            while task.status == INTERRUPTED:
+                handle_interrupt()
+                with nogil:
+                    task.status = prepare_choice(task, False)
         raise_status(task.status, "q_pi")
         return workspace
 

@@ -11,7 +11,7 @@ cdef int raise_status(int status, str what) except -1:
                           "policies to enumerate")
     if status == INTERRUPTED:  # where the call does not begin again
         handle_interrupt()
-        raise KeyboardInterrupt
+        raise InterruptedError(f"{what}: the main thread was interrupted; call again")
     if status != 0:
         raise FloatingPointError(f"{what} became NaN or infinite")
     return 0

@@ -26,8 +26,9 @@ from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.base.hash_table cimport (
     Slot, clear_table, first_slot, mix_hash, next_slot, reserve_slot,
 )
+from freeagent_core._kernels.base.interrupts cimport interrupted
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.base.status cimport NOT_FINITE, NO_MEMORY
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, NOT_FINITE
 from freeagent_core._kernels.model.graph_memory cimport Graph
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, PolicyTree
 from freeagent_core._kernels.planning.belief_graph cimport (
@@ -39,14 +40,19 @@ from freeagent_core._kernels.planning.expected_free_energy cimport find_inductiv
 from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
 
 
+# After so many nodes Ctrl-C is looked for: a look costs a quarter of a small model's node.
+cdef Py_ssize_t NODES_PER_LOOK = 64
+
+
 # G(u_1 ... u_T) = sum_t value(node_t), q_pi = softmax(gamma G + log E), over the belief graph:
-# pymdp.legacy.control.update_posterior_policies_factorized. Returns 0, NOT_FINITE or NO_MEMORY.
-# Cost: the terms of G once per distinct combination of beliefs, one lookup per distinct joint
-# belief and action, one addition per enumerated policy and step.
+# pymdp.legacy.control.update_posterior_policies_factorized. Returns 0, NOT_FINITE, NO_MEMORY
+# or INTERRUPTED. Cost: the terms of G once per distinct combination of beliefs, one lookup per
+# distinct joint belief and action, one addition per enumerated policy and step.
 cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, const double* qs,
                         Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
     cdef Graph* graph = work.graph
+    cdef int status
     if model.has_inductive:
         find_inductive_rows(model, qs, work)
     if rollout_states(model, parameters, qs, work):
@@ -65,8 +71,9 @@ cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, con
         if _value_tree_nodes(model, parameters, work) != 0:
             return NO_MEMORY
         return tree_posterior(model, parameters, work)
-    if _build_nodes(model, parameters, work) != 0:
-        return NO_MEMORY
+    status = _build_nodes(model, parameters, work)
+    if status != 0:
+        return status
     if tree.num_enumerated == 0:
         return _soft_value_backup(model, parameters, work)
     return enumerate_policies(model, parameters, work)
@@ -170,7 +177,7 @@ cdef double _node_terms(const Model* model, const EFEParameters* parameters, Py_
 
 # child(node, u) = the node of (next_belief(f, u_f) for all factors f), for all nodes that fewer
 # than num_steps actions lead to, breadth first: a transposition table (Greenblatt, Eastlake and
-# Crocker, "The Greenblatt chess program", 1967). Returns 0, or -1 without memory.
+# Crocker, "The Greenblatt chess program", 1967). Returns 0, NO_MEMORY or INTERRUPTED.
 # Cost: a lookup per distinct joint belief and action.
 cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
                       Workspace* work) noexcept nogil:
@@ -184,12 +191,12 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
     cdef const int32_t* action
     cdef Py_ssize_t* num_within
     if reserve(&graph.num_within, (tree.num_steps + 1) * <Py_ssize_t>sizeof(Py_ssize_t)) != 0:
-        return -1
+        return NO_MEMORY
     num_within = <Py_ssize_t*>graph.num_within.data
     graph.num_nodes = 0
     clear_table(&graph.nodes)
     if graph.node_capacity == 0 and _grow_nodes(model, graph) != 0:
-        return -1
+        return NO_MEMORY
     # the root has no value; with a step of its own no policy returns to it
     graph.num_nodes = num_within[0] = 1
     (<int32_t*>graph.node_step.data)[0] = -1
@@ -197,10 +204,12 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
         (<int32_t*>graph.node_beliefs.data)[f] = <int32_t>f
     for step in range(tree.num_steps):
         while node < num_within[step]:
+            if node % NODES_PER_LOOK == NODES_PER_LOOK - 1 and interrupted():
+                return INTERRUPTED
             if node == graph.expanded_capacity and _grow_edges(model, graph) != 0:
-                return -1
+                return NO_MEMORY
             if _successors(model, parameters, node, work) != 0:
-                return -1
+                return NO_MEMORY
             action = tree.actions
             for u in range(num_actions):
                 neg_pB_gain = 0.0
@@ -215,7 +224,7 @@ cdef int _build_nodes(const Model* model, const EFEParameters* parameters,
                     child = _intern_node(model, parameters, step if model.time_dependent else 0,
                                          beliefs, work)
                 if child < 0:
-                    return -1
+                    return NO_MEMORY
                 (<int32_t*>graph.node_child.data)[node * num_actions + u] = child
                 if graph.has_edges:
                     (<double*>graph.edge_value.data)[node * num_actions + u] = -neg_pB_gain
