@@ -27,6 +27,8 @@ BLOCK_COLUMNS = 112
 ENTRY, STATE, OUTCOME, DENSE_ENTRY = 0.25, 0.25, 1.3, 0.12
 # What a belief of k states costs over a belief graph, of that number squared (ns, there).
 GRAPH_PAIR = 7.0
+# What one costs there per state, if it has all.
+GRAPH_STATE = 11.0
 # Doubles that the beliefs of one thread may take.
 MAX_COLUMNS = 2**19
 # Entries of A and B that are looked through.
@@ -104,6 +106,26 @@ def _sequences(moves: npt.NDArray[np.int64], num_steps: int) -> dict[str, Any]:
     }
 
 
+def _num_distinct(next_state: npt.NDArray[np.int32], num_steps: int) -> int:
+    """Return how many different maps of states sequences of deterministic moves make.
+
+    Parameters
+    ----------
+    next_state : ndarray, shape (num_moves, num_states)
+    num_steps : int
+    """
+    level = np.arange(next_state.shape[1], dtype=np.int32)[None]
+    found = {level.tobytes()}
+    for _ in range(num_steps):
+        children = np.unique(next_state[:, level].reshape(-1, next_state.shape[1]), axis=0)
+        fresh = [row for row in children if row.tobytes() not in found]
+        if not fresh:
+            break
+        level = np.stack(fresh)
+        found.update(row.tobytes() for row in level)
+    return len(found)
+
+
 def pack_matrices(
     B: FloatArray,
     outcomes: FloatArray,
@@ -144,9 +166,14 @@ def pack_matrices(
     if not uses_belief_graph and cost > dense:
         return None
     packed.update(_sequences(np.where(is_move, np.cumsum(is_move) - 1, -1), num_steps))
-    # over a graph a belief costs more the more states it has, and fewer of them are equal
+    # over a graph equal beliefs are one; a belief costs more the more states it has
     spread = entries ** (num_steps / 2)
-    packed["graph_support"] = int(np.sqrt(cost / GRAPH_PAIR) / spread)
+    nodes = distinct = int(packed["first_node"][-1])
+    if uses_belief_graph and entries == 1 and (packed["weight"] == 1.0).all():
+        distinct = _num_distinct(packed["next"][:, :, 0], num_steps)
+        if distinct * GRAPH_STATE * num_states < nodes * cost:
+            return None
+    packed["graph_support"] = int(np.sqrt(cost * nodes / distinct / GRAPH_PAIR) / spread)
     packed["block"] = max(BLOCK_COLUMNS // num_moves // 8, 1) * 8
     packed["neg_ambiguity"] = np.ascontiguousarray(neg_ambiguity)
     return packed

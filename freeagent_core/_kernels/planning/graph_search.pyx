@@ -35,7 +35,9 @@ from freeagent_core._kernels.planning.belief_graph cimport (
     cached_successor, group_terms_of, next_belief, reset_graph, support_terms_of, weight_threshold,
 )
 from freeagent_core._kernels.planning.belief_matrices cimport evaluate_matrices, has_matrices
-from freeagent_core._kernels.planning.deterministic_rollout cimport rollout_states
+from freeagent_core._kernels.planning.deterministic_rollout cimport (
+    rollout_states, rollout_with_tail,
+)
 from freeagent_core._kernels.planning.expected_free_energy cimport find_inductive_rows
 from freeagent_core._kernels.planning.policy_tree cimport policy_posterior, tree_posterior
 
@@ -57,6 +59,10 @@ cdef int evaluate_graph(const Model* model, const EFEParameters* parameters, con
         find_inductive_rows(model, qs, work)
     if rollout_states(model, parameters, qs, work):
         graph.num_beliefs = graph.num_entries = graph.num_nodes = 0
+        return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
+    if rollout_with_tail(model, parameters, qs, work):
+        graph.num_beliefs = graph.num_entries = 0
+        graph.num_nodes = model.tree.num_policies
         return policy_posterior(model, parameters.gamma, work.G_new, work.q_pi_new)
     if has_matrices(model, parameters) and (
             P.support(qs, model.factors[0].num_states, weight_threshold(model, parameters),

@@ -203,3 +203,14 @@ def test_entries_by_column():
     for m, s in np.ndindex(3, 7):
         np.add.at(dense[m, s], parts["next"][m, s], parts["weight"][m, s])
     np.testing.assert_array_equal(dense, B)
+
+
+def test_sequences_that_meet_stay_a_graph():
+    """In a corridor few of 2^12 sequences differ: their beliefs are merged."""
+    n = 10
+    left, right = np.maximum(np.arange(n) - 1, 0), np.minimum(np.arange(n) + 1, n - 1)
+    B = np.stack([np.eye(n)[:, left], np.eye(n)[:, right]], axis=2)
+    model = {"A": object_array([np.full((n, n), 0.05) + 0.5 * np.eye(n)]), "policy_len": 12}
+    size = evaluated_nodes({**model, "B": object_array([B])}, np.full(n, 0.1))
+    assert 0 < size["beliefs"] < 500
+    assert size["nodes"] < 500

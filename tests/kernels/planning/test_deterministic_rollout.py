@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pymdp.legacy.agent import Agent as Reference
 from random_arrays import distribution, object_array
-from ways_to_evaluate import NO_MATRICES, packed
+from ways_to_evaluate import NO_MATRICES, TREE, packed
 
 from freeagent_core import Agent, GenerativeModel
 
@@ -75,10 +76,14 @@ def test_as_beliefs_to_the_bit(arguments, data):
             each.reset()
             each.infer_states(observation)
             each.infer_policies()
-        np.testing.assert_array_equal(agent.G, other.G)
-        np.testing.assert_array_equal(agent.q_pi, other.q_pi)
         # 2^-52: what belief_graph leaves out of a belief
-        if not arguments["use_param_info_gain"] and (agent.qs[0] > 2.0**-52).sum() == 1:
+        count = (agent.qs[0] > 2.0**-52).sum()
+        if not arguments["use_param_info_gain"] and count > 1:  # perhaps a tail, see below
+            np.testing.assert_allclose(agent.G, other.G, rtol=1e-12, atol=1e-11)
+        else:
+            np.testing.assert_array_equal(agent.G, other.G)
+            np.testing.assert_array_equal(agent.q_pi, other.q_pi)
+        if not arguments["use_param_info_gain"] and count == 1:
             assert rolls_out_states(model) is not reaches_stochastic(arguments, state)
         else:
             assert not rolls_out_states(model)
@@ -98,3 +103,26 @@ def test_belief_that_is_no_point_mass(weight):
     agent.infer_states([0])
     agent.infer_policies()
     assert rolls_out_states(model) == (weight < 1e-15)
+
+
+@MANY
+@given(arguments=deterministic_worlds(), data=st.data())
+def test_belief_with_a_tail(arguments, data):
+    """One state and a tail at or below the mask of the information gain: as pymdp has it."""
+    arguments["use_param_info_gain"] = False
+    agent, tree = Agent(**arguments), Agent.from_model(packed(arguments, TREE))
+    reference = Reference(**arguments)
+    n = agent.num_states[0]
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    tail = data.draw(st.sampled_from([1e-14, 1e-12, 1e-9, 1e-7, 1.12e-7, 1.13e-7, 1e-6, 0.1]))
+    weights = rng.dirichlet(np.full(n, 0.5)) * tail
+    weights[rng.integers(n)] += 1.0 - tail
+    agent.infer_states([0] * agent.num_modalities)
+    tree.infer_states([0] * agent.num_modalities)
+    agent.qs[0][:] = tree.qs[0][:] = weights
+    reference.qs = object_array([weights])
+    for each in (agent, tree, reference):
+        each.infer_policies()
+    np.testing.assert_allclose(agent.G, tree.G, rtol=1e-12, atol=1e-11)
+    np.testing.assert_allclose(agent.G, reference.G, rtol=1e-10, atol=1e-8)
+    np.testing.assert_allclose(agent.q_pi, reference.q_pi, rtol=0, atol=1e-9)
