@@ -147,20 +147,28 @@ static void lanes_gemv_t(const double *q, const double *T, ptrdiff_t rows, ptrdi
 }
 
 /* out = (x + eps) (y + y_eps), total = sum_i out[i], x[i, l] = rows[l][i]; out may be y: one factor
- * of a posterior. pymdp.legacy.algos.fpi.run_vanilla_fpi. Cost: 8 n loads, n products. */
+ * of a posterior, to the bit as multiply_eps, which sums VM_LANES entries apart.
+ * pymdp.legacy.algos.fpi.run_vanilla_fpi. Cost: 8 n loads, n products. */
 static void lanes_multiply_eps(const double *const *rows, const double *y, double y_eps,
                                ptrdiff_t n, double *out, double *total)
 {
     EACH_PART {
-        vm sum = VM_SPLAT(0.0);
-        for (ptrdiff_t i = 0; i < n; i++) {
-            vm x;
-            UNROLL for (int l = 0; l < VM_LANES; l++) x[l] = rows[p + l][i];
-            const vm v = (x + VM_SPLAT(FC_EPS)) * (ROW(y, i) + VM_SPLAT(y_eps));
-            SET_ROW(out, i, v);
-            sum += v;
-        }
-        SET_ROW(total, 0, sum);
+        vm sum[VM_BYTES / 8];
+        UNROLL for (int k = 0; k < VM_LANES; k++) sum[k] = VM_SPLAT(0.0);
+        for (ptrdiff_t i = 0; i < n; i += VM_LANES)
+            UNROLL for (int k = 0; k < VM_LANES; k++) {
+                if (i + k >= n)
+                    break;
+                vm x;
+                UNROLL for (int l = 0; l < VM_LANES; l++) x[l] = rows[p + l][i + k];
+                const vm v = (x + VM_SPLAT(FC_EPS)) * (ROW(y, i + k) + VM_SPLAT(y_eps));
+                SET_ROW(out, i + k, v);
+                sum[k] += v;
+            }
+        for (int half = (int)VM_LANES / 2; half > 0; half /= 2)
+            for (int k = 0; k < half; k++)
+                sum[k] += sum[k + half];
+        SET_ROW(total, 0, sum[0]);
     }
 }
 

@@ -426,7 +426,9 @@ class Population:
             core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
         cost = self._cost_ns.get(operations, 0.0)
         chunk = threads.chunk_size(self._size, num_threads, cost)
-        if core.block > 1:  # as many as share products, if each thread has two chunks
+        if core.lanes is not None:  # a part of a block takes as long as a whole one
+            chunk = -(-chunk // core.block) * core.block
+        elif core.block > 1:  # as many as share products, if each thread has two chunks
             chunk = max(chunk, min(core.block, self._size // (2 * num_threads)))
         core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
         start = time.perf_counter_ns()

@@ -8,27 +8,32 @@ between policies, as the kernels for dense transitions do.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
-from freeagent_core._model.model_arrays import ModelArrays
+from freeagent_core._model.model_arrays import ModelArrays, Tables
 from freeagent_core._model.packing import group_factors, pack
-from freeagent_core._model.sparse_columns import MAX_WHOLE, whole
-
-FloatArray = npt.NDArray[np.float64]
+from freeagent_core._model.sparse_columns import whole
 
 # More policies than this are not laid out as a tree for lanes.
 MAX_LANE_POLICIES = 512
-# Of dense transitions: beyond these sizes matrix products of single agents are faster. Measured
-# (benchmarks/lanes.py): 1.5 to 2 times as fast in lanes with 8 states, 0.9 with 19, 0.7 with 25.
-MAX_LANE_STATES = 16
-MAX_LANE_JOINT = 128
-# Of deterministic transitions: with more policies the belief graph, which merges beliefs, is
-# faster; with other sparse ones lanes are 2 to 8 times as fast.
-MAX_DETERMINISTIC_POLICIES = 16
 # Doubles of one lane: a block of eight fills half of a second cache of 512 KiB.
 MAX_LANE_DOUBLES = 4096
+# Operations of a block up to which lanes are faster, by what they compete with. Measured
+# (benchmarks/lanes.py): an agent takes 0.2 us and 0.085 us for each 1,000 of them.
+# Matrix products over dense transitions, of factors of up to 16 states (with 19 lanes are 0.9 times
+# as fast, with 25 0.7):
+MAX_OF_PRODUCTS = 45_000.0
+MAX_LANE_STATES = 16
+# A belief graph: it hardly ever merges beliefs unless transitions are deterministic; where outcomes
+# are so as well, hardly anything is left to compute (0.3 us in a grid world).
+MAX_OF_GRAPH = 70_000.0
+MAX_OF_DETERMINISTIC = 8_000.0
+MAX_OF_POINT_MASSES = 2_000.0
+
+
+def _are_deterministic(arrays: Tables) -> bool:
+    return all(bool(np.isin(whole(array, "it"), (0.0, 1.0)).all()) for array in arrays)
 
 
 def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
@@ -48,19 +53,17 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
         return None
     if not packed.enumerates_policies or len(model.policy_arrays) > MAX_LANE_POLICIES:
         return None
-    groups = group_factors(model)
-    max_joint = max(
-        int(np.prod([model.num_states[f] for f in factors]))
-        for factors in (*groups, *model.B_factor_list)
-    )
-    if max(model.num_states) > MAX_LANE_STATES or max_joint > MAX_LANE_JOINT:
+    if max(model.num_states) > MAX_LANE_STATES:
         return None
-    if any(array.size > MAX_WHOLE for array in (*model.A, *model.B)):
+    # each entry takes an operation: what is larger need not be laid out
+    largest = max(*(A.size for A in model.A), *(B.size // B.shape[-1] for B in model.B))
+    if largest > max(MAX_OF_PRODUCTS, MAX_OF_GRAPH):
         return None
+    limit = MAX_OF_PRODUCTS
     if packed.uses_belief_graph:
-        deterministic = all(np.isin(B, (0.0, 1.0)).all() for B in model.B)
-        if deterministic and len(model.policy_arrays) > MAX_DETERMINISTIC_POLICIES:
-            return None
+        limit = MAX_OF_GRAPH
+        if _are_deterministic(model.B):
+            limit = MAX_OF_POINT_MASSES if _are_deterministic(model.A) else MAX_OF_DETERMINISTIC
         packed = pack(model, {}, uses_belief_graph=False)
     A = [
         np.concatenate(
@@ -70,11 +73,13 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
                 if tuple(factors) == group
             ]
         )
-        for group in groups
+        for group in group_factors(model)
     ]
     B = [
         np.ascontiguousarray(array.reshape(len(array), -1, array.shape[-1]).transpose(2, 1, 0))
         for array in (whole(B, "B") for B in model.B)
     ]
     lanes = PackedLanes(packed, B, A)
-    return lanes if lanes.num_rows <= MAX_LANE_DOUBLES else None
+    if lanes.num_rows > MAX_LANE_DOUBLES or lanes.num_operations > limit:
+        return None
+    return lanes

@@ -24,8 +24,10 @@ slow = settings(
 seeds = st.integers(0, 2**32 - 1)
 ANY_SIZE = {
     "MAX_LANE_STATES": 10**9,
-    "MAX_LANE_JOINT": 10**9,
-    "MAX_DETERMINISTIC_POLICIES": 10**9,
+    "MAX_OF_PRODUCTS": 1e18,
+    "MAX_OF_GRAPH": 1e18,
+    "MAX_OF_DETERMINISTIC": 1e18,
+    "MAX_OF_POINT_MASSES": 1e18,
     "MAX_LANE_DOUBLES": 10**9,
 }
 

@@ -47,6 +47,7 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly Py_ssize_t block     # agents that are stepped together; 1: none are
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
+    cdef bint _filters             # beliefs alone are updated by filter_block
     cdef tuple _first_parameters   # pA, pB, pD that agents begin with
     cdef Rows _rows
     cdef unsigned char[::1] _status    # (size,) of the last operation
@@ -69,7 +70,9 @@ cdef class PopulationCore(ParallelWork):
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil
     cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
                           Workspace** works) noexcept nogil
-    cdef void _infer_alone(self, Py_ssize_t i, Task* task) noexcept nogil
+    cdef void _filter_block(self, Py_ssize_t start, Py_ssize_t stop,
+                            Workspace** works) noexcept nogil
+    cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _infer_lanes(self, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil

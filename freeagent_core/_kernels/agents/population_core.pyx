@@ -20,11 +20,12 @@ from freeagent_core._kernels.agents.agent_step cimport (
 from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
 from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
+from freeagent_core._kernels.inference.block_filtering cimport filter_block, fits_filter
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport LearnedModel
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory, PackedLanes
 from freeagent_core._kernels.model.python_input cimport new_array
-from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
+from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, GEMM_ROWS, PolicyTree
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 
@@ -65,6 +66,8 @@ cdef class PopulationCore(ParallelWork):
         self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
         if lanes is not None and fit_lanes(&parameters.values):
             self.lanes, self.block = lanes, LANES
+        self._filters = (fits_filter(&packed.model) and not parameters.values.passes_messages
+                         and not parameters.values.joint_likelihood)
         self._lay_out_rows()
         if parameters.values.passes_messages:
             self._lay_out_windows()
@@ -273,10 +276,45 @@ cdef class PopulationCore(ParallelWork):
                 if self._mask == NULL or self._mask[i]:
                     self._learn(i, works[0])
             return
+        if self._filters and self._operations == INFER_STATES:
+            while start < stop:
+                i = min(start + GEMM_ROWS, stop)
+                self._filter_block(start, i, works)
+                start = i
+            return
         while start < stop:
             i = min(start + size, stop)
             self._step_block(start, i, works)
             start = i
+
+    cdef void _filter_block(self, Py_ssize_t start, Py_ssize_t stop,
+                            Workspace** works) noexcept nogil:
+        cdef const Model* model = &self.packed.model
+        cdef const double* before[GEMM_ROWS]
+        cdef double* qs[GEMM_ROWS]
+        cdef const Py_ssize_t* action[GEMM_ROWS]
+        cdef const Py_ssize_t* outcomes[GEMM_ROWS]
+        cdef Py_ssize_t index[GEMM_ROWS]
+        cdef bint failed[GEMM_ROWS]
+        cdef Py_ssize_t i, count = 0
+        for i in range(start, stop):
+            if self._mask != NULL and not self._mask[i]:
+                continue
+            if self._learned != NULL and self._learned[i] != NULL:
+                self._step_block(i, i + 1, works)
+                continue
+            before[count] = qs[count] = self._rows.qs + i * model.qs_size
+            action[count] = self._rows.action + i if self._rows.has_action[i] else NULL
+            outcomes[count] = self._observations + i * model.num_modalities
+            index[count] = i
+            count += 1
+        if filter_block(model, before, action, outcomes, count, qs, failed, works[0]) != 0:
+            for i in range(count):
+                self._status[index[i]] = -NO_MEMORY
+            return
+        for i in range(count):
+            if failed[i]:
+                self._step_block(index[i], index[i] + 1, works)
 
     cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
                           Workspace** works) noexcept nogil:
@@ -299,7 +337,8 @@ cdef class PopulationCore(ParallelWork):
             tasks[count].q_pi = NULL
             index[count] = i
             if self.lanes is not None and agents[count].learned != NULL:
-                self._infer_alone(i, &tasks[count])
+                infer(&tasks[count], 1, self._operations)
+                self._end_step(i, &tasks[count])
             else:
                 count += 1
         if count == 0:
@@ -309,12 +348,7 @@ cdef class PopulationCore(ParallelWork):
             return
         infer(tasks, count, self._operations)
         for i in range(count):
-            self._status[index[i]] = <unsigned char>(-tasks[i].status)
-            if tasks[i].status == 0:
-                keep(&tasks[i], self._operations)
-                self._keep_step(index[i], &tasks[i])
-            elif tasks[i].status == INTERRUPTED:
-                self.note_interrupted()
+            self._end_step(index[i], &tasks[i])
 
     cdef void _run_interrupted(self, Workspace** works) noexcept nogil:
         cdef Py_ssize_t i
@@ -322,12 +356,13 @@ cdef class PopulationCore(ParallelWork):
             if self._status[i] == -INTERRUPTED:
                 self._step_block(i, i + 1, works)
 
-    cdef void _infer_alone(self, Py_ssize_t i, Task* task) noexcept nogil:
-        infer(task, 1, self._operations)
+    cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil:
         self._status[i] = <unsigned char>(-task.status)
         if task.status == 0:
             keep(task, self._operations)
             self._keep_step(i, task)
+        elif task.status == INTERRUPTED:
+            self.note_interrupted()
 
     cdef void _infer_lanes(self, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil:

@@ -17,6 +17,8 @@ import numpy as np
 
 cdef enum:
     NUM_PARTS = 26                 # of LaneMemory
+    TRANSCENDENTAL = 16            # operations of a logarithm or an exponential
+    ITERATIONS = 8                 # of the fixed point, of the slowest of eight agents
 
 
 cdef class PackedLanes:
@@ -92,6 +94,26 @@ cdef class PackedLanes:
         cdef Py_ssize_t sizes[NUM_PARTS]
         cdef double** parts[NUM_PARTS]
         return _parts(&self.lanes, &memory, parts, sizes)
+
+    @property
+    def num_operations(self):
+        """Estimated multiply-adds of a block, the same for all beliefs; a logarithm or an
+        exponential counts as 16, and the fixed point has 8 iterations."""
+        cdef const Model* model = &self.packed.model
+        cdef const PolicyTree* tree = &model.tree
+        cdef const Factor* factor
+        cdef Py_ssize_t i, joint, outcomes, count = TRANSCENDENTAL * tree.num_policies
+        for i in range(tree.num_factor_nodes):
+            factor = &model.factors[tree.node_factor[i]]
+            count += factor.num_previous * factor.num_states
+        for i in range(tree.num_group_nodes):
+            joint = model.groups[tree.group_of[i]].num_joint
+            outcomes = self._groups[tree.group_of[i]].num_outcomes
+            count += joint * (outcomes + 4) + TRANSCENDENTAL * outcomes
+        if model.num_factors > 1:
+            count += ITERATIONS * (TRANSCENDENTAL * self.lanes.num_states
+                                   + 3 * self.lanes.num_likelihoods)
+        return count
 
     cdef const double* _array(self, object array, tuple shape, str name) except NULL:
         cdef const double[::1] view = array.reshape(-1)
