@@ -86,7 +86,7 @@ def wheel(session: nox.Session) -> None:
     session.run(*install, str(repaired), external=True, env=no_compiler)
     session.run(*install, f"freeagent-core[test,report] @ {repaired.as_uri()}", external=True)
     (work / "checkout").mkdir()
-    for name in ("tests", "benchmarks", "docs"):  # without the package's sources
+    for name in ("tests", "benchmarks", "docs", "examples"):  # without the package's sources
         shutil.copytree(name, work / "checkout" / name)
     for name in ("README.md", "pyproject.toml"):
         shutil.copy(name, work / "checkout")

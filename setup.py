@@ -91,14 +91,14 @@ headers = [
         "belief_columns",
         "lanes",
     )
-]
+] + ["freeagent_core/include/freeagent_core.h"]
 
 extensions = [
     Extension(
         str(source.with_suffix("")).replace(os.sep, "."),
         # One module owns the primitives and their dispatch; the others reach them through it.
         [str(source)] + (csrc if source.stem == "primitives" else []),
-        include_dirs=["csrc", numpy.get_include()],
+        include_dirs=["csrc", "freeagent_core/include", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=headers,
         extra_compile_args=compile_args,

@@ -4,6 +4,7 @@
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from freeagent_core._version import __version__
@@ -22,11 +23,26 @@ if TYPE_CHECKING:
     from freeagent_core.model import GenerativeModel
     from freeagent_core.population import Population
 
-__all__ = ["Agent", "GenerativeModel", "Population", "__version__"]
+__all__ = ["Agent", "GenerativeModel", "Population", "__version__", "get_include"]
 
 # Imported when they are first used, so that other parts of the package do not wait for them.
 _MODULES = {"Agent": "agent", "GenerativeModel": "model", "Population": "population"}
 _FUNCTIONS = ("algos", "control", "inference", "kernels", "learning", "maths", "utils")
+
+
+def get_include() -> str:
+    """Return the directory of ``freeagent_core.h``, for compilers.
+
+    Returns
+    -------
+    directory : str
+
+    Examples
+    --------
+    >>> os.listdir(get_include())
+    ['freeagent_core.h']
+    """
+    return os.path.join(os.path.dirname(__file__), "include")
 
 
 def __getattr__(name: str) -> Any:

@@ -6,13 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._agent import threads
-from freeagent_core._agent.parameters import parameters_of
+from freeagent_core._agent.parameters import parameters_of, to_learn
 from freeagent_core._agent.population_file import read_population, write_population
 from freeagent_core._agent.random_streams import agent_streams
 from freeagent_core._kernels.agents.population_core import PopulationCore
@@ -21,6 +21,10 @@ from freeagent_core._model import validation as check
 from freeagent_core._model.lane_packing import pack_lanes
 from freeagent_core._model.layout import belief_slices
 from freeagent_core.model import GenerativeModel
+
+if TYPE_CHECKING:
+    from freeagent_core._c_api.interfaces import PopulationInterface
+    from freeagent_core.c_api import PopulationHandle
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -106,6 +110,7 @@ class Population:
         lanes = pack_lanes(model, model.packed)
         self._core = PopulationCore(model.packed, self._size, parameters_of(model), lanes)
         self._lock = StateLock()
+        self._handles: dict[str, PopulationHandle] = {}  # of the C interface: one, when asked for
         self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
         first = check.integer(first_agent, 0, None, "first_agent")
         self._core.state["random"][:] = agent_streams(seed, first, self._size)
@@ -313,7 +318,7 @@ class Population:
         An agent's first update copies the model's arrays of A; `parameters` shows them.
         """
         model = self._model
-        wanted = _to_learn(model.modalities_to_learn, model.num_modalities)
+        wanted = to_learn(model.modalities_to_learn, model.num_modalities)
         outcomes = self._observations(observations)
         self._run(LEARN_A, self._mask(mask), outcomes, None, wanted, model.lr_pA)
 
@@ -327,7 +332,7 @@ class Population:
         mask : array_like of bool, shape (size,), optional
         """
         model = self._model
-        wanted = _to_learn(model.factors_to_learn, model.num_factors)
+        wanted = to_learn(model.factors_to_learn, model.num_factors)
         beliefs = self._beliefs(qs_prev, "qs_prev")
         self._run(LEARN_B, self._mask(mask), None, beliefs, wanted, model.lr_pB)
 
@@ -341,9 +346,37 @@ class Population:
         mask : array_like of bool, shape (size,), optional
         """
         model = self._model
-        wanted = _to_learn(model.factors_to_learn, model.num_factors)
+        wanted = to_learn(model.factors_to_learn, model.num_factors)
         beliefs = self._beliefs(qs_t0, "qs_t0")
         self._run(LEARN_D, self._mask(mask), None, beliefs, wanted, model.lr_pD)
+
+    # --- compiled callers ------------------------------------------------------------------
+
+    @property
+    def ctypes(self) -> PopulationInterface:
+        """The C interface's functions of this population for ctypes and Numba.
+
+        A named tuple like ``numpy.random.BitGenerator.ctypes``: ``state_address``, ``state``,
+        ``step`` and the others of ``freeagent_core.h``.
+        """
+        from freeagent_core._c_api.interfaces import ctypes_interface
+
+        return ctypes_interface(self, self._c_handle())
+
+    @property
+    def cffi(self) -> PopulationInterface:
+        """The C interface's functions of this population for cffi; see `ctypes`."""
+        from freeagent_core._c_api.interfaces import cffi_interface
+
+        return cffi_interface(self, self._c_handle())
+
+    # One for the population's life.
+    def _c_handle(self) -> PopulationHandle:
+        from freeagent_core.c_api import PopulationHandle
+
+        if not self._handles:
+            self._handles.setdefault("population", PopulationHandle(self))
+        return self._handles["population"]
 
     # --- files -----------------------------------------------------------------------------
 
@@ -417,11 +450,6 @@ class Population:
         lr: float = 1.0,
     ) -> None:
         core, num_threads = self._core, self._num_threads
-        if operations in (LEARN_A, LEARN_B) and self._model.inference_algo == "MMP":
-            raise ValueError(
-                "update_A and update_B need inference_algo 'VANILLA': MMP's beliefs are given a "
-                "policy, and pymdp's Agent cannot learn from them either"
-            )
         if to_learn is not None:
             core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
         cost = self._cost_ns.get(operations, 0.0)
@@ -508,10 +536,6 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _to_learn(subset: Any, count: int) -> bytes:
-    return bytes(isinstance(subset, str) or i in subset for i in range(count))
 
 
 def _opened(path: str | Path | BinaryIO) -> Path | BinaryIO:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freeagent_core._kernels.action.action_selection import TIE_TOLERANCE
 from freeagent_core._kernels.agents.parameters import Parameters
@@ -54,3 +54,8 @@ def parameters_of(model: GenerativeModel) -> Parameters:
             model.si_prune_penalty,
         )
     return parameters
+
+
+def to_learn(subset: Any, count: int) -> bytes:
+    """Return ``modalities_to_learn`` or ``factors_to_learn`` as a byte for each, 1 to learn it."""
+    return bytes(isinstance(subset, str) or i in subset for i in range(count))

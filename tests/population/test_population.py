@@ -327,7 +327,7 @@ BAD = [
     (lambda p: p.step([0] * 5, mask=[1, 0, 1, 0, 1]), ValueError, "mask must be an array of bool"),
     (lambda p: p.step([0] * 5, mask=np.ones(4, bool)), ValueError, "mask must be an array of bool"),
     (lambda p: p.reset(np.ones(4, bool)), ValueError, "mask must be an array of bool"),
-    (lambda p: p.sample_action(), ValueError, "agent 0 needs a infer_policies"),
+    (lambda p: p.sample_action(), ValueError, "agent 0 needs an infer_policies"),
     (lambda p: p.update_B([np.ones((5, 4))]), ValueError, "agent 0 needs a sample_action"),
     (lambda p: p.update_D([np.ones((5, 3))]), ValueError, r"qs_t0\[0\] must have shape \(5, 4\)"),
     (lambda p: p.update_D([]), ValueError, "qs_t0 must have one array per factor"),

@@ -84,7 +84,7 @@ def test_steps_in_flight_are_bounded_and_in_order(nodes, model):
         (lambda p: p.step([0] * 700, [1] * 700), ValueError, "mask must be an array of bool"),
         (lambda p: p.update_D([np.ones((700, 3))]), ValueError, r"qs_t0\[0\] must have shape"),
         (lambda p: p.update_B([]), ValueError, "qs_prev must have one array per factor"),
-        (lambda p: p.sample_action(), ValueError, "needs a infer_policies|infer_policies"),
+        (lambda p: p.sample_action(), ValueError, "needs an infer_policies|infer_policies"),
         (lambda p: p.F, AttributeError, "MMP"),
         (lambda p: p.policies_of(700), ValueError, "index must be"),
     ],

@@ -1,6 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from freeagent_core._kernels.agents.agent_state cimport AgentState, History, Task
+from freeagent_core._kernels.agents.input_problem cimport InputProblem, Problem
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
 from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
@@ -65,8 +66,9 @@ cdef class PopulationCore(ParallelWork):
     cdef void* _new_rows(self, str name, Py_ssize_t width, object dtype=*) except? NULL
     cdef int _lay_out_rows(self) except -1
     cdef int _lay_out_windows(self) except -1
-    cdef int _check_each(self, const unsigned char* flags, str before, str name) except -1
-    cdef int _check_windows(self) except -1
+    cdef bint find_problem(self, InputProblem* problem) noexcept nogil
+    cdef Problem _window_problem(self, Py_ssize_t i) noexcept nogil
+    cdef void begin_episode(self, Py_ssize_t i) noexcept nogil
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil
     cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
                           Workspace** works) noexcept nogil

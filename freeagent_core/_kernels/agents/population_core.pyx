@@ -17,6 +17,11 @@ from freeagent_core._kernels.agents.agent_step cimport (
     are_enumerated, draw_action, enumerate_evaluated, infer, keep, set_uniform_beliefs,
     shared_block,
 )
+from freeagent_core._kernels.agents.input_problem cimport (
+    InputProblem, NO_ACTION, NO_ACTION_BETWEEN, NO_BELIEFS, NO_LEARNING, NO_OBSERVATIONS,
+    NO_PARAM_INFO_GAIN, NO_POLICIES, NO_PRIOR, NO_PROBLEM, OBSERVATION_OUT_OF_RANGE, Problem,
+    raise_problem,
+)
 from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
 from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
@@ -148,7 +153,8 @@ cdef class PopulationCore(ParallelWork):
             Per modality (A) or factor (B, D), 1 to learn it.
         lr : float
         """
-        cdef Py_ssize_t i, m, num_modalities = self.packed.model.num_modalities
+        cdef Py_ssize_t num_modalities = self.packed.model.num_modalities
+        cdef InputProblem problem
         cdef const Py_ssize_t[:, ::1] outcomes
         cdef const unsigned char[::1] present
         cdef const double[:, ::1] beliefs
@@ -159,28 +165,15 @@ cdef class PopulationCore(ParallelWork):
             present = mask
             _check_rows(present.shape[0], self.size, "mask")
             self._mask = &present[0]
+        self._observations = NULL
         if observations is not None:
             outcomes = observations
             _check_rows(outcomes.shape[0], self.size, "observations")
             _check_rows(outcomes.shape[1], num_modalities, "observations[0]")
-            for i in range(self.size):
-                if self._mask != NULL and not self._mask[i]:
-                    continue
-                for m in range(num_modalities):
-                    if not 0 <= outcomes[i, m] < self.packed.model.modalities[m].num_obs:
-                        raise ValueError(
-                            f"observations[{i}, {m}] must be in 0 to "
-                            f"{self.packed.model.modalities[m].num_obs - 1}, got {outcomes[i, m]}")
             self._observations = &outcomes[0, 0]
-        elif operations & (INFER_STATES | LEARN_A):
-            raise ValueError("observations are needed")
-        if operations & SAMPLE_ACTION and not operations & INFER_POLICIES:
-            self._check_each(self._rows.has_policies, "infer_policies", "sample_action")
-        if operations & LEARN_B:
-            self._check_each(self._rows.has_action, "sample_action", "update_B")
         self._operations = operations
-        if self.parameters.values.passes_messages:
-            self._check_windows()
+        self.find_problem(&problem)
+        raise_problem(&problem)
         if operations & (LEARN_B | LEARN_D):
             beliefs = given_qs
             _check_rows(beliefs.shape[0], self.size, "beliefs")
@@ -198,35 +191,55 @@ cdef class PopulationCore(ParallelWork):
         self.provide(num_threads, [self.packed] * (self.block if self.lanes is None else 1))
         self.arm(self.size, max(chunk, 1), 0)
 
-    cdef int _check_each(self, const unsigned char* flags, str before, str name) except -1:
-        cdef Py_ssize_t i
+    # Whether the operation at hand can be done with `_observations` and `_mask`, and what is
+    # wrong first if not.
+    cdef bint find_problem(self, InputProblem* problem) noexcept nogil:
+        cdef int operations = self._operations
+        cdef bint needs_policies = operations & SAMPLE_ACTION and not operations & INFER_POLICIES
+        cdef const Model* model = &self.packed.model
+        cdef Py_ssize_t i, m, outcome
+        problem.kind = NO_PROBLEM
+        if self._observations == NULL and operations & (INFER_STATES | LEARN_A):
+            problem.kind = NO_OBSERVATIONS
+        elif self.parameters.values.passes_messages:
+            if operations & (LEARN_A | LEARN_B):
+                problem.kind = NO_LEARNING
+            elif (operations & INFER_POLICIES and self.parameters.values.efe.use_param_info_gain
+                    and model.has_wB):
+                problem.kind = NO_PARAM_INFO_GAIN
         for i in range(self.size):
-            if not flags[i] and (self._mask == NULL or self._mask[i]):
-                raise ValueError(f"agent {i} needs a {before} before {name}")
-        return 0
-
-    cdef int _check_windows(self) except -1:
-        cdef Py_ssize_t i, horizon = self.parameters.values.inference_horizon
-        if (self._operations & INFER_POLICIES and self.parameters.values.efe.use_param_info_gain
-                and self.packed.model.has_wB):
-            raise NotImplementedError(
-                "use_param_info_gain with pB and inference_algo 'MMP' (pymdp fails on it)")
-        for i in range(self.size):
+            if problem.kind != NO_PROBLEM:
+                return True
             if self._mask != NULL and not self._mask[i]:
                 continue
-            if self._operations & INFER_STATES:
-                if self._rows.num_actions[i] < min(self._rows.past_len[i], horizon - 1):
-                    raise ValueError(f"agent {i} needs an action between two observations: call "
-                                     "sample_action before infer_states")
-                if (self._rows.num_priors[i] > 1
-                        and not self.parameters.values.policy_sep_prior):
-                    raise ValueError(
-                        f"agent {i} is beyond inference_horizon {horizon} with neither use_BMA "
-                        "nor policy_sep_prior: message passing cannot go on (pymdp fails there "
-                        "too)")
-            elif self._operations & INFER_POLICIES and self._rows.infer_len[i] == 0:
-                raise ValueError(f"agent {i} has no beliefs: call infer_states before")
-        return 0
+            problem.agent = i
+            if self._observations != NULL:
+                for m in range(model.num_modalities):
+                    outcome = self._observations[i * model.num_modalities + m]
+                    if not 0 <= outcome < model.modalities[m].num_obs:
+                        problem.kind = OBSERVATION_OUT_OF_RANGE
+                        problem.modality, problem.value = m, outcome
+                        problem.limit = model.modalities[m].num_obs
+                        return True
+            if needs_policies and not self._rows.has_policies[i]:
+                problem.kind = NO_POLICIES
+            elif operations & LEARN_B and not self._rows.has_action[i]:
+                problem.kind = NO_ACTION
+            elif self.parameters.values.passes_messages:
+                problem.kind = self._window_problem(i)
+                problem.limit = self.parameters.values.inference_horizon
+        return problem.kind != NO_PROBLEM
+
+    cdef Problem _window_problem(self, Py_ssize_t i) noexcept nogil:
+        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
+        if self._operations & INFER_STATES:
+            if self._rows.num_actions[i] < min(self._rows.past_len[i], horizon - 1):
+                return NO_ACTION_BETWEEN
+            if self._rows.num_priors[i] > 1 and not self.parameters.values.policy_sep_prior:
+                return NO_PRIOR
+        elif self._operations & INFER_POLICIES and self._rows.infer_len[i] == 0:
+            return NO_BELIEFS
+        return NO_PROBLEM
 
     def any_failed(self):
         """Return whether the last operation failed for an agent."""
@@ -457,21 +470,22 @@ cdef class PopulationCore(ParallelWork):
 
     def begin_episodes(self, const unsigned char[::1] chosen):
         """Make the chosen agents' beliefs uniform and forget their actions and their past."""
-        cdef const Model* model
         cdef Py_ssize_t i
         _check_rows(chosen.shape[0], self.size, "chosen")
         for i in range(self.size):
-            if not chosen[i]:
-                continue
-            model = self._models[i]
-            set_uniform_beliefs(model, self._rows.qs + i * model.qs_size)
-            self._rows.has_action[i] = self._rows.has_policies[i] = 0
-            self._rows.time[i] = 0
-            if self.parameters.values.passes_messages:
-                self._rows.past_len[i] = self._rows.num_actions[i] = self._rows.infer_len[i] = 0
-                self._rows.num_priors[i] = 1
-                memcpy(self._rows.latest_belief + i * self._max_priors * model.qs_size, model.D,
-                       model.qs_size * sizeof(double))
+            if chosen[i]:
+                self.begin_episode(i)
+
+    cdef void begin_episode(self, Py_ssize_t i) noexcept nogil:
+        cdef const Model* model = self._models[i]
+        set_uniform_beliefs(model, self._rows.qs + i * model.qs_size)
+        self._rows.has_action[i] = self._rows.has_policies[i] = 0
+        self._rows.time[i] = 0
+        if self.parameters.values.passes_messages:
+            self._rows.past_len[i] = self._rows.num_actions[i] = self._rows.infer_len[i] = 0
+            self._rows.num_priors[i] = 1
+            memcpy(self._rows.latest_belief + i * self._max_priors * model.qs_size, model.D,
+                   model.qs_size * sizeof(double))
 
     def sequences(self, Py_ssize_t i):
         """Return agent i's beliefs, (num_policies, infer_len, qs_size), in order of policies."""

@@ -36,11 +36,23 @@ cdef extern from *:
         struct timespec nap = {0, 20000};
         nanosleep(&nap, NULL);
     }
+    /* Whoever holds the lock may need the GIL to release it. */
+    static inline void fc_lock_nap_without_gil(void)
+    {
+        if (PyGILState_Check()) {
+            Py_BEGIN_ALLOW_THREADS
+            fc_lock_nap();
+            Py_END_ALLOW_THREADS
+        } else {
+            fc_lock_nap();
+        }
+    }
     """
     bint fc_lock_try(unsigned long* owner, unsigned long thread) nogil
     unsigned long fc_lock_owner(unsigned long* owner) nogil
     void fc_lock_free(unsigned long* owner) nogil
     void fc_lock_nap() nogil
+    void fc_lock_nap_without_gil() nogil
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
@@ -84,6 +96,26 @@ cdef class StateLock:
             PyErr_CheckSignals()
         self.intact = False
         return True
+
+    # `acquire` for callers from C, with or without the GIL: it waits for ever, and no signal's
+    # handler runs.
+    cdef LockStatus acquire_without_gil(self) noexcept nogil:
+        cdef unsigned long thread = PyThread_get_thread_ident()
+        if self._is_stuck or self._forks != _forks:
+            with gil:
+                try:
+                    self._check_fork()
+                except RuntimeError:
+                    return LOST_IN_FORK
+        while not fc_lock_try(&self._owner, thread):
+            if fc_lock_owner(&self._owner) == thread:
+                return HELD_BY_THIS_THREAD
+            fc_lock_nap_without_gil()
+        self.intact = False
+        return ACQUIRED
+
+    cdef void release_without_gil(self) noexcept nogil:
+        fc_lock_free(&self._owner)
 
     # With the GIL: the first look after a fork decides, before a thread of the child has it.
     cdef int _check_fork(self) except -1:

@@ -1,0 +1,30 @@
+from libc.stdint cimport int64_t
+
+from freeagent_core._kernels.agents.population_core cimport PopulationCore
+from freeagent_core._kernels.base.state_lock cimport StateLock
+from freeagent_core._kernels.model.packed_model cimport PackedModel
+from freeagent_core._kernels.model.shared_workspaces cimport SharedWorkspaces
+from freeagent_core.c_api cimport freeagent_sizes
+
+
+cdef class ModelTarget:
+    cdef object model              # GenerativeModel
+    cdef PackedModel packed
+    cdef SharedWorkspaces workspaces   # of agents made from it
+    cdef freeagent_sizes sizes
+
+
+cdef class CoreTarget:
+    cdef PopulationCore core
+    cdef StateLock lock
+    cdef SharedWorkspaces workspaces   # None: the core's own
+    cdef object population         # None where a Python object has the handle
+    cdef object model
+    cdef freeagent_sizes sizes
+    cdef bint is_exclusive         # no Python object shows what it has learned
+    cdef int prepared              # `Learning`s that need no GIL
+    cdef const unsigned char* modalities_to_learn
+    cdef const unsigned char* factors_to_learn
+    cdef double lr_pA, lr_pB, lr_pD
+    cdef bytes _modalities, _factors
+    cdef int own(self, int operation) except -1
