@@ -31,6 +31,7 @@ cdef extern from "freeagent_core.h" nogil:
         FREEAGENT_UNSUPPORTED
         FREEAGENT_BUSY
         FREEAGENT_PYTHON_ERROR
+        FREEAGENT_INTERRUPTED
 
     ctypedef enum freeagent_kind:
         FREEAGENT_NUMBER

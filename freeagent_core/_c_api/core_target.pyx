@@ -45,7 +45,7 @@ cdef class CoreTarget:
         self.lr_pA, self.lr_pB, self.lr_pD = model.lr_pA, model.lr_pB, model.lr_pD
         if workspaces is None:
             with self.lock:
-                self.core.provide(1, [model.packed] * self.core.block)
+                self.core.provide_threads(1)
 
     # Give each agent its own copy of what it learns, and detach what Python holds of it.
     cdef int own(self, int operation) except -1:

@@ -20,14 +20,15 @@ from freeagent_core._kernels.agents.input_problem cimport (
 from freeagent_core._kernels.agents.population_core cimport (
     LEARN_A, LEARN_B, LEARN_D, PopulationCore,
 )
+from freeagent_core._kernels.base.interrupts cimport handle_interrupt
 from freeagent_core._kernels.base.state_lock cimport HELD_BY_THIS_THREAD, LockStatus, StateLock
-from freeagent_core._kernels.base.status cimport NO_MEMORY
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.model.shared_workspaces cimport SharedWorkspace
 from freeagent_core._kernels.model.structs cimport Factor, Model
 from freeagent_core._kernels.model.workspace cimport Workspace
 from freeagent_core.c_api cimport (
-    FREEAGENT_BAD_ARGUMENT, FREEAGENT_BUSY, FREEAGENT_G, FREEAGENT_NO_MEMORY,
-    FREEAGENT_NOT_FINITE, FREEAGENT_NOT_READY, FREEAGENT_Q_PI, FREEAGENT_QS,
+    FREEAGENT_BAD_ARGUMENT, FREEAGENT_BUSY, FREEAGENT_G, FREEAGENT_INTERRUPTED,
+    FREEAGENT_NO_MEMORY, FREEAGENT_NOT_FINITE, FREEAGENT_NOT_READY, FREEAGENT_Q_PI, FREEAGENT_QS,
     FREEAGENT_UNSUPPORTED,
 )
 
@@ -148,7 +149,26 @@ cdef double* _pack_beliefs(const Model* model, int64_t size, int64_t num_states,
     return packed
 
 
+# Ctrl-C came in a long kernel: its handler runs. An error if it raises, as it does by default.
+cdef int _handle_interrupt() noexcept nogil:
+    with gil:
+        try:
+            handle_interrupt()
+            return 0
+        except BaseException as error:
+            fail_exception(error)
+            return fail(FREEAGENT_INTERRUPTED, b"Ctrl-C: the agents at work are as they were")
+
+
 # --- what failed ---------------------------------------------------------------------------------
+
+
+cdef bint _is_interrupted(PopulationCore core) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(core.size):
+        if core._status[i] == <unsigned char>(-INTERRUPTED):
+            return True
+    return False
 
 
 cdef int _fail_status(PopulationCore core) noexcept nogil:
@@ -164,7 +184,7 @@ cdef int _fail_status(PopulationCore core) noexcept nogil:
         return 0
     if without_memory:
         snprintf(text, sizeof(text), "no memory for the predicted beliefs of %zd agents, first "
-                 "agent %zd: too many are distinct, or policies to be listed; they stay as they "
+                 "agent %zd: too many are distinct, or policies to enumerate; they stay as they "
                  "were", count, first)
         return fail(FREEAGENT_NO_MEMORY, text)
     snprintf(text, sizeof(text), "beliefs or q_pi of %zd agents, first agent %zd, became NaN or "
@@ -207,8 +227,13 @@ cdef int act(CoreTarget target, int operations, const Input* given, int64_t* act
     if code == 0:
         memset(&target.core._status[0], 0, target.core.size)
         target.core._run(0, target.core.size, memory.works)
+        while code == 0 and _is_interrupted(target.core):
+            code = _handle_interrupt()
+            if code == 0:
+                target.core._run_interrupted(memory.works)
         _give_back_memory(target, &memory)
-        code = _fail_status(target.core)
+        if code == 0:
+            code = _fail_status(target.core)
         if operations & SAMPLE_ACTION:
             _write_actions(target.core, given.mask, actions)
     target.lock.release_without_gil()
@@ -319,6 +344,7 @@ cdef int _copy_policies(CoreTarget target, int quantity, Workspace* work,
     cdef AgentState agent
     cdef History history
     cdef const double* found
+    cdef int status
     for i in range(target.core.size):
         if not target.core._rows.has_policies[i]:
             if target.workspaces is not None:
@@ -330,8 +356,14 @@ cdef int _copy_policies(CoreTarget target, int quantity, Workspace* work,
         if target.core.packed.model.tree.num_enumerated:
             found = agent.q_pi if quantity == FREEAGENT_Q_PI else agent.G
         else:
-            if enumerate_evaluated(&agent, work) != 0:
-                return fail(FREEAGENT_NO_MEMORY, b"no memory to list all policies")
+            status = enumerate_evaluated(&agent, work)
+            while status == INTERRUPTED:
+                status = _handle_interrupt()
+                if status != 0:
+                    return status
+                status = enumerate_evaluated(&agent, work)
+            if status != 0:
+                return fail(FREEAGENT_NO_MEMORY, b"no memory to enumerate all policies")
             found = <double*>work.graph.enumerated_G.data
             if quantity == FREEAGENT_Q_PI:
                 found = <double*>work.graph.enumerated_q_pi.data

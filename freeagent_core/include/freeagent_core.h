@@ -14,8 +14,8 @@
  * and Numba.
  *
  * Results. Functions return FREEAGENT_OK (0) or a negative `freeagent_error`; then nothing was
- * written, no agent has changed (FREEAGENT_NOT_FINITE and FREEAGENT_NO_MEMORY in a population: those
- * that are named have not, the others have stepped), and `last_error_message` of the same thread
+ * written, no agent has changed (FREEAGENT_NOT_FINITE, _NO_MEMORY and _INTERRUPTED in a population:
+ * agents with an action of -1 have not, the others have stepped), and `last_error_message` of the same thread
  * says what is wrong. All input is checked. Success leaves the last error as it was.
  *
  * Handles. A `freeagent_model *`, `freeagent_agent *` or `freeagent_population *` is an opaque
@@ -33,7 +33,8 @@
  * or population wait for each other, and for calls from Python on the same object. A call runs on
  * the thread that calls: to use several processors, make a population per thread
  * (`first_agent` gives each the random numbers of its part of the whole). Free a handle when no
- * other thread is in a call with it. Signals, so Ctrl-C, wait until Python runs again.
+ * other thread is in a call with it. Ctrl-C waits until Python runs
+ * again, but in steps of more than 20 ms on the main thread (FREEAGENT_INTERRUPTED).
  *
  * Random numbers. Agents and populations made here draw from streams of their own, which depend on
  * `seed` and the agent's index alone, like those of freeagent_core.Population. An agent taken from
@@ -77,7 +78,8 @@ typedef enum {
     FREEAGENT_NO_MEMORY = -5,
     FREEAGENT_UNSUPPORTED = -6,  /* this model or agent cannot do it */
     FREEAGENT_BUSY = -7,         /* this thread is in a call on it, or a fork caught it in one */
-    FREEAGENT_PYTHON_ERROR = -8  /* any other exception of Python code that was called */
+    FREEAGENT_PYTHON_ERROR = -8, /* any other exception of Python code that was called */
+    FREEAGENT_INTERRUPTED = -9   /* Ctrl-C in a long step: the agents at work are as they were */
 } freeagent_error;
 
 /* One argument of freeagent_core.GenerativeModel, by its name there. */

@@ -66,6 +66,7 @@ cdef class PopulationCore(ParallelWork):
     cdef void* _new_rows(self, str name, Py_ssize_t width, object dtype=*) except? NULL
     cdef int _lay_out_rows(self) except -1
     cdef int _lay_out_windows(self) except -1
+    cdef int provide_threads(self, Py_ssize_t num_threads) except -1
     cdef bint find_problem(self, InputProblem* problem) noexcept nogil
     cdef Problem _window_problem(self, Py_ssize_t i) noexcept nogil
     cdef void begin_episode(self, Py_ssize_t i) noexcept nogil

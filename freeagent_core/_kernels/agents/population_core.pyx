@@ -187,9 +187,13 @@ cdef class PopulationCore(ParallelWork):
             self._lr = lr
             self._own(operations)
         memset(&self._status[0], 0, self.size)
-        # a block of lanes has its memory in one workspace
-        self.provide(num_threads, [self.packed] * (self.block if self.lanes is None else 1))
+        self.provide_threads(num_threads)
         self.arm(self.size, max(chunk, 1), 0)
+
+    cdef int provide_threads(self, Py_ssize_t num_threads) except -1:
+        # a block of lanes has its memory in one workspace
+        return self.provide(num_threads,
+                            [self.packed] * (self.block if self.lanes is None else 1))
 
     # Whether the operation at hand can be done with `_observations` and `_mask`, and what is
     # wrong first if not.
