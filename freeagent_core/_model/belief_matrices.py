@@ -21,14 +21,14 @@ FloatArray = npt.NDArray[np.float64]
 EQUAL_NOISE = 4 * np.finfo(np.float64).eps
 # Beliefs after the last action that are made and valued together: of 36 states in 32 KiB.
 BLOCK_COLUMNS = 112
-# What one belief and entry costs: of B or of A less its constants, a comparison with the mask per
-# state, a logarithm per outcome; and of a matrix product that is dense (ns,
-# benchmarks/sparse_forms.py).
-ENTRY, STATE, OUTCOME, DENSE_ENTRY = 0.25, 0.25, 1.3, 0.12
-# What a belief of k states costs over a belief graph, of that number squared (ns, there).
-GRAPH_PAIR = 7.0
-# What one costs there per state, if it has all.
-GRAPH_STATE = 11.0
+# What a belief costs: an entry of B or of A less its constants, a state (its masks and its place in
+# memory), an outcome (its logarithm), and an entry of dense products. Measured: ns, AVX2,
+# benchmarks/sparse_forms.py --beliefs.
+ENTRY, STATE, OUTCOME, DENSE_ENTRY = 0.10, 0.93, 1.45, 0.06
+# What a belief of k states costs over a belief graph, of k squared, and of all states. Measured
+# there: graph and matrices cost the same at 2 to 4 states of 25, at 2 of 36 and, with policy_len
+# 4, at 10 to 25 of 100.
+GRAPH_PAIR, GRAPH_STATE = 7.0, 11.0
 # Doubles that the beliefs of one thread may take.
 MAX_COLUMNS = 2**19
 # Entries of A and B that are looked through.
