@@ -13,7 +13,7 @@ from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
 from freeagent_core._model.model_arrays import ModelArrays, Tables
 from freeagent_core._model.packing import group_factors, pack
-from freeagent_core._model.sparse_columns import whole
+from freeagent_core._model.sparse_columns import MAX_WHOLE, whole
 
 # More policies than this are not laid out as a tree for lanes.
 MAX_LANE_POLICIES = 512
@@ -57,7 +57,7 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
         return None
     # each entry takes an operation: what is larger need not be laid out
     largest = max(*(A.size for A in model.A), *(B.size // B.shape[-1] for B in model.B))
-    if largest > max(MAX_OF_PRODUCTS, MAX_OF_GRAPH):
+    if largest > min(max(MAX_OF_PRODUCTS, MAX_OF_GRAPH), MAX_WHOLE):
         return None
     limit = MAX_OF_PRODUCTS
     if packed.uses_belief_graph:
