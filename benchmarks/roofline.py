@@ -26,8 +26,8 @@ from players import EPISODE, OneAgent, player_of, recorded, replay
 from freeagent_core import Agent, GenerativeModel
 from freeagent_core._agent.threads import num_cpus
 from freeagent_core._kernels.base import primitives
-
-FUNCTION = 30  # operations of a logarithm or an exponential
+from freeagent_core.bench.machine import limits
+from freeagent_core.bench.work import FUNCTION, dense_evaluation
 
 
 def iterations(model):
@@ -59,34 +59,6 @@ def belief_update(model):
     return predicted + likelihood + iterations(model) * each + states * FUNCTION, read
 
 
-def dense_evaluation(model):
-    """Return operations and bytes of `policy_tree` for all sequences of actions."""
-    # all outcomes but the last of each modality, which is what they leave; and the ambiguity
-    columns = sum(n - 1 for n in model.num_obs) + 1
-    controls, sizes = model.num_controls, model.num_states
-    operations = bytes_read = 0
-    last = model.policy_len
-    for step in range(1, last + 1):
-        nodes = math.prod(controls) ** step
-        operations += nodes * sum(model.num_obs) * (FUNCTION + 2)  # entropy and utility
-        if model.num_factors == 1:
-            if step < last:
-                operations += 2 * nodes * sizes[0] * (sizes[0] + columns)
-            else:  # B and the outcomes at once
-                operations += 2 * nodes * sizes[0] * columns
-            continue
-        size, combinations = math.prod(sizes) * columns, 1
-        for n, u in zip(sizes, controls, strict=True):  # one factor after the other
-            combinations *= u**step
-            operations += 2 * combinations * size
-            size //= n
-        operations += sum(2 * u**step * n * n for n, u in zip(sizes, controls, strict=True))
-    bytes_read += 8 * math.prod(sizes) * columns
-    if model.num_factors == 1:
-        bytes_read += 8 * controls[0] * sizes[0] * (columns + (sizes[0] if last > 1 else 0))
-    return operations, bytes_read
-
-
 def graph_evaluation(model):
     """Return operations and bytes of `graph_search`, from the size of the last graph."""
     size = model.packed.graph_size()
@@ -109,26 +81,6 @@ def work_of(model):
     evaluation = graph_evaluation if model.packed.uses_belief_graph else dense_evaluation
     operations, bytes_read = evaluation(model)
     return operations + update, bytes_read + update_bytes
-
-
-def rate(call, seconds):
-    """Return what `call` reports a second."""
-    best = []
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds or len(best) < 5:
-        begin = time.perf_counter()
-        done = call()
-        best.append(done / (time.perf_counter() - begin))
-    return float(np.median(best))
-
-
-def limits(bytes_read):
-    """Return the operations and the bytes a second that this machine reaches, the bytes with a
-    working set of this size."""
-    block = np.ones(max(int(bytes_read / 8), 64))
-    repeats = max(1, 10_000_000 // block.nbytes)
-    peak = 2 * rate(lambda: primitives.multiply_adds(100_000), 0.01)
-    return peak, rate(lambda: primitives.read(block, repeats), 0.01)
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The command line: ``freeagent-core demo``, ``report`` and ``info``."""
+"""The command line: ``freeagent-core demo``, ``report``, ``bench`` and ``info``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from freeagent_core._kernels.base import primitives
 from freeagent_core._version import __version__
+from freeagent_core.bench.arguments import add_arguments as add_bench_arguments
 from freeagent_core.report.arguments import add_arguments, missing
 
 INTERRUPTED = 130
@@ -53,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "report", help="how many agents this machine runs, and how to coordinate them"
     )
     add_arguments(report)
+    bench = commands.add_parser(
+        "bench", help="each compiled kernel beside NumPy, pymdp and the machine's limit"
+    )
+    add_bench_arguments(bench)
     commands.add_parser("info", help="version, SIMD level, threads, NumPy")
     chosen = parser.parse_args(arguments)
     if chosen.command == "info":
@@ -66,6 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return command_line.run(chosen)
         except KeyboardInterrupt:
             print("freeagent-core report: interrupted; nothing was written", file=sys.stderr)
+            return INTERRUPTED
+    elif chosen.command == "bench":
+        from freeagent_core.bench import command_line as bench_command
+
+        if problem := bench_command.unknown(chosen.kernels):
+            bench.error(problem)
+        try:
+            return bench_command.run(chosen)
+        except KeyboardInterrupt:
             return INTERRUPTED
     else:
         from freeagent_core import demo as demo_module

@@ -148,9 +148,9 @@ def update_B(
 
     Notes
     -----
-    Source: `pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions`. The kernel's
-    rows are previous states, so that the action's part is turned round before and after it.
-    Cost: a multiply-add per next state for each previous state of positive probability.
+    Source: `pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions`. The action's
+    part is copied out of pB before the kernel and into `out` after it; a packed model has it in one
+    piece. Cost: a multiply-add per previous state for each next state of positive probability.
 
     Examples
     --------

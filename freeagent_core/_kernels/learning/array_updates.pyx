@@ -87,18 +87,19 @@ def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_
     _same(pB.shape[1], B.shape[1], qB.shape[1], num_previous)
     if not (pB.shape[2] == B.shape[2] == qB.shape[2] and 0 <= action < pB.shape[2]):
         raise ValueError("the controls of pB, B and qB, and the action, must agree")
-    # the kernel's rows are previous states, as in a packed model
-    cdef const double[:, ::1] counts = np.asarray(pB[:, :, action]).T.copy()
-    cdef const double[:, ::1] mask = np.asarray(B[:, :, action]).T.copy()
-    updated = np.empty((num_previous, num_states))
+    # A packed model has a row for each previous state, these arrays for each next one: the kernel's
+    # formula is the same with the two beliefs exchanged.
+    cdef const double[:, ::1] counts = np.ascontiguousarray(pB[:, :, action])
+    cdef const double[:, ::1] mask = np.ascontiguousarray(B[:, :, action])
+    updated = np.empty((num_states, num_previous))
     cdef double[:, ::1] rows = updated
     with nogil:
         for i in range(repeats):
             memcpy(&rows[0, 0], &counts[0, 0], num_previous * num_states * sizeof(double))
-            add_transitions(&q_previous[0], num_previous, &q[0], num_states, &mask[0, 0],
-                            num_states, lr, &rows[0, 0])
+            add_transitions(&q[0], num_states, &q_previous[0], num_previous, &mask[0, 0],
+                            num_previous, lr, &rows[0, 0])
         qB[:] = pB
-    np.asarray(qB)[:, :, action] = updated.T
+    np.asarray(qB)[:, :, action] = updated
 
 
 # qD[s] = pD[s] + lr * q(s) where pD[s] > 0. pymdp.legacy.learning.update_state_prior_dirichlet.
