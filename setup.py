@@ -89,6 +89,7 @@ headers = [
         "vectors",
         "matrix_products",
         "belief_columns",
+        "entropies",
         "lanes",
     )
 ] + ["freeagent_core/include/freeagent_core.h"]

@@ -4,6 +4,11 @@
  * neither gathers nor sums across lanes, and a state is left out of a belief by a mask. Each column
  * is computed as if it were alone: its bits do not depend on where it stands.
  */
+#ifndef FREEAGENT_BELIEF_COLUMNS_H
+#define FREEAGENT_BELIEF_COLUMNS_H
+
+#include "entropies.h"
+#include "vectors.h"
 
 /* out[next[s, e], j] += weight[s, e] * x[s, j] for j of one block of BLOCK vectors. */
 #define PUSH_COLUMNS(BLOCK)                                                                    \
@@ -109,3 +114,5 @@ static void column_terms(double *q, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t
     if (j < count)
         column_terms_1(q + j, stride, num_states, linear, rows, out + j);
 }
+
+#endif

@@ -16,7 +16,10 @@ G of a sequence is the sum of the values on its way, as in `graph_search`:
 
     G(u_1 ... u_T) = sum_t value(q_t),  q_t = B[u_t] q_{t-1}
 
-Measured (benchmarks/sparse_forms.py, AVX2): see there.
+Measured (benchmarks/sparse_forms.py --beliefs, AVX2, us an infer_policies, with a graph and with
+matrices): grid 6x6, 10% noise, policy_len 2, all states 9.8 and 2.8, two states 3.9 and 2.8; 5x5,
+policy_len 4, all states 42 and 18, two states 8.4 and 18; with slips 132 and 22. Three quarters
+of it are logarithms.
 """
 
 from libc.stdint cimport int32_t

@@ -1,9 +1,12 @@
 """Policy evaluation: the (negative) expected free energy G of every policy, and q(pi).
 
-Three ways, chosen when the model is packed (`freeagent_core._model.packing`):
+Four ways, chosen when the model is packed (`freeagent_core._model.packing`), the first two by the
+present belief too:
 
-- where transitions are sparse, equal predicted beliefs are one: `graph_search`;
-- where they are dense, hardly any two beliefs are equal, and all beliefs of a step are
+- where transitions are sparse, equal predicted beliefs are one: `graph_search`, and
+  `deterministic_rollout` where they are states;
+- where beliefs of one factor have many states, they are columns of matrices: `belief_matrices`;
+- where transitions are dense, hardly any two beliefs are equal, and all beliefs of a step are
   matrix products: `policy_tree`;
 - beliefs that exist for each policy and step (MMP) are evaluated one by one, here.
 """
