@@ -24,5 +24,6 @@ Folders are layers; each imports only from those before it in this list (tests/t
 - `learning`: updates of Dirichlet parameters.
 - `action`: the probabilities to choose by, and random numbers.
 - `planning`: the expected free energy of policies.
-- `agents`: the state and the step of one agent and of many.
+- `agents`: the state and the step of one agent, and of many: alone, or eight at a time, one a SIMD
+  lane (`lane_step`, with `lane_model`, `lane_inference` and `lane_policies` below it).
 """
