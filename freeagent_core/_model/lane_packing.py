@@ -20,16 +20,17 @@ MAX_LANE_POLICIES = 512
 # Doubles of one lane: a block of eight fills half of a second cache of 512 KiB.
 MAX_LANE_DOUBLES = 4096
 # Operations of a block up to which lanes are faster, by what they compete with. Measured
-# (benchmarks/lanes.py): an agent takes 0.2 us and 0.085 us for each 1,000 of them.
-# Matrix products over dense transitions, of factors of up to 16 states (with 19 lanes are 0.9 times
-# as fast, with 25 0.7):
-MAX_OF_PRODUCTS = 45_000.0
+# (benchmarks/lanes.py --everywhere): 0.1 us of an agent for each 1,000 of them, and 0.3 us.
+# Matrix products over dense transitions, which need no lanes where factors have many states:
+MAX_OF_PRODUCTS = 25_000.0
 MAX_LANE_STATES = 16
-# A belief graph: it hardly ever merges beliefs unless transitions are deterministic; where outcomes
-# are so as well, hardly anything is left to compute (0.3 us in a grid world).
+# A belief graph: it values the beliefs of one factor as matrices, those of several hardly as fast;
+# it merges many where transitions are deterministic; where outcomes are so as well, hardly anything
+# is left to compute.
+MAX_OF_ONE_FACTOR = 16_000.0
 MAX_OF_GRAPH = 70_000.0
 MAX_OF_DETERMINISTIC = 8_000.0
-MAX_OF_POINT_MASSES = 2_000.0
+MAX_OF_POINT_MASSES = 1_500.0
 
 
 def _are_deterministic(arrays: Tables) -> bool:
@@ -61,7 +62,7 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
         return None
     limit = MAX_OF_PRODUCTS
     if packed.uses_belief_graph:
-        limit = MAX_OF_GRAPH
+        limit = MAX_OF_GRAPH if len(model.num_states) > 1 else MAX_OF_ONE_FACTOR
         if _are_deterministic(model.B):
             limit = MAX_OF_POINT_MASSES if _are_deterministic(model.A) else MAX_OF_DETERMINISTIC
         packed = pack(model, {}, uses_belief_graph=False)

@@ -25,6 +25,7 @@ seeds = st.integers(0, 2**32 - 1)
 ANY_SIZE = {
     "MAX_LANE_STATES": 10**9,
     "MAX_OF_PRODUCTS": 1e18,
+    "MAX_OF_ONE_FACTOR": 1e18,
     "MAX_OF_GRAPH": 1e18,
     "MAX_OF_DETERMINISTIC": 1e18,
     "MAX_OF_POINT_MASSES": 1e18,
