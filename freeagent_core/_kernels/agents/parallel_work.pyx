@@ -238,7 +238,7 @@ cdef class ParallelWork:
         were. Where its handler does not raise, the work goes on.
         """
         cdef int tries
-        cdef bint stopped
+        cdef bint stopped, seen
         while True:
             tries = 0
             with nogil:
@@ -246,11 +246,12 @@ cdef class ParallelWork:
                 if not stopped:
                     self._reached = self._size
                     fc_store(&self._next, IDLE)
+                seen = stopped
                 while fc_load(&self._inside) > 0:
-                    interrupted()  # for the kernels of those inside
+                    seen |= interrupted()  # for the kernels of those inside
                     fc_pause(tries)
                     tries += 1
-            if not stopped and not fc_load(&self._unfinished):
+            if not seen and not fc_load(&self._unfinished):
                 return
             handle_interrupt()
             while fc_load(&self._unfinished):
