@@ -25,7 +25,7 @@ from freeagent_core._c_api.populations cimport (
     population_sample_action, population_reset, population_update_A, population_update_B,
     population_update_D, population_read, population_borrow, population_free,
 )
-from freeagent_core._c_api.core_target cimport CoreTarget
+from freeagent_core._c_api.core_target cimport target_of
 from freeagent_core._c_api.handles cimport POPULATION, free_handle, new_handle
 from freeagent_core.c_api cimport FREEAGENT_ABI, freeagent_api
 
@@ -159,7 +159,7 @@ cdef class PopulationHandle:
 
     def __cinit__(self, population):
         self._handle = NULL
-        self._handle = new_handle(POPULATION, CoreTarget(population, None, False))
+        self._handle = new_handle(POPULATION, target_of(population, False))
 
     def __dealloc__(self):
         if self._handle != NULL:

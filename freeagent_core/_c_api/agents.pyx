@@ -4,7 +4,7 @@ Python are called as Python calls them (`python_agents`)."""
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from freeagent_core._c_api.core_target cimport CoreTarget, ModelTarget
+from freeagent_core._c_api.core_target cimport CoreTarget, ModelTarget, new_agent
 from freeagent_core._c_api.errors cimport fail, fail_exception, fail_null
 from freeagent_core._c_api.handles cimport AGENT, MODEL, find, free_handle, new_handle
 from freeagent_core._c_api.operations cimport Input, act, borrow, copy_sizes, learn, read, reset
@@ -19,8 +19,6 @@ from freeagent_core.c_api cimport (
     FREEAGENT_BAD_HANDLE, FREEAGENT_OK, FREEAGENT_UNSUPPORTED, freeagent_agent,
     freeagent_model, freeagent_rows, freeagent_sizes,
 )
-
-from freeagent_core.population import Population
 
 
 cdef class AgentTarget:
@@ -42,11 +40,7 @@ cdef int agent_new(freeagent_model* model, int64_t seed, int64_t index,
         if target == NULL:
             return FREEAGENT_BAD_HANDLE
         try:
-            source = <ModelTarget>target
-            alone = Population(source.model, 1, num_threads=1, seed=None if seed < 0 else seed,
-                               first_agent=index)
-            made = CoreTarget(alone, source.workspaces, False)
-            made.is_exclusive = True
+            made = new_agent(<ModelTarget>target, None if seed < 0 else seed, index)
             agent[0] = <freeagent_agent*>new_handle(AGENT, AgentTarget(made, None))
             return FREEAGENT_OK
         except BaseException as error:

@@ -28,3 +28,7 @@ cdef class CoreTarget:
     cdef double lr_pA, lr_pB, lr_pD
     cdef bytes _modalities, _factors
     cdef int own(self, int operation) except -1
+
+
+cdef CoreTarget new_agent(ModelTarget source, object seed, int64_t index)
+cdef CoreTarget target_of(object population, bint keeps)

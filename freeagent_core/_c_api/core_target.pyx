@@ -1,8 +1,13 @@
 """What handles of models, populations and agents made here stand for."""
 
+from libc.stdint cimport int64_t
+
+from freeagent_core._kernels.agents.population_core cimport PopulationCore
+from freeagent_core._kernels.base.state_lock cimport StateLock
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 
-from freeagent_core._agent.parameters import to_learn
+from freeagent_core._agent.parameters import parameters_of, to_learn
+from freeagent_core._agent.random_streams import agent_streams
 
 
 cdef class ModelTarget:
@@ -21,22 +26,24 @@ cdef class ModelTarget:
 
 
 cdef class CoreTarget:
-    """The agents of a `Population`, and what operations on them need beside.
+    """Agents of one model, and what operations on them need beside.
 
     Parameters
     ----------
-    population : Population
+    model : GenerativeModel
+    core : PopulationCore
+    lock : StateLock
+        Of the core.
     workspaces : SharedWorkspaces or None
-        For a population of one, which is an agent; else each population has its own.
-    keeps : bool
-        Keep the population itself, not only its agents.
+        For an agent, which is a core of one; else each core has its own.
+    population : Population or None
+        The one that has the core, to be kept with it.
     """
 
-    def __init__(self, population, SharedWorkspaces workspaces, bint keeps):
-        model = population.model
-        self.core, self.lock, self.workspaces = population._core, population._lock, workspaces
-        self.population = population if keeps else None
-        self.model = model
+    def __init__(self, model, PopulationCore core not None, StateLock lock not None,
+                 SharedWorkspaces workspaces, population):
+        self.core, self.lock, self.workspaces = core, lock, workspaces
+        self.population, self.model = population, model
         _fill_sizes(&self.sizes, model)
         self._modalities = to_learn(model.modalities_to_learn, model.num_modalities)
         self._factors = to_learn(model.factors_to_learn, model.num_factors)
@@ -54,6 +61,26 @@ cdef class CoreTarget:
         if self.is_exclusive and self.core._mask == NULL:
             self.prepared |= operation
         return 0
+
+
+# The handle's object of an agent with the random numbers of agent `index` of a population.
+cdef CoreTarget new_agent(ModelTarget source, object seed, int64_t index):
+    cdef PopulationCore core
+    if index < 0:
+        raise ValueError(f"index must not be negative, got {index}")
+    # one agent does not fill lanes
+    core = PopulationCore(source.packed, 1, parameters_of(source.model))
+    core.state["random"][:] = agent_streams(seed, index, 1)
+    core.begin_episode(0)
+    target = CoreTarget(source.model, core, StateLock(), source.workspaces, None)
+    target.is_exclusive = True
+    return target
+
+
+cdef CoreTarget target_of(object population, bint keeps):
+    """The handle's object of a `Population`, which it keeps or not."""
+    return CoreTarget(population.model, population._core, population._lock, None,
+                      population if keeps else None)
 
 
 cdef int _fill_sizes(freeagent_sizes* sizes, object model) except -1:

@@ -4,7 +4,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint8_t
 
-from freeagent_core._c_api.core_target cimport CoreTarget, ModelTarget
+from freeagent_core._c_api.core_target cimport CoreTarget, ModelTarget, target_of
 from freeagent_core._c_api.errors cimport fail, fail_exception, fail_null
 from freeagent_core._c_api.handles cimport MODEL, POPULATION, find, free_handle, new_handle
 from freeagent_core._c_api.operations cimport Input, act, borrow, copy_sizes, learn, read, reset
@@ -32,7 +32,7 @@ cdef int population_new(freeagent_model* model, int64_t size, int64_t seed, int6
         try:
             made = Population((<ModelTarget>target).model, size, num_threads=1,
                               seed=None if seed < 0 else seed, first_agent=first_agent)
-            kept = CoreTarget(made, None, True)
+            kept = target_of(made, True)
             kept.is_exclusive = True
             population[0] = <freeagent_population*>new_handle(POPULATION, kept)
             return FREEAGENT_OK
@@ -52,7 +52,7 @@ cdef int population_from_python(PyObject* source,
             if not isinstance(found, Population):
                 raise TypeError(f"the object must be a Population, got {type(found).__name__}")
             population[0] = <freeagent_population*>new_handle(
-                POPULATION, CoreTarget(found, None, True))
+                POPULATION, target_of(found, True))
             return FREEAGENT_OK
         except BaseException as error:
             return fail_exception(error)
