@@ -14,6 +14,16 @@ RANDOM = {"sample"}
 OTHER_MEANING = {"expected_utility", "pA_info_gain", "pB_info_gain", "evaluate_policies"}
 
 
+@pytest.fixture(autouse=True)
+def single_precision():
+    """pymdp 1.x as it is benchmarked, whatever other tests of the process have set."""
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", False)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
 def flat(value):
     """Return all numbers of a result, of whatever nesting."""
     if isinstance(value, tuple):  # q_pi or beliefs, and what comes with them
