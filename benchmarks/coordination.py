@@ -4,11 +4,13 @@
 
 Each way steps the same number of agents of one model on the same recorded observations, tick
 by tick. The ways alternate, a round of each and then the next round, so that the noise of the
-machine falls on all; the table has medians. Nothing sleeps.
+machine falls on all; the table has medians. Nothing that is timed sleeps.
 
 - agents/s: agents divided by the median time of a tick
 - speed-up, efficiency: the sequential way's time over this one's, and that divided by the
   processors (the median of the ratios of neighbouring rounds)
+- after a pause: the same with a pause before each tick, in which the caller sleeps or computes (as
+  an environment would): threads that wait are woken again, on a processor that has rested
 - overhead: what a tick takes beyond its inference / processors, per agent and as a share of the
   inference of one agent; for `Population` that is its own on one thread (its agents may share
   matrix products), for the managers that of the loop (with its calls of `step`, 1 us an agent)
@@ -244,6 +246,65 @@ def print_crossings(rows):
                     print(f"  {name:<42} {kind:<13} {way:<21} {at or 'never'}")
 
 
+def rest(milliseconds, computes):
+    """Sleep, or compute, for so long."""
+    if not computes:
+        time.sleep(milliseconds / 1e3)
+        return
+    until = time.perf_counter() + milliseconds / 1e3
+    values = np.ones(1000)
+    while time.perf_counter() < until:
+        values @ values
+
+
+def print_pauses(pauses, seconds):
+    """Print the efficiency of two ways on all processors, after pauses of so many milliseconds."""
+    arguments, cpus = models.dense(), num_cpus()
+    model = GenerativeModel(**arguments)
+    seen = models.recorded_observations(arguments, Agent.from_model(model), 20)
+    one = PopulationTicks(model, 100, 1)
+    cost = duration(one, [{i: seen[3] for i in range(100)}], 20) / 100
+    heads = "".join(f"{pause:g} ms".rjust(9) for pause in pauses)
+    print(
+        f"\nefficiency after a pause before each tick\n{'way':<13}{'a tick':>9}  caller   {heads}"
+    )
+    for tick_ms in (1.0, 2.0, 4.0):
+        size = max(2 * cpus, round(tick_ms / 1e3 / cost))
+        observations = [{i: seen[(i + t) % 20] for i in range(size)} for t in range(20)]
+        pairs = {
+            "Population": (
+                PopulationTicks(model, size, 1),
+                PopulationTicks(model, size, None),
+            ),
+            "threads": tuple(
+                Managed(manager, [Agent.from_model(model) for _ in range(size)])
+                for manager in (SequentialManager(), ThreadPoolManager())
+            ),
+        }
+        for name, ways in pairs.items():
+            for way in ways:
+                duration(way, observations, 8)
+            for computes in (False, True):
+                found = []
+                for pause in pauses:
+                    ratios, start = [], time.perf_counter()
+                    while len(ratios) < 5 or time.perf_counter() - start < seconds:
+                        times = []
+                        for way in ways:
+                            rest(pause, computes)
+                            at = len(ratios) % 20
+                            times.append(duration(way, observations[at : at + 1], 1))
+                        ratios.append(times[0] / times[1])
+                    found.append(np.median(ratios) / cpus)
+                print(
+                    f"{name:<13}{tick_ms:>6.0f} ms  {'computes' if computes else 'sleeps':<9}"
+                    + "".join(f"{share:>9.0%}" for share in found),
+                    flush=True,
+                )
+            for way in ways:
+                way.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter rounds")
@@ -251,6 +312,7 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="*", help="numbers of agents")
     parser.add_argument("--models", nargs="*", default=["small", "medium", "large"])
     parser.add_argument("--seconds", type=float, help="per measurement")
+    parser.add_argument("--pauses", type=float, nargs="*", default=[0, 1, 4, 20, 50], help="ms")
     parser.add_argument(
         "--most", type=float, default=6.0, help="seconds of a tick above which agents are left out"
     )
@@ -291,7 +353,10 @@ def main():
                         f"({idle[0]:.2f}, {idle[1]:.2f}, {idle[2]:.2f})"
                     )
                 rows += found
-    print_crossings(rows)
+    if rows:
+        print_crossings(rows)
+    if chosen.pauses:
+        print_pauses(chosen.pauses, seconds / 5)
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1))
 

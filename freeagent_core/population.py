@@ -458,10 +458,11 @@ class Population:
             chunk = -(-chunk // core.block) * core.block
         elif core.block > 1:  # as many as share products, if each thread has two chunks
             chunk = max(chunk, min(core.block, self._size // (2 * num_threads)))
+        expected = cost * self._size if cost else np.inf  # unknown: with all threads
+        threads.call_helpers(core, min(num_threads, -(-self._size // chunk)), expected)
         core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
         start = time.perf_counter_ns()
-        # unknown cost: with all threads
-        threads.finish(core, num_threads, cost * self._size if cost else np.inf)
+        threads.finish(core, num_threads, expected)
         elapsed = (time.perf_counter_ns() - start) / self._size
         if cost * self._size > threads.MIN_PARALLEL_NS:
             elapsed *= num_threads

@@ -426,6 +426,9 @@ def _pack_matrices(model: ModelArrays, uses_belief_graph: bool) -> dict[str, Any
     B, likelihoods = model.B[0], [A for A in model.A if not isinstance(A, SparseColumns)]
     if isinstance(B, SparseColumns) or len(likelihoods) < len(model.A):
         return None
+    for A in likelihoods:  # large and sparse: packed alike, however it was given
+        if A.size > MAX_WHOLE and _is_sparse(count_nonzero(A), A.size // len(A), len(A)):
+            return None
     outcomes = (
         _joint_outcomes(likelihoods) if model.joint_likelihood else np.concatenate(likelihoods)
     )

@@ -6,7 +6,6 @@ a heap until it has been idle for a while and there are more workers than the le
 
 from __future__ import annotations
 
-import atexit
 import heapq
 import itertools
 import os
@@ -16,6 +15,8 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+from freeagent_core._agent.threads import at_exit
 
 _all: weakref.WeakSet[Workers] = weakref.WeakSet()
 
@@ -30,9 +31,7 @@ if hasattr(os, "register_at_fork"):  # a child has no workers to end
     os.register_at_fork(after_in_child=_all.clear)
 
 
-# Executors wait for their threads before atexit's functions are called. What is registered
-# here is called before that, as executors do it themselves.
-getattr(threading, "_register_atexit", atexit.register)(_end_all)
+at_exit(_end_all)
 
 
 class Workers:
