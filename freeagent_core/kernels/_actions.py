@@ -33,7 +33,7 @@ def action_marginals(
     model : GenerativeModel, or sequence of array_like of int, shape (policy_len, num_factors)
         A model, or policies.
     q_pi : array_like, shape (num_policies,)
-        Need not sum to 1.
+        Need not sum to 1, but to more than 0.
     out : object array or sequence of ndarray of float64, shape (num_controls[f],), optional
         The results are copied into its arrays.
     num_controls : list of int, optional
@@ -44,7 +44,7 @@ def action_marginals(
     Returns
     -------
     out : object array of ndarray, shape (num_controls[f],)
-        Each sums to 1; NaN where q_pi is 0 everywhere.
+        Each sums to 1.
 
     Raises
     ------
@@ -66,7 +66,10 @@ def action_marginals(
         packed = read.packed(model, num_controls=num_controls)
     else:
         packed = _packed_policies(model, num_controls)
-    return read.into(out, kernels.marginals(packed, q_pi, read.count(repeats)))
+    p = read.weights(read.real(q_pi, "q_pi", 1), "q_pi")
+    if not 0.0 < p.sum() < np.inf:
+        raise ValueError(f"q_pi must have a positive sum, got {p.sum()}")
+    return read.into(out, kernels.marginals(packed, p, read.count(repeats)))
 
 
 def _packed_policies(policies: Any, num_controls: Any) -> Any:

@@ -22,7 +22,7 @@ def _like(value: Any, array: FloatArray, name: str) -> FloatArray:
 def _joint(beliefs: Any, shape: tuple[int, ...], name: str) -> FloatArray:
     """Return the joint belief of factors of these sizes, flat."""
     parts = read.each(beliefs, name)
-    if len(shape) == 1 and len(parts) != 1:  # a sequence of numbers is one belief
+    if len(shape) == 1 and np.ndim(parts[0]) == 0:  # a sequence of numbers is one belief
         parts = [beliefs]
     check.check_count(parts, len(shape), name, "factor")
     checked = [

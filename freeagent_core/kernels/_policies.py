@@ -416,10 +416,11 @@ def policy_posterior(
     values = read.finite(G, "G")
     target = read.result(out, values.shape)
     log_E = None if E is None else spm_log_single(read.weights(E, "E", values.shape))
+    found = np.empty(values.shape)  # which may not be finite: `out` stays then
     kernels.policy_probabilities(
-        read.apart(values, target), log_E, check.number(gamma, "gamma"), target,
-        read.count(repeats),
-    )  # fmt: skip
+        values, log_E, check.number(gamma, "gamma"), found, read.count(repeats)
+    )
+    target[...] = found
     return target
 
 

@@ -80,6 +80,7 @@ def test_choose(seed, n):
         (lambda: kernels.action_marginals(3, [1.0]), TypeError, "policies must be a list"),
         (lambda: kernels.action_marginals([[[0]]], [0.5, 0.5]), ValueError, "q_pi must have shape"),
         (lambda: kernels.action_marginals([[[0]]], [np.nan]), ValueError, r"q_pi\[0\] must be"),
+        (lambda: kernels.action_marginals([[[0]]], [0.0]), ValueError, "q_pi must have a positive"),
         (lambda: kernels.action_marginals([[[-1]]], [1.0]), ValueError, r"policies\[0\]\[0, 0\]"),
         (
             lambda: kernels.action_marginals([[[2]]], [1.0], num_controls=[2]),

@@ -54,6 +54,11 @@ def test_out_may_be_the_counts(repeats):
         np.testing.assert_array_equal(found, other)
 
 
+def test_a_factor_of_one_state():
+    np.testing.assert_array_equal(kernels.update_A(np.ones((2, 1)), 0, [1.0]), [[2.0], [1.0]])
+    np.testing.assert_array_equal(kernels.update_A(np.ones((2, 1)), 0, [[1.0]]), [[2.0], [1.0]])
+
+
 def test_they_are_the_kernels_of_an_agent():
     rng = np.random.default_rng(0)
     pA = object_array([rng.integers(1, 9, (3, 4)) / 2.0])

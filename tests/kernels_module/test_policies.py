@@ -107,6 +107,13 @@ def test_policy_posterior(seed, n, gamma):
     np.testing.assert_array_equal(G, out)
 
 
+def test_out_stays_as_it_was_where_the_posterior_is_not_finite():
+    out = np.full(2, 7.0)
+    with pytest.raises(FloatingPointError, match="q_pi"):
+        kernels.policy_posterior([1e308, 0.0], out=out)
+    np.testing.assert_array_equal(out, 7.0)
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(models())
 def test_evaluation_is_that_of_an_agent(model):

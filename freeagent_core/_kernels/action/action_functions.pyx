@@ -7,6 +7,7 @@ from freeagent_core._kernels.action.action_selection cimport (
     action_marginals, choose_best, sharpen,
 )
 from freeagent_core._kernels.action.numpy_generator cimport end_draws, numpy_source
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.python_input cimport new_array, read_probabilities
 from freeagent_core._kernels.model.structs cimport Factor
@@ -28,6 +29,9 @@ def marginals(PackedModel packed not None, q_pi, Py_ssize_t repeats):
     with nogil:
         for i in range(repeats):
             action_marginals(&packed.model, workspace.work.q_pi_new, &workspace.work)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     result = np.empty(packed.model.num_factors, object)
     for f in range(packed.model.num_factors):
         factor = &packed.model.factors[f]
@@ -45,6 +49,9 @@ def sharpened(const double[::1] p, double alpha, double[::1] out, Py_ssize_t rep
     with nogil:
         for i in range(repeats):
             sharpen(&p[0], p.shape[0], alpha, &out[0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
 
 
 # Draws need the GIL: numpy_generator.
@@ -57,7 +64,10 @@ def best(const double[::1] p, double tolerance, bint first_of_ties, Py_ssize_t r
         raise ValueError("p must not be empty")
     for i in range(repeats):
         choice = choose_best(&p[0], p.shape[0], tolerance, first_of_ties, &numpy_source)
+        if stops(i, repeats):
+            break
     end_draws()
+    check_all_ran(i, repeats)
     return choice
 
 
@@ -68,5 +78,8 @@ def drawn(const double[::1] p, Py_ssize_t repeats):
         raise ValueError("p must not be empty")
     for i in range(repeats):
         choice = numpy_source.categorical(numpy_source.state, &p[0], p.shape[0])
+        if stops(i, repeats):
+            break
     end_draws()
+    check_all_ran(i, repeats)
     return choice

@@ -9,6 +9,7 @@ from freeagent_core._kernels.agents.message_passing_step cimport (
 )
 from freeagent_core._kernels.agents.message_passing_window cimport Window
 from freeagent_core._kernels.agents.parameters cimport Parameters
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
 from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.inference.message_passing cimport MMPWindow
 from freeagent_core._kernels.model.packed_model cimport PackedModel
@@ -87,7 +88,12 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
     with nogil:
         for i in range(repeats):
             task.status = infer_window_traced(&task, &mmp, x, v)
+            if task.status != 0:
+                break
+            if stops(i, repeats):
+                break
     raise_status(task.status, "a belief or F")
+    check_all_ran(i, repeats)
     state.infer_len = mmp.infer_len
     state.sequences = <double*>workspace.work.extra.data
     state.F = state.sequences + (

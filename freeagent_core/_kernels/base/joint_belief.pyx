@@ -4,6 +4,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
 
 
 # joint = x_0 (x_1 (x_2 ...)), the joint belief of independent parts, flat: pymdp's spm_cross.
@@ -46,6 +47,9 @@ def joint_of(list beliefs, double[::1] out, Py_ssize_t repeats):
     with nogil:
         for i in range(repeats):
             joint = joint_belief(parts, sizes, count, memory, size)
+            if stops(i, repeats):
+                break
         if joint != NULL:
             memcpy(&out[0], joint, size * sizeof(double))
     free(memory)
+    check_all_ran(i, repeats)

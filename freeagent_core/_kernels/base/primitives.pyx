@@ -9,6 +9,8 @@ import os
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
 
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
+
 import numpy as np
 
 
@@ -96,6 +98,9 @@ cdef object _map(void (*function)(const double*, Py_ssize_t, double*) noexcept n
         with nogil:
             for i in range(repeats):
                 function(&x[0], n, &y[0])
+                if stops(i, repeats):
+                    break
+        check_all_ran(i, repeats)
     return out
 
 
@@ -148,6 +153,9 @@ cdef double _reduce(double (*function)(const double*, Py_ssize_t) noexcept nogil
     with nogil:
         for i in range(repeats):
             value = function(&x[0], x.shape[0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     return value
 
 
@@ -172,6 +180,9 @@ def dot(x, y, Py_ssize_t repeats=1):
     with nogil:
         for i in range(repeats):
             value = P.dot(&v[0], &w[0], v.shape[0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     return value
 
 
@@ -184,6 +195,9 @@ def outer(const double[::1] x, const double[::1] y, double[:, ::1] out, Py_ssize
     with nogil:
         for i in range(repeats):
             P.outer(&x[0], x.shape[0], &y[0], y.shape[0], &out[0, 0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
 
 
 def gemv(const double[:, ::1] M, const double[::1] x, double[::1] out, Py_ssize_t repeats=1):
@@ -195,6 +209,9 @@ def gemv(const double[:, ::1] M, const double[::1] x, double[::1] out, Py_ssize_
     with nogil:
         for i in range(repeats):
             P.gemv(&M[0, 0], &x[0], M.shape[0], M.shape[1], &out[0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
 
 
 def gemv_t(const double[::1] x, const double[:, ::1] M, double[::1] out, Py_ssize_t repeats=1):
@@ -206,6 +223,9 @@ def gemv_t(const double[::1] x, const double[:, ::1] M, double[::1] out, Py_ssiz
     with nogil:
         for i in range(repeats):
             P.gemv_t(&x[0], &M[0, 0], M.shape[0], M.shape[1], &out[0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
 
 
 cdef const double[:, ::1] _matrix(x, str name):
@@ -262,8 +282,11 @@ def gemm(x, M, out=None, Py_ssize_t repeats=1):
     with nogil:
         for i in range(repeats):
             P.gemm(sources, rows, n, &right[0, 0], columns, results)
+            if stops(i, repeats):
+                break
     free(sources)
     free(results)
+    check_all_ran(i, repeats)
     return out
 
 

@@ -7,6 +7,7 @@ give the same: to time a kernel that takes less than a call from Python does.
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
 from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.inference.fixed_point_iteration cimport (
     FPIParameters, calc_free_energy, infer_posterior, predict_all,
@@ -32,6 +33,9 @@ def predicted_states(PackedModel packed not None, qs, action, Py_ssize_t repeats
     with nogil:
         for i in range(repeats):
             predict_all(&packed.model, work.qs_new, work.action, work, work.prior)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     result = new_beliefs(&packed.model, work.prior)
     packed.release_workspace(workspace)
     return result
@@ -63,6 +67,9 @@ def predicted_outcomes(PackedModel packed not None, qs, Py_ssize_t repeats):
     with nogil:
         for i in range(repeats):
             _predict_groups(&packed.model, work.qs_new, work, out)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     result = np.empty(packed.model.num_modalities, object)
     for m in range(packed.model.num_modalities):
         result[m] = new_array(out, packed.model.modalities[m].num_obs)
@@ -99,7 +106,12 @@ def updated_beliefs(PackedModel packed not None, observation, prior, bint joint_
             memcpy(work.prior, &given[0], packed.model.qs_size * sizeof(double))
             status = infer_posterior(&packed.model, &parameters, work.observation, vectors,
                                      joint_likelihood, work)
+            if status != 0:
+                break
+            if stops(i, repeats):
+                break
     raise_status(status, "a belief")
+    check_all_ran(i, repeats)
     result = new_beliefs(&packed.model, work.qs_new)
     packed.release_workspace(workspace)
     return result
@@ -119,5 +131,8 @@ def free_energy(PackedModel packed not None, observation, qs, prior, bint joint_
         for i in range(repeats):
             F = calc_free_energy(&packed.model, work.observation, vectors, joint_likelihood,
                                  &given[0], work.qs_new, work)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     packed.release_workspace(workspace)
     return F

@@ -8,6 +8,7 @@ same. An agent's own parameters are updated in place: `learned_model.pyx`.
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
 from freeagent_core._kernels.learning.dirichlet_updates cimport add_outcomes, add_transitions
 
 import numpy as np
@@ -62,6 +63,9 @@ def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A,
         for i in range(repeats):
             memcpy(&qA[0, 0], &pA[0, 0], num_obs * n * sizeof(double))
             add_outcomes(&observation[0], 0, num_obs, n, &q[0], &A[0, 0], lr, &qA[0, 0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
 
 
 # qB = pB; add_transitions of the chosen action. pymdp.legacy.learning.
@@ -98,7 +102,10 @@ def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_
             memcpy(&rows[0, 0], &counts[0, 0], num_previous * num_states * sizeof(double))
             add_transitions(&q[0], num_states, &q_previous[0], num_previous, &mask[0, 0],
                             num_previous, lr, &rows[0, 0])
+            if stops(i, repeats):
+                break
         qB[:] = pB
+    check_all_ran(i, repeats)
     np.asarray(qB)[:, :, action] = updated
 
 
@@ -121,6 +128,9 @@ def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::
         for i in range(repeats):
             memcpy(&qD[0], &pD[0], pD.shape[0] * sizeof(double))
             P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0])
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
 
 
 cdef int _same(Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d) except -1:

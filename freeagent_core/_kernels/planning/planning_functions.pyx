@@ -6,6 +6,7 @@ without the GIL.
 
 from libc.string cimport memcpy, memset
 
+from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
 from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.python_input cimport new_array, read_action, read_beliefs
@@ -65,6 +66,9 @@ def terms(PackedModel packed not None, qs, Py_ssize_t step, bint use_utility,
         for i in range(repeats):
             value = _terms(&packed.model, &parameters, step, workspace.work.qs_new,
                            &workspace.work)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     packed.release_workspace(workspace)
     return value
 
@@ -108,6 +112,9 @@ def pB_info_gain(PackedModel packed not None, qs, action, predicted, Py_ssize_t 
     with nogil:
         for i in range(repeats):
             value = _neg_pB_gains(&packed.model, &before[0], work.action, work.qs_new, work)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     packed.release_workspace(workspace)
     return -value
 
@@ -125,6 +132,9 @@ def inductive_cost(PackedModel packed not None, qs, predicted, Py_ssize_t repeat
     with nogil:
         for i in range(repeats):
             value = calc_inductive_cost(&packed.model, &present[0], work.qs_new, work)
+            if stops(i, repeats):
+                break
+    check_all_ran(i, repeats)
     packed.release_workspace(workspace)
     return value
 
@@ -144,7 +154,10 @@ def policy_probabilities(const double[::1] G, const double[::1] log_E, double ga
     with nogil:
         for i in range(repeats):
             status = policy_posterior(&model, gamma, &G[0], &out[0])
+            if stops(i, repeats):
+                break
     raise_status(status, "q_pi")
+    check_all_ran(i, repeats)
 
 
 def evaluate_policies(PackedModel packed not None, qs, double gamma, bint use_utility,
@@ -166,7 +179,10 @@ def evaluate_policies(PackedModel packed not None, qs, double gamma, bint use_ut
                                      &workspace.work)
             if status != 0:
                 break
+            if stops(i, repeats):
+                break
     raise_status(status, "G")
+    check_all_ran(i, repeats)
     q_pi = new_array(workspace.work.q_pi_new, packed.model.tree.num_enumerated)
     G = new_array(workspace.work.G_new, packed.model.tree.num_enumerated)
     packed.release_workspace(workspace)
