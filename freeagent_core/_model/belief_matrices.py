@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from freeagent_core._model.layout import padded
 from freeagent_core._model.policies import AllSequences
+from freeagent_core.maths import MASK
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -129,7 +130,6 @@ def _num_distinct(next_state: npt.NDArray[np.int32], num_steps: int) -> int:
 def pack_matrices(
     B: FloatArray,
     outcomes: FloatArray,
-    neg_ambiguity: FloatArray,
     policies: AllSequences,
     uses_belief_graph: bool,
 ) -> dict[str, Any] | None:
@@ -140,14 +140,12 @@ def pack_matrices(
     B : ndarray, shape (num_states, num_states, num_controls)
     outcomes : ndarray, shape (num_outcomes, num_states)
         A of all modalities.
-    neg_ambiguity : ndarray, shape (num_states,)
-        ``sum_o A[o, s] log(A[o, s] + exp(-16))``.
     policies : AllSequences
     uses_belief_graph : bool
         Whether a belief graph is the other way to evaluate policies; else it is dense products.
     """
     num_states, num_steps = len(B), policies.policy_len
-    if B.size > MAX_ENTRIES or outcomes.size > MAX_ENTRIES:
+    if outcomes.size > MAX_ENTRIES:  # joint ones
         return None
     by_action = B.transpose(2, 1, 0)
     is_move = (by_action != np.eye(num_states)).any(axis=(1, 2))
@@ -175,5 +173,5 @@ def pack_matrices(
             return None
     packed["graph_support"] = int(np.sqrt(cost * nodes / distinct / GRAPH_PAIR) / spread)
     packed["block"] = max(BLOCK_COLUMNS // num_moves // 8, 1) * 8
-    packed["neg_ambiguity"] = np.ascontiguousarray(neg_ambiguity)
+    packed["neg_ambiguity"] = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
     return packed

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from freeagent_core._kernels.base import primitives
 from freeagent_core._kernels.model.packed_model import PackedModel
-from freeagent_core._model.belief_matrices import pack_matrices
+from freeagent_core._model.belief_matrices import MAX_ENTRIES, pack_matrices
 from freeagent_core._model.layout import padded
 from freeagent_core._model.model_arrays import ModelArrays
 from freeagent_core._model.policies import AllSequences
@@ -426,14 +426,15 @@ def _pack_matrices(model: ModelArrays, uses_belief_graph: bool) -> dict[str, Any
     B, likelihoods = model.B[0], [A for A in model.A if not isinstance(A, SparseColumns)]
     if isinstance(B, SparseColumns) or len(likelihoods) < len(model.A):
         return None
+    if B.size > MAX_ENTRIES or sum(A.size for A in likelihoods) > MAX_ENTRIES:
+        return None
     for A in likelihoods:  # large and sparse: packed alike, however it was given
         if A.size > MAX_WHOLE and _is_sparse(count_nonzero(A), A.size // len(A), len(A)):
             return None
     outcomes = (
         _joint_outcomes(likelihoods) if model.joint_likelihood else np.concatenate(likelihoods)
     )
-    neg_ambiguity = (outcomes * np.log(outcomes + MASK)).sum(axis=0)
-    return pack_matrices(B, outcomes, neg_ambiguity, policies, uses_belief_graph)
+    return pack_matrices(B, outcomes, policies, uses_belief_graph)
 
 
 def _pack_modality(
