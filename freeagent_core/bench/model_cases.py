@@ -69,8 +69,7 @@ def _update_beliefs(n: int) -> Problem:
 
     def numpy() -> FloatArray:
         x = np.log(m["A"][1] + 1e-16) + np.log(m["prior"] + 1e-16)
-        e: FloatArray = np.exp(x - x.max())
-        return e / e.sum()
+        return _softmax(x)
 
     return Problem(
         lambda r: kernels.update_beliefs(m["model"], [1], [m["prior"]], repeats=r),
@@ -100,7 +99,8 @@ def _log_likelihood(m: dict[str, Any]) -> FloatArray:
 
 def _softmax(x: FloatArray) -> FloatArray:
     e: FloatArray = np.exp(x - x.max())
-    return e / e.sum()
+    e /= e.sum()
+    return e
 
 
 def _fixed_point(n: int) -> Problem:
@@ -194,7 +194,8 @@ def _states_info_gain(n: int) -> Problem:
 
 def _novelty(p: FloatArray) -> FloatArray:
     raised = p + 1e-16
-    return (1.0 / raised.sum(axis=0) - 1.0 / raised) * (p > 0)
+    weights: FloatArray = (1.0 / raised.sum(axis=0) - 1.0 / raised) * (p > 0)
+    return weights
 
 
 def _pA_info_gain(n: int) -> Problem:

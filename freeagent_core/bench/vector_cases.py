@@ -59,9 +59,9 @@ def _log_eps(x: FloatArray, out: FloatArray) -> FloatArray:
 
 
 def _softmax(x: FloatArray, out: FloatArray) -> FloatArray:
-    e = np.exp(x - x.max(), out=out)
-    e /= e.sum()
-    return e
+    np.exp(x - x.max(), out=out)
+    out /= out.sum()
+    return out
 
 
 def _dot(n: int) -> Problem:
