@@ -19,15 +19,7 @@ ALWAYS_INLINE vm entropy_log(vm x)
     const vm s = vm_divide(m - VM_SPLAT(1.0), m + VM_SPLAT(1.0));
     const vm z = s * s;
     const vm w = z * z;
-    const vm even = vm_fma(
-        w, vm_fma(w, VM_SPLAT(1.531383769920937332e-01), VM_SPLAT(2.222219843214978396e-01)),
-        VM_SPLAT(3.999999999940941908e-01));
-    const vm odd = vm_fma(
-        w,
-        vm_fma(w, vm_fma(w, VM_SPLAT(1.479819860511658591e-01), VM_SPLAT(1.818357216161805012e-01)),
-               VM_SPLAT(2.857142874366239149e-01)),
-        VM_SPLAT(6.666666666666735130e-01));
-    const vm series = vm_fma(z, vm_fma(z, even, odd), VM_SPLAT(2.0));
+    const vm series = vm_fma(z, vm_fma(z, log_series_even(w), log_series_odd(w)), VM_SPLAT(2.0));
     return vm_fma(k, VM_SPLAT(6.93147180559945286227e-01), s * series);
 }
 

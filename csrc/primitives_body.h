@@ -10,6 +10,23 @@
 #include "matrix_products.h"
 #include "vectors.h"
 
+/* FDLIBM's series of log((1 + s) / (1 - s)) / s - 2 is z (odd + z even) in z = s^2, w = z^2. */
+ALWAYS_INLINE vm log_series_even(vm w)
+{
+    return vm_fma(
+        w, vm_fma(w, VM_SPLAT(1.531383769920937332e-01), VM_SPLAT(2.222219843214978396e-01)),
+        VM_SPLAT(3.999999999940941908e-01));
+}
+
+ALWAYS_INLINE vm log_series_odd(vm w)
+{
+    return vm_fma(
+        w,
+        vm_fma(w, vm_fma(w, VM_SPLAT(1.479819860511658591e-01), VM_SPLAT(1.818357216161805012e-01)),
+               VM_SPLAT(2.857142874366239149e-01)),
+        VM_SPLAT(6.666666666666735130e-01));
+}
+
 /* log(x) of positive normal numbers; exponent_offset is added to the binary exponent. FDLIBM,
  * e_log.c. Cost: a division and about twenty operations per vector. */
 static inline vm log_normal(vm x, vm exponent_offset)
@@ -25,15 +42,7 @@ static inline vm log_normal(vm x, vm exponent_offset)
     const vm s = vm_divide(f, VM_SPLAT(2.0) + f);
     const vm z = s * s;
     const vm w = z * z;
-    const vm even = vm_fma(
-        w, vm_fma(w, VM_SPLAT(1.531383769920937332e-01), VM_SPLAT(2.222219843214978396e-01)),
-        VM_SPLAT(3.999999999940941908e-01));
-    const vm odd = vm_fma(
-        w,
-        vm_fma(w, vm_fma(w, VM_SPLAT(1.479819860511658591e-01), VM_SPLAT(1.818357216161805012e-01)),
-               VM_SPLAT(2.857142874366239149e-01)),
-        VM_SPLAT(6.666666666666735130e-01));
-    const vm tail = half_square + vm_fma(z, odd, w * even);
+    const vm tail = half_square + vm_fma(z, log_series_odd(w), w * log_series_even(w));
     const vm low = vm_fma(s, tail, k * VM_SPLAT(1.90821492927058770002e-10));
     return vm_fma(k, VM_SPLAT(6.93147180369123816490e-01), f - (half_square - low));
 }
