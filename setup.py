@@ -8,6 +8,7 @@ Environment variables:
 - ``FREEAGENT_CORE_DEBUG=1`` compiles without optimisation, with bounds checks.
 """
 
+import multiprocessing
 import os
 import platform
 import shlex
@@ -109,8 +110,14 @@ extensions = [
 ]
 
 
-class BuildWithClang(build_ext):
-    """On Windows, clang-cl in the place of cl, with the same options."""
+class BuildInParallel(build_ext):
+    """On all processors; on Windows, clang-cl in the place of cl, with the same options."""
+
+    def finalize_options(self):
+        """Compile as many modules at once as there are processors, if nothing else is asked."""
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count()
 
     def build_extensions(self):
         """Compile all modules."""
@@ -121,9 +128,11 @@ class BuildWithClang(build_ext):
 
 
 setup(
-    cmdclass={"build_ext": BuildWithClang},
+    cmdclass={"build_ext": BuildInParallel},
     ext_modules=cythonize(
         extensions,
+        # other ways to start processes would run this file again
+        nthreads=os.cpu_count() if multiprocessing.get_start_method() == "fork" else 0,
         compiler_directives={
             "language_level": 3,
             "boundscheck": debug,

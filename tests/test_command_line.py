@@ -1,6 +1,7 @@
 """The command line as a user runs it."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -104,3 +105,14 @@ def test_uncompiled_sources_say_what_to_do(tmp_path):
     assert run.returncode == 1
     assert "freeagent_core is not compiled here" in run.stderr
     assert "pip install -e ." in run.stderr
+
+
+def test_a_reader_that_ends_leaves_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = subprocess.run(
+        [sys.executable, "-m", "freeagent_core", "info"], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert run.returncode == 1
+    assert run.stderr == b""

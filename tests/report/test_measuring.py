@@ -55,7 +55,7 @@ def test_rounds_are_paired():
     loaded = loading.load("grid-5x5")
     with Ways(loaded.model, 60.0) as ways:
         made, _ = ways.of_size(4, tuple(LABELS))
-        found = rounds.measure(made, loaded.model, 4, 3.0, 5)
+        found = rounds.measure(made, loaded.model, 4, 12.0, 5)
         assert len({len(each.seconds) for each in found.values()}) == 1
         assert all(each.ticks % rounds.EPISODE == 0 for each in found.values())
         found = rounds.measure(made, loaded.model, 4, 1e-3, 3)
