@@ -1,7 +1,7 @@
 """Operations on an `Agent` of Python: its own methods, called with the GIL, with all that follows in
 Python (histories, arrays that callers hold, subclasses, NumPy's generator)."""
 
-from libc.math cimport isfinite
+from libc.math cimport fabs, isfinite
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -86,11 +86,18 @@ cdef int act_in_python(PythonAgent self, int operations, const Input* given, int
             return fail_exception(error)
 
 
+# What an int64 and a double both hold exactly: no conversion below it is undefined.
+cdef double MAX_CONTROL = 2.0**53
+
+
 cdef int _write_action(object chosen, int64_t* action, int64_t num_factors) except -1:
     cdef double[::1] values = np.ascontiguousarray(chosen, dtype=np.float64)
     cdef int64_t i
     if values.shape[0] != num_factors:  # a subclass's own
         raise ValueError(f"the action must have {num_factors} entries, got {values.shape[0]}")
+    for i in range(num_factors):
+        if not fabs(values[i]) < MAX_CONTROL:
+            raise ValueError(f"action[{i}] must be a control, got {values[i]}")
     for i in range(num_factors):
         action[i] = <int64_t>values[i]
     return 0

@@ -21,11 +21,12 @@ def _elementwise(
     out: Any,
     repeats: int,
 ) -> FloatArray:
+    repeats = read.count(repeats)
     target = read.result(out, x.shape)
     x = read.same_or_apart(x, target)
     if repeats > 1 and np.may_share_memory(x, target):  # the same each time
         x = x.copy()
-    function(x.reshape(-1), target.reshape(-1), read.count(repeats))
+    function(x.reshape(-1), target.reshape(-1), repeats)
     return target
 
 

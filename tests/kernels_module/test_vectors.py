@@ -109,6 +109,7 @@ def test_out_may_be_the_input_or_overlap_it(repeats):
         (lambda: kernels.log(np.ones(2), np.zeros(4)[::2]), ValueError, "out must be writeable"),
         (lambda: kernels.log([1.0], repeats=0), ValueError, "repeats must be in 1"),
         (lambda: kernels.log([1.0], repeats=1.5), TypeError, "repeats must be an integer"),
+        (lambda: kernels.exp([1.0], repeats="3"), TypeError, "repeats must be an integer"),
         (lambda: kernels.log_eps([0.5, -0.5]), ValueError, r"x\[1\] must be non-negative"),
         (lambda: kernels.log_eps([np.nan]), ValueError, r"x\[0\] must be finite"),
         (lambda: kernels.softmax([]), ValueError, "x must not be empty"),

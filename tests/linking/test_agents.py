@@ -147,6 +147,10 @@ def test_methods_of_subclasses_are_called():
     assert step(handle, [1]) == 0
     agent.step = lambda observation: np.ones(1)
     assert step(handle, [1]) == 1
+    for wrong in (np.nan, -np.inf, 1e300):  # no conversion to an integer is defined
+        agent.step = lambda observation, wrong=wrong: np.array([wrong])
+        with pytest.raises(Exception, match=r"action\[0\] must be a control"):
+            step(handle, [1])
     check(api.agent_free(handle))
 
 
