@@ -483,12 +483,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         return last_belief
 
     def _q_pi_at(self, step: int) -> FloatArray:
-        """Return the posterior over policies that pymdp looks up for a step: the present one,
-        or with a history its entry of this number. pymdp shortens that history and then fails
-        where the entry is gone; here it is the latest one."""
-        history = self._core.histories.q_pi_hist
-        q_pi: FloatArray = history[min(step, len(history) - 1)] if history else self._core.q_pi
-        return q_pi
+        """Return the posterior over policies of a step in the history, else the present one."""
+        q_pi = self._core.histories.q_pi_at(step)
+        return self._core.q_pi if q_pi is None else q_pi
 
     def get_future_qs(self) -> ObjectArray:
         """Return the beliefs of the present and the planned steps, ``[policy][step][factor]``."""

@@ -76,57 +76,58 @@ cdef int model_sizes(freeagent_model* model, freeagent_sizes* sizes) noexcept no
     return copy_sizes(&(<ModelTarget>target).sizes, sizes)
 
 
-# The packed model, whose numbers are those of the model; NULL with an error.
-cdef const Model* _packed(freeagent_model* model) noexcept nogil:
+# The packed model, for the numbers of a list of `count` that `name` says; NULL with `code` an error.
+cdef const Model* _packed_for(freeagent_model* model, const char* name, const int64_t* numbers,
+                              int64_t count, bint of_modalities, int* code) noexcept nogil:
     cdef void* target = find(model, MODEL)
+    cdef const Model* packed
+    cdef int64_t expected
     if target == NULL:
+        code[0] = FREEAGENT_BAD_HANDLE
         return NULL
-    return &(<ModelTarget>target).packed.model
+    packed = &(<ModelTarget>target).packed.model
+    expected = packed.num_modalities if of_modalities else packed.num_factors
+    code[0] = FREEAGENT_OK
+    if numbers == NULL:
+        code[0] = fail_null(name)
+    elif count != expected:
+        code[0] = fail_sizes(name, expected, count)
+    return packed if code[0] == FREEAGENT_OK else NULL
 
 
 cdef int model_num_obs(freeagent_model* model, int64_t* num_obs,
                        int64_t num_modalities) noexcept nogil:
-    cdef const Model* packed = _packed(model)
+    cdef int code
+    cdef const Model* packed = _packed_for(model, b"num_obs", num_obs, num_modalities, True, &code)
     cdef Py_ssize_t m
-    if packed == NULL:
-        return FREEAGENT_BAD_HANDLE
-    if num_obs == NULL:
-        return fail_null(b"num_obs")
-    if num_modalities != packed.num_modalities:
-        return fail_sizes(b"num_obs", packed.num_modalities, num_modalities)
-    for m in range(num_modalities):
-        num_obs[m] = packed.modalities[m].num_obs
-    return FREEAGENT_OK
+    if packed != NULL:
+        for m in range(num_modalities):
+            num_obs[m] = packed.modalities[m].num_obs
+    return code
 
 
 cdef int model_num_states(freeagent_model* model, int64_t* num_states,
                           int64_t num_factors) noexcept nogil:
-    cdef const Model* packed = _packed(model)
+    cdef int code
+    cdef const Model* packed = _packed_for(model, b"num_states", num_states, num_factors, False,
+                                           &code)
     cdef Py_ssize_t f
-    if packed == NULL:
-        return FREEAGENT_BAD_HANDLE
-    if num_states == NULL:
-        return fail_null(b"num_states")
-    if num_factors != packed.num_factors:
-        return fail_sizes(b"num_states", packed.num_factors, num_factors)
-    for f in range(num_factors):
-        num_states[f] = packed.factors[f].num_states
-    return FREEAGENT_OK
+    if packed != NULL:
+        for f in range(num_factors):
+            num_states[f] = packed.factors[f].num_states
+    return code
 
 
 cdef int model_num_controls(freeagent_model* model, int64_t* num_controls,
                             int64_t num_factors) noexcept nogil:
-    cdef const Model* packed = _packed(model)
+    cdef int code
+    cdef const Model* packed = _packed_for(model, b"num_controls", num_controls, num_factors,
+                                           False, &code)
     cdef Py_ssize_t f
-    if packed == NULL:
-        return FREEAGENT_BAD_HANDLE
-    if num_controls == NULL:
-        return fail_null(b"num_controls")
-    if num_factors != packed.num_factors:
-        return fail_sizes(b"num_controls", packed.num_factors, num_factors)
-    for f in range(num_factors):
-        num_controls[f] = packed.factors[f].num_controls
-    return FREEAGENT_OK
+    if packed != NULL:
+        for f in range(num_factors):
+            num_controls[f] = packed.factors[f].num_controls
+    return code
 
 
 cdef int model_free(freeagent_model* model) noexcept nogil:

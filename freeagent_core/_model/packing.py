@@ -126,6 +126,11 @@ def _is_sparse(num_nonzero: int, columns: int, size: int) -> bool:
     return bool(num_nonzero <= columns * max(SPARSE_COLUMN, size * share))
 
 
+def _is_large_and_sparse(A: FloatArray | SparseColumns) -> bool:
+    """Return whether a likelihood is kept as its nonzero entries where nothing needs all of it."""
+    return A.size > MAX_WHOLE and _is_sparse(count_nonzero(A), A.size // len(A), len(A))
+
+
 def _uses_belief_graph(model: ModelArrays) -> bool:
     """Return whether different policies are likely to lead to equal beliefs."""
     if model.inference_algo == "MMP":
@@ -310,8 +315,7 @@ def likelihoods_of(model: ModelArrays, uses_belief_graph: bool) -> list[FloatArr
     can_be_sparse = uses_belief_graph and not model.joint_likelihood and model.pA is None
     found: list[FloatArray | SparseColumns] = []
     for m, A in enumerate(model.A):
-        columns = A.size // len(A)
-        if can_be_sparse and A.size > MAX_WHOLE and _is_sparse(count_nonzero(A), columns, len(A)):
+        if can_be_sparse and _is_large_and_sparse(A):
             found.append(A if isinstance(A, SparseColumns) else nonzeros_of(A.reshape(len(A), -1)))
         else:
             found.append(whole(A, f"A[{m}] of this model").reshape(len(A), -1))
@@ -429,7 +433,7 @@ def _pack_matrices(model: ModelArrays, uses_belief_graph: bool) -> dict[str, Any
     if B.size > MAX_ENTRIES or sum(A.size for A in likelihoods) > MAX_ENTRIES:
         return None
     for A in likelihoods:  # large and sparse: packed alike, however it was given
-        if A.size > MAX_WHOLE and _is_sparse(count_nonzero(A), A.size // len(A), len(A)):
+        if _is_large_and_sparse(A):
             return None
     outcomes = (
         _joint_outcomes(likelihoods) if model.joint_likelihood else np.concatenate(likelihoods)

@@ -26,8 +26,8 @@ from freeagent_core._kernels.agents.agent_step cimport (
 from freeagent_core._kernels.agents.message_passing_step cimport (
     infer_window_traced, inferred_len, keep_latest_belief, lay_out_window,
 )
-from freeagent_core._kernels.base.interrupts cimport handle_interrupt
-from freeagent_core._kernels.base.status cimport INTERRUPTED, raise_status
+from freeagent_core._kernels.base.interrupts cimport begins_again
+from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.inference.message_passing cimport MMPWindow
 from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.model.python_input cimport (
@@ -166,12 +166,11 @@ cdef class AgentCore:
             return 0
         with self.lock:
             workspace = self.packed.acquire_workspace()
-            with nogil:
-                status = enumerate_evaluated(&self.state, &workspace.work)
-            while status == INTERRUPTED:
-                handle_interrupt()
+            while True:
                 with nogil:
                     status = enumerate_evaluated(&self.state, &workspace.work)
+                if not begins_again(status):
+                    break
             raise_status(status, "G")
             if self.held_q_pi is None:
                 self.held_q_pi = new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n)
@@ -410,8 +409,7 @@ cdef class AgentCore:
         else:
             with nogil:
                 infer(task, 1, operations)
-        while task.status == INTERRUPTED:
-            handle_interrupt()
+        while begins_again(task.status):
             with nogil:
                 infer(task, 1, operations)
         return raise_status(task.status, "a belief or q_pi")
@@ -517,12 +515,11 @@ cdef class AgentCore:
         if are_enumerated(&self.state) or not self.parameters.values.full:
             task.status = prepare_choice(task, False)
         else:  # all policies are evaluated again
-            with nogil:
-                task.status = prepare_choice(task, False)
-            while task.status == INTERRUPTED:
-                handle_interrupt()
+            while True:
                 with nogil:
                     task.status = prepare_choice(task, False)
+                if not begins_again(task.status):
+                    break
         raise_status(task.status, "q_pi")
         return workspace
 

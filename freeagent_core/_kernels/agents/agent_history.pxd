@@ -12,4 +12,4 @@ cdef class Histories:
                               Py_ssize_t num_modalities) except -1
     cdef int note_q_pi(self, object q_pi, Py_ssize_t horizon) except -1
     cdef int advance(self, object action) except -1
-    cdef object q_pi_at(self, Py_ssize_t step)
+    cpdef object q_pi_at(self, Py_ssize_t step)

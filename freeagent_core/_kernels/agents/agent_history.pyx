@@ -88,9 +88,10 @@ cdef class Histories:
         self.curr_timestep += 1
         return 0
 
-    # The entry that pymdp looks up for a step, or None without a history. pymdp shortens that
-    # history and then fails where the entry is gone; here it is the latest one.
-    cdef object q_pi_at(self, Py_ssize_t step):
+    cpdef object q_pi_at(self, Py_ssize_t step):
+        """Return the posterior over policies that pymdp looks up for a step, or None without a
+        history. pymdp shortens that history and then fails where the entry is gone; here it is
+        the latest one."""
         if not self.q_pi_hist:
             return None
         return self.q_pi_hist[min(step, <Py_ssize_t>len(self.q_pi_hist) - 1)]

@@ -1,6 +1,7 @@
 """A kernel on a batch of agents, on the caller's thread or several."""
 
-from freeagent_core._kernels.agents.parallel_work cimport ParallelWork, monotonic_ns
+from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
+from freeagent_core._kernels.base.clock cimport monotonic_ns
 from freeagent_core._kernels.model.workspace cimport Workspace
 
 

@@ -27,6 +27,3 @@ cdef class ParallelWork:
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil
     cdef void _run_interrupted(self, Workspace** works) noexcept nogil
     cdef void note_interrupted(self) noexcept nogil
-
-
-cdef int64_t monotonic_ns() noexcept nogil

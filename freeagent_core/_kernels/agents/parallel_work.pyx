@@ -16,6 +16,7 @@ times. A native pool in csrc/ would have the same wake-up and the same remedy.
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
+from freeagent_core._kernels.base.clock cimport monotonic_ns
 from freeagent_core._kernels.base.interrupts cimport handle_interrupt, interrupted
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
@@ -24,7 +25,6 @@ from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 cdef extern from *:
     """
     #include <sched.h>
-    #include <time.h>
     /* Sequentially consistent: `help` enters and then looks at the counter, `finish` closes
      * the counter and then looks who has entered. */
     static inline Py_ssize_t fc_take(Py_ssize_t *counter, Py_ssize_t n)
@@ -43,12 +43,6 @@ cdef extern from *:
     {
         __atomic_store_n(counter, value, __ATOMIC_SEQ_CST);
     }
-    static inline long long fc_now(void)
-    {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * 1000000000LL + now.tv_nsec;
-    }
     /* Take one of the slots that are free, a bit each; -1 if none is. */
     static inline int fc_take_slot(unsigned long long *free_slots)
     {
@@ -66,16 +60,14 @@ cdef extern from *:
     }
     static inline void fc_pause(int tries)
     {
-        struct timespec nap = {0, 20000};
         if (tries < 2000) sched_yield();
-        else nanosleep(&nap, NULL);
+        else fc_nap(20000);
     }
     """
     Py_ssize_t fc_take(Py_ssize_t* counter, Py_ssize_t n) nogil
     Py_ssize_t fc_load(Py_ssize_t* counter) nogil
     Py_ssize_t fc_exchange(Py_ssize_t* counter, Py_ssize_t value) nogil
     void fc_store(Py_ssize_t* counter, Py_ssize_t value) nogil
-    int64_t fc_now() nogil
     int fc_take_slot(unsigned long long* free_slots) nogil
     void fc_free_slot(unsigned long long* free_slots, int slot) nogil
     void fc_pause(int tries) nogil
@@ -86,10 +78,6 @@ cdef Py_ssize_t MAX_SLOTS = 64
 cdef int64_t LINGER_NS = 200_000
 # What the counter of chunks holds between ticks: nothing to take.
 cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
-
-
-cdef int64_t monotonic_ns() noexcept nogil:
-    return fc_now()
 
 
 cdef class ThreadMemory:
@@ -203,7 +191,7 @@ cdef class ParallelWork:
             if start >= self._size:
                 break
             stop = min(start + self._chunk, self._size)
-            if self._deadline == 0 or fc_now() < self._deadline:
+            if self._deadline == 0 or monotonic_ns() < self._deadline:
                 self._run(start, stop, self._works[slot])
             if self._considerate:  # a thread that waits for a processor gets this one
                 fc_pause(0)
@@ -216,14 +204,14 @@ cdef class ParallelWork:
         with nogil:
             slot = fc_take_slot(&self._free_slots)
             if slot >= 0:
-                idle_since = fc_now()
-                while fc_now() - idle_since < LINGER_NS:
+                idle_since = monotonic_ns()
+                while monotonic_ns() - idle_since < LINGER_NS:
                     if fc_load(&self._next) < IDLE:
                         fc_take(&self._inside, 1)
                         if fc_load(&self._next) < IDLE:
                             self._work(slot)
                         fc_take(&self._inside, -1)
-                        idle_since = fc_now()
+                        idle_since = monotonic_ns()
                     fc_pause(0)
                 fc_free_slot(&self._free_slots, slot)
             # here, not when the GIL is back: the next tick's caller may hold it

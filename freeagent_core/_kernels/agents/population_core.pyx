@@ -24,6 +24,7 @@ from freeagent_core._kernels.agents.input_problem cimport (
 )
 from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
 from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
+from freeagent_core._kernels.base.interrupts cimport begins_again
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
 from freeagent_core._kernels.inference.block_filtering cimport filter_block, fits_filter
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
@@ -274,8 +275,11 @@ cdef class PopulationCore(ParallelWork):
         if are_enumerated(&agent):
             return new_array(agent.q_pi, n), new_array(agent.G, n)
         workspace = self.packed.acquire_workspace()
-        with nogil:
-            status = enumerate_evaluated(&agent, &workspace.work)
+        while True:
+            with nogil:
+                status = enumerate_evaluated(&agent, &workspace.work)
+            if not begins_again(status):
+                break
         raise_status(status, "G")
         result = (new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n),
                   new_array(<double*>workspace.work.graph.enumerated_G.data, n))

@@ -16,19 +16,13 @@ from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
 from freeagent_core._kernels.agents.agent_step cimport draw_action, infer, keep
-from freeagent_core._kernels.agents.parallel_work cimport monotonic_ns
+from freeagent_core._kernels.base.clock cimport monotonic_ns, nap
 from freeagent_core._kernels.base.status cimport INTERRUPTED, raise_status
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.python_input cimport read_observation
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace, Workspace
 
-
-cdef extern from "<time.h>" nogil:
-    struct timespec:
-        long tv_sec
-        long tv_nsec
-    int nanosleep(const timespec* request, timespec* remaining)
 
 # Of an item; else the status of its kernels.
 cdef enum:
@@ -40,9 +34,7 @@ cdef Py_ssize_t YIELD_EVERY = 100
 
 
 cdef void _let_others_run() noexcept nogil:
-    cdef timespec nap
-    nap.tv_sec, nap.tv_nsec = 0, 1000
-    nanosleep(&nap, NULL)
+    nap(1000)
 
 
 cdef int _by_address(const void* a, const void* b) noexcept nogil:

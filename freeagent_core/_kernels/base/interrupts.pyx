@@ -12,10 +12,12 @@ import threading
 
 from libc.stdint cimport int64_t
 
+from freeagent_core._kernels.base.clock cimport monotonic_ns, nap
+from freeagent_core._kernels.base.status cimport INTERRUPTED
+
 
 cdef extern from *:
     """
-    #include <time.h>
     static inline int fc_flag(int *flag)
     {
         return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
@@ -24,22 +26,9 @@ cdef extern from *:
     {
         __atomic_store_n(flag, value, __ATOMIC_RELEASE);
     }
-    static inline long long fc_clock(void)
-    {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * 1000000000LL + now.tv_nsec;
-    }
-    static inline void fc_nap(void)
-    {
-        struct timespec nap = {0, 100000};
-        nanosleep(&nap, NULL);
-    }
     """
     int fc_flag(int* flag) nogil
     void fc_set_flag(int* flag, int value) nogil
-    int64_t fc_clock() nogil
-    void fc_nap() nogil
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
@@ -71,7 +60,7 @@ cdef bint interrupted() noexcept nogil:
         return True
     if PyThread_get_thread_ident() != _main:
         return False
-    now = fc_clock()
+    now = monotonic_ns()
     if now - _looked < LOOK_NS:
         return False
     _looked = now
@@ -90,5 +79,12 @@ cdef int handle_interrupt() except -1:
         return 0
     with nogil:
         while fc_flag(&_requested):
-            fc_nap()
+            nap(100_000)
     return 0
+
+
+cdef bint begins_again(int status) except -1:
+    if status != INTERRUPTED:
+        return False
+    handle_interrupt()
+    return True

@@ -105,11 +105,13 @@ cdef bint rollout_with_tail(const Model* model, const EFEParameters* parameters,
     cdef const Factor* f = &model.factors[0]
     cdef const Group* group = &model.groups[0]
     cdef const double* inductive = NULL
-    cdef Py_ssize_t n = f.num_states, num_prefixes = 1, width = 1, head = 0, s, k, t, count
+    cdef Py_ssize_t n = f.num_states, num_prefixes = 1, width = 1, head = 0, s, k, t, i, count
     cdef double* alone = work.row        # what a state of the tail adds per weight ...
     cdef double* met = work.row + n      # ... and where it meets the head
     cdef double tail, weight, num_distributions
+    cdef double* total                   # what a prefix adds to G
     cdef int32_t* head_state
+    cdef int32_t* state
     if not _has_states(model, parameters) or (parameters.use_utility
                                               and group.num_utility_steps > 1):
         return False
@@ -139,62 +141,40 @@ cdef bint rollout_with_tail(const Model* model, const EFEParameters* parameters,
         if parameters.use_states_info_gain:
             met[s] += group.point_mass_gain[s] - num_distributions * log(weight)
     head_state = <int32_t*>work.graph.path_node.data
-    if not _roll_out_head(tree, f, work.support_state[head], weight, met, head_state, work):
+    state = head_state + num_prefixes
+    total = <double*>work.graph.soft_value.data
+    if not _roll_out(tree, f, work.support_state[head], head_state):
         return False
+    for i in range(1, num_prefixes):
+        total[i] = weight * met[head_state[i]]
     if parameters.use_states_info_gain:  # the derivative of -h log h has one term more
         for s in range(n):
             met[s] -= num_distributions
     for k in range(count):
-        if k != head and not _roll_out_tail(tree, f, work.support_state[k],
-                                            work.support_weight[k], alone, met, head_state,
-                                            head_state + num_prefixes, work):
+        if k == head:
+            continue
+        if not _roll_out(tree, f, work.support_state[k], state):
             return False
-    _sum_prefixes(tree, <double*>work.graph.soft_value.data, work.G_new)
+        for i in range(1, num_prefixes):
+            total[i] += work.support_weight[k] * (met[state[i]] if state[i] == head_state[i]
+                                                  else alone[state[i]])
+    _sum_prefixes(tree, total, work.G_new)
     return True
 
 
-# state[i] = the state after each prefix of a policy, prefixes of no, one, two ... actions in order;
-# work.graph.soft_value[i] = weight * value[state[i]]. Returns False if a transition is stochastic.
-# Cost: a lookup per prefix.
-cdef bint _roll_out_head(const PolicyTree* tree, const Factor* f, int32_t start, double weight,
-                         const double* value, int32_t* state, Workspace* work) noexcept nogil:
-    cdef double* total = <double*>work.graph.soft_value.data
+# state[i] = the state after each prefix of a policy from `start`, prefixes of no, one, two ... actions
+# in order. Returns False if a transition is stochastic. Cost: a lookup per prefix.
+cdef bint _roll_out(const PolicyTree* tree, const Factor* f, int32_t start,
+                    int32_t* state) noexcept nogil:
     cdef Py_ssize_t t, p, u, i = 0, parent = 0, width = 1
-    cdef int32_t next_state
     state[0] = start
     for t in range(tree.num_steps):
         for p in range(width):
             for u in range(tree.num_actions):
-                next_state = f.deterministic_next[tree.actions[u] * f.num_states + state[parent]]
-                if next_state < 0:
-                    return False
                 i += 1
-                state[i], total[i] = next_state, weight * value[next_state]
-            parent += 1
-        width *= tree.num_actions
-    return True
-
-
-# work.graph.soft_value[i] += weight * (met if state[i] == head_state[i] else alone)[state[i]], with
-# `state` as in _roll_out_head. Returns False if a transition is stochastic.
-# Cost: a lookup per prefix.
-cdef bint _roll_out_tail(const PolicyTree* tree, const Factor* f, int32_t start, double weight,
-                         const double* alone, const double* met, const int32_t* head_state,
-                         int32_t* state, Workspace* work) noexcept nogil:
-    cdef double* total = <double*>work.graph.soft_value.data
-    cdef Py_ssize_t t, p, u, i = 0, parent = 0, width = 1
-    cdef int32_t next_state
-    state[0] = start
-    for t in range(tree.num_steps):
-        for p in range(width):
-            for u in range(tree.num_actions):
-                next_state = f.deterministic_next[tree.actions[u] * f.num_states + state[parent]]
-                if next_state < 0:
+                state[i] = f.deterministic_next[tree.actions[u] * f.num_states + state[parent]]
+                if state[i] < 0:
                     return False
-                i += 1
-                state[i] = next_state
-                total[i] += weight * (met[next_state] if next_state == head_state[i]
-                                      else alone[next_state])
             parent += 1
         width *= tree.num_actions
     return True
