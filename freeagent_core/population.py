@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Sequence
@@ -421,6 +422,12 @@ class Population:
         contents.restore(population._core)
         return population
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies have the model and what `save` writes; they go on as this one."""
+        file = io.BytesIO()
+        self.save(file)
+        return _restored, (type(self), self._model, self._num_threads, file.getvalue())
+
     # --- inside ----------------------------------------------------------------------------
 
     # Input is read before: no code of callers runs while the lock is held.
@@ -537,6 +544,12 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _restored(
+    cls: type[Population], model: GenerativeModel, num_threads: int, contents: bytes
+) -> Population:
+    return cls.load(io.BytesIO(contents), model, num_threads)
 
 
 def _opened(path: str | Path | BinaryIO) -> Path | BinaryIO:
