@@ -1,5 +1,7 @@
 """What holds for every test: it leaves the SIMD level as it was, and compares what it should."""
 
+import signal
+
 import parity
 import pytest
 
@@ -7,6 +9,11 @@ from freeagent_core._kernels.base import primitives
 
 collect_ignore = ["fuzzing", "golden"]  # programs, not tests
 LEVEL = primitives.simd_level()  # FREEAGENT_CORE_SIMD's, or the best
+# A shell that starts pytest in the background lets it ignore SIGINT: tests of Ctrl-C would wait
+# for ever, and those of programs too, which inherit it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 MIN_COMPARED = 0.7  # of the steps of episodes; the others hang on the reference's rounding
 
 
