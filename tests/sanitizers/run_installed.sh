@@ -30,7 +30,8 @@ thread)
     LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
     export LD_PRELOAD
     # Python keeps memory to its end, so leaks are counted otherwise (tests/faults/test_memory.py).
-    export ASAN_OPTIONS="detect_leaks=0 log_path=$work/report"
+    # A size that no memory has is NULL, as without the sanitizer.
+    export ASAN_OPTIONS="detect_leaks=0 allocator_may_return_null=1 log_path=$work/report"
     export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1 log_path=$work/report"
     ;;
 esac
