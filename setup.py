@@ -90,6 +90,7 @@ headers = [
         "vectors",
         "matrix_products",
         "belief_columns",
+        "dirichlet",
         "entropies",
         "lanes",
     )

@@ -356,6 +356,7 @@ static double softmaxes_of_sums(const double *const *x, const double *const *y,
 }
 
 #include "belief_columns.h"
+#include "dirichlet.h"
 
 /* total = total * 0.5 + 1 in twelve independent registers, n times: the peak of benchmarks/
  * roofline.py. Cost: n * multiply_adds_per_round. */
@@ -432,6 +433,10 @@ const fc_primitives FC_TABLE = {
     },
     push_columns,
     column_terms,
+    add_marked_counts,
+    column_means,
+    add_marked_rows,
+    row_means,
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
     multiply_adds,
     read_all,

@@ -8,7 +8,7 @@ a sixth of a step of the 5x5 grid.
 from freeagent_core._kernels.agents cimport agent_learning
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
 
-from freeagent_core._kernels.learning.learned_model import LearnedModel
+from freeagent_core._kernels.learning.learned_model import FirstParameters, LearnedModel
 from freeagent_core._model import validation as check
 
 cdef extern from "Python.h":
@@ -342,7 +342,8 @@ cdef AgentCore _learner(agent, str parameters, str mean):
         model = agent._model
         if getattr(model, parameters) is None:
             raise ValueError(f"update_{mean} needs {parameters}, the Dirichlet parameters of {mean}")
-        agent_learning.begin_learning(core, LearnedModel(core.packed, model.pA, model.pB, model.pD))
+        first = FirstParameters(model.pA, model.pB, model.pD)
+        agent_learning.begin_learning(core, LearnedModel(core.packed, first))
     return core
 
 

@@ -70,8 +70,9 @@ cpdef update_A(AgentCore core, observation, bytes to_learn, lr):
     with core.lock:
         core.load_beliefs(workspace)
         learned.prepare_A()
+        learned.show_A()  # `learned.pA` below, and whenever callers ask
         learn_A(&learned.own, vectors, core.state.qs, wanted, rate, &workspace.work)
-        refresh(&learned.own, &workspace.work)
+        refresh(&learned.own)
     learned.release_workspace(workspace)
     return learned.pA
 
@@ -88,9 +89,10 @@ cpdef update_B(AgentCore core, qs_previous, bytes to_learn, lr):
     with core.lock:
         core.load_beliefs(workspace)
         learned.prepare_B()
+        learned.show_B()
         learn_B(&learned.own, workspace.work.action, core.state.qs, workspace.work.prior, wanted,
                 rate, &workspace.work)
-        refresh(&learned.own, &workspace.work)
+        refresh(&learned.own)
     learned.release_workspace(workspace)
     return learned.pB
 
@@ -104,6 +106,7 @@ cpdef update_D(AgentCore core, qs_first, bytes to_learn, lr):
     read_beliefs(learned, workspace, qs_first, "qs_t0")
     with core.lock:
         learned.prepare_D()
+        learned.show_D()
         learn_D(&learned.own, workspace.work.qs_new, wanted, rate)
     learned.release_workspace(workspace)
     return learned.pD

@@ -12,7 +12,7 @@ cdef void draw_action(const AgentState* agent, const double* choice, RandomSourc
 cdef int prepare_choice(Task* task, bint evaluated) noexcept nogil
 cdef int enumerate_evaluated(AgentState* agent, Workspace* work) noexcept nogil
 cdef void set_uniform_beliefs(const Model* model, double* qs) noexcept nogil
-cdef void refresh_learned(AgentState* agent, Workspace* work) noexcept nogil
+cdef int refresh_learned(AgentState* agent, Workspace* work) noexcept nogil
 
 # Agents that a block may have where they share matrix products.
 cdef Py_ssize_t shared_block(const Model* model, bint uses_belief_graph,

@@ -24,7 +24,7 @@ from freeagent_core._kernels.agents.message_passing_step cimport (
 from freeagent_core._kernels.agents.parameters cimport StepParameters
 from freeagent_core._kernels.base.status cimport NO_MEMORY
 from freeagent_core._kernels.inference.fixed_point_iteration cimport infer_posterior, predict_all
-from freeagent_core._kernels.learning.dirichlet_updates cimport refresh
+from freeagent_core._kernels.learning.dirichlet_updates cimport refresh_planning
 from freeagent_core._kernels.base.growable_array cimport grow
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, first_action
 from freeagent_core._kernels.planning.belief_matrices cimport has_matrices
@@ -42,10 +42,12 @@ cdef void set_uniform_beliefs(const Model* model, double* qs) noexcept nogil:
             qs[model.factors[f].offset + s] = 1.0 / model.factors[f].num_states
 
 
-# Before any inference: what updates of learned parameters have put off.
-cdef void refresh_learned(AgentState* agent, Workspace* work) noexcept nogil:
-    if agent.learned != NULL:
-        refresh(agent.learned, work)
+# Before policies are evaluated: what updates of learned parameters have put off. Returns 0 or
+# NO_MEMORY.
+cdef int refresh_learned(AgentState* agent, Workspace* work) noexcept nogil:
+    if agent.learned == NULL:
+        return 0
+    return refresh_planning(agent.learned, agent.parameters.efe.use_param_info_gain, work)
 
 
 # work.qs_new = q(s | o), from the prior B q(s_before) under the last action, or D.
@@ -53,7 +55,6 @@ cdef int _infer_states(Task* task) noexcept nogil:
     cdef AgentState* agent = task.agent
     cdef Workspace* work = task.work
     cdef const Model* model = agent.model
-    refresh_learned(agent, work)
     if agent.parameters.passes_messages:
         return infer_window(task)
     if agent.has_action:
@@ -72,7 +73,8 @@ cdef int _evaluate(Task* task, const double* qs, int operations) noexcept nogil:
     cdef AgentState* agent = task.agent
     cdef Workspace* work = task.work
     cdef const StepParameters* parameters = agent.parameters
-    refresh_learned(agent, work)
+    if refresh_learned(agent, work) != 0:
+        return NO_MEMORY
     if parameters.passes_messages:
         return evaluate_window(task, operations & INFER_STATES)
     if agent.search_size == 0:

@@ -5,6 +5,7 @@ from freeagent_core._kernels.agents.input_problem cimport InputProblem, Problem
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
 from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
+from freeagent_core._kernels.learning.learned_model cimport FirstParameters
 from freeagent_core._kernels.model.lane_model cimport PackedLanes
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.structs cimport Model
@@ -49,7 +50,7 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
     cdef bint _filters             # beliefs alone are updated by filter_block
-    cdef tuple _first_parameters   # pA, pB, pD that agents begin with
+    cdef FirstParameters _first_parameters  # pA, pB, pD that agents begin with
     cdef Rows _rows
     cdef unsigned char[::1] _status    # (size,) of the last operation
     cdef const Model** _models     # (size,)
@@ -81,4 +82,5 @@ cdef class PopulationCore(ParallelWork):
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _keep_outcomes(self, Py_ssize_t i, const Py_ssize_t* outcomes) noexcept nogil
     cdef void _advance_window(self, Py_ssize_t i, AgentState* agent) noexcept nogil
+    cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil

@@ -28,7 +28,7 @@ from freeagent_core._kernels.base.interrupts cimport begins_again
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
 from freeagent_core._kernels.inference.block_filtering cimport filter_block, fits_filter
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
-from freeagent_core._kernels.learning.learned_model cimport LearnedModel
+from freeagent_core._kernels.learning.learned_model cimport FirstParameters, LearnedModel
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory, PackedLanes
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, GEMM_ROWS, PolicyTree
@@ -526,7 +526,7 @@ cdef class PopulationCore(ParallelWork):
         if learned == NULL:
             raise MemoryError("no memory for the population")
         self._learned = learned
-        self._first_parameters = pA, pB, pD
+        self._first_parameters = FirstParameters(pA, pB, pD)
         self.learned = [None] * self.size
 
     def _own(self, int operation):
@@ -534,7 +534,7 @@ cdef class PopulationCore(ParallelWork):
         cdef Py_ssize_t i
         cdef LearnedModel learned
         for i in range(self.size):
-            if self._mask != NULL and not self._mask[i]:
+            if self._mask != NULL and not self._mask[i] or self._is_own(i, operation):
                 continue
             learned = self.learned_model(i)
             if operation == LEARN_A:
@@ -544,11 +544,22 @@ cdef class PopulationCore(ParallelWork):
             else:
                 learned.prepare_D()
 
+    # Whether agent i has its own copy, which no caller may hold: there is nothing to prepare.
+    cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil:
+        cdef const Learned* own = self._learned[i]
+        if own == NULL:
+            return False
+        if operation == LEARN_A:
+            return own.pA != NULL and not own.is_shown_A
+        if operation == LEARN_B:
+            return own.pB != NULL and not own.is_shown_B
+        return own.pD != NULL and not own.is_shown_D
+
     def learned_model(self, Py_ssize_t i):
         """Return agent i's own model, made at the first call."""
         cdef LearnedModel learned = self.learned[i]
         if learned is None:
-            learned = LearnedModel(self.packed, *self._first_parameters)
+            learned = LearnedModel(self.packed, self._first_parameters)
             self.learned[i] = learned
             self._learned[i] = &learned.own
             self._models[i] = &learned.model
@@ -568,7 +579,7 @@ cdef class PopulationCore(ParallelWork):
                     self._given_qs + i * qs_size, self._to_learn, self._lr, work)
         else:
             learn_D(own, self._given_qs + i * qs_size, self._to_learn, self._lr)
-        refresh(own, work)
+        refresh(own)
         if self.packed.model.tree.num_enumerated == 0:  # they could not be enumerated as they were
             self._rows.has_policies[i] = 0
 

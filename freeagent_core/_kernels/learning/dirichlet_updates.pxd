@@ -1,23 +1,44 @@
-from freeagent_core._kernels.model.structs cimport Factor, Group, Modality
+from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model
 from freeagent_core._kernels.model.workspace cimport Workspace
+
+
+cdef enum ColumnState:             # what has to be computed again of a column of A or B
+    STALE_MEAN = 1                 # it, and what kernels read for belief updates
+    STALE_OUTCOMES = 2             # its row of Group.outcomes
+    STALE_WEIGHTS = 4              # wA or wB
+    STALE = 7
 
 
 cdef struct Learned:               # one agent's own arrays, as the kernels write them
     Py_ssize_t num_factors
     Py_ssize_t num_groups
+    Model* model                   # the agent's, with the three below
     Factor* factors
     Modality* modalities
     Group* groups
+    bint keeps_gains               # of point masses: only a belief graph reads them often
     double* D                      # (qs_size,)
     double** pA                    # (num_modalities,): (num_obs, num_joint); NULL before the first
     double** pB                    # (num_factors,): (num_controls, num_previous, num_states)
     double** pD                    # (num_factors,): (num_states,)
-    unsigned char** stale_columns      # (num_groups,): (num_joint,)
-    unsigned char** stale_transitions  # (num_factors,): (num_controls, num_previous)
+    const double** first_pA        # what pA and pB are before the first update
+    const double** first_pB
+    double* A_memory               # where adopt_A and adopt_B put the agent's own arrays
+    double* B_memory
+    double** neg_ambiguity         # (num_groups,): (num_joint,) sum_o A log(A + exp(-16))
+    unsigned char** columns        # (num_groups,): (num_joint,) of ColumnState
+    unsigned char** transitions    # (num_factors,): (num_controls, num_previous)
+    void* outcome_memory           # of refresh_outcomes, allocated there; NULL before
+    void* weight_memory            # of refresh_weights
+    bint has_A                     # the model's arrays of A are the agent's own
+    bint has_B
     bint first_A                   # A is still that of the shared model
     bint first_B
     bint stale_A                   # `refresh` has work to do
     bint stale_B
+    bint is_shown_A                # callers may hold pA, pB or pD: `prepare_` has work to do
+    bint is_shown_B
+    bint is_shown_D
 
 
 cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t num_obs,
@@ -33,4 +54,9 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
                   Workspace* work) noexcept nogil
 cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
                   double lr) noexcept nogil
-cdef void refresh(Learned* own, Workspace* work) noexcept nogil
+cdef Py_ssize_t A_memory_size(const Learned* own) noexcept nogil
+cdef Py_ssize_t B_memory_size(const Learned* own) noexcept nogil
+cdef void adopt_A(Learned* own) noexcept nogil
+cdef void adopt_B(Learned* own) noexcept nogil
+cdef void refresh(Learned* own) noexcept nogil
+cdef int refresh_planning(Learned* own, bint weights, Workspace* work) noexcept nogil

@@ -1,8 +1,9 @@
 """Dirichlet updates of one agent's own arrays, and of all that depends on them: kernels.
 
-An update adds to the parameters and marks the columns that it touched; `refresh` recomputes
-what depends on these alone: means, logarithms, utility, ambiguity, the w arrays of the parameter
-information gain.
+An update adds to the parameters and marks the columns in which that changed a bit. `refresh`
+computes the means of these, with what belief updates and lanes read; `refresh_planning` what the
+evaluation of one agent's policies reads beside it, and the weights of the parameter information
+gain only where that is used.
 """
 
 from libc.stdint cimport int32_t
@@ -10,7 +11,12 @@ from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, FC_MASK, P
+from freeagent_core._kernels.base.status cimport NO_MEMORY
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, padded
+
+
+cdef extern from "<stdlib.h>":
+    void* aligned_alloc(size_t alignment, size_t size) nogil
 
 
 # q(s) = prod_f q_f(s_f) over `factors`: joint_belief of these. pymdp's spm_cross.
@@ -54,36 +60,43 @@ cdef void add_transitions(const double* q_previous, Py_ssize_t num_previous, con
             P.add_counts(lr, q_previous[p], q, mask + p * stride, pB + p * num_states, num_states)
 
 
-# add_outcomes in each modality to learn, and which columns that touched.
+# add_outcomes in each modality to learn, and which columns that changed.
 # pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: that of add_outcomes.
 cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
                   double lr, Workspace* work) noexcept nogil:
     cdef Group* group
     cdef Modality* modality
     cdef const double* q
-    cdef Py_ssize_t g, k, m, s
+    cdef const double* mask
+    cdef Py_ssize_t g, k, m, o, first, stop, row
+    cdef double weight
+    adopt_A(own)
     for g in range(own.num_groups):
         group = &own.groups[g]
         q = _joint(own, qs, group.factors, group.num_factors, work)
-        if own.first_A:  # A need not have been the mean of pA
-            memset(own.stale_columns[g], 1, group.num_joint)
-        else:
-            for s in range(group.num_joint):
-                own.stale_columns[g][s] |= q[s] != 0.0
         for k in range(group.num_modalities):
             m = group.modalities[k]
             if not to_learn[m]:
                 continue
             modality = &own.modalities[m]
             # A > 0 where its parameters are, once it is their mean
-            add_outcomes(work.distributions[m] if vectors else NULL, work.observation[m],
-                         modality.num_obs, group.num_joint, q,
-                         modality.A if own.first_A else own.pA[m], lr, own.pA[m])
+            mask = modality.A if own.first_A else own.pA[m]
+            first, stop = work.observation[m], work.observation[m] + 1
+            if vectors:
+                first, stop = 0, modality.num_obs
+            for o in range(first, stop):
+                weight = work.distributions[m][o] if vectors else 1.0
+                row = o * group.num_joint
+                if weight != 0.0:
+                    P.add_marked_counts(lr, weight, q, mask + row, own.pA[m] + row,
+                                        group.num_joint, STALE, own.columns[g])
+        if own.first_A:  # A need not have been the mean of pA
+            memset(own.columns[g], STALE, group.num_joint)
     own.first_A = False
     own.stale_A = True
 
 
-# add_transitions in each factor to learn, for the chosen action, and which columns that touched.
+# add_transitions in each factor to learn, for the chosen action, and which columns that changed.
 # pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
 # Cost: that of add_transitions.
 cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
@@ -92,21 +105,21 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
     cdef Factor* factor
     cdef const double* q
     cdef const double* mask
-    cdef Py_ssize_t f, p, row, stride
+    cdef Py_ssize_t f, row, stride
+    adopt_B(own)
     for f in range(own.num_factors):
         factor = &own.factors[f]
         if own.first_B:
-            memset(own.stale_transitions[f], 1, factor.num_controls * factor.num_previous)
+            memset(own.transitions[f], STALE, factor.num_controls * factor.num_previous)
         if not to_learn[f]:
             continue
         q = _joint(own, qs_previous, factor.dependencies, factor.num_dependencies, work)
         row = action[f] * factor.num_previous
         mask = factor.B if own.first_B else own.pB[f]
         stride = factor.stride if own.first_B else factor.num_states
-        add_transitions(q, factor.num_previous, qs + factor.offset, factor.num_states,
-                        mask + row * stride, stride, lr, own.pB[f] + row * factor.num_states)
-        for p in range(factor.num_previous):
-            own.stale_transitions[f][row + p] |= q[p] != 0.0
+        P.add_marked_rows(lr, q, factor.num_previous, qs + factor.offset, factor.num_states,
+                          mask + row * stride, stride, own.pB[f] + row * factor.num_states,
+                          STALE, own.transitions[f] + row)
     own.first_B = False
     own.stale_B = True
 
@@ -125,142 +138,367 @@ cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
                 own.D + factor.offset)
 
 
-# A = pA / sum(pA), B = pB / sum(pB) in the columns that updates touched, and all that
-# follows from them. pymdp.legacy.utils.norm_dist_obj_arr.
-# Cost: that of the touched columns, below.
-cdef void refresh(Learned* own, Workspace* work) noexcept nogil:
-    cdef Py_ssize_t g, f, s
+# --- the agent's own arrays --------------------------------------------------------------------
+
+
+# Doubles that adopt_A and adopt_B fill. Cost: num_modalities, num_factors.
+cdef Py_ssize_t A_memory_size(const Learned* own) noexcept nogil:
+    cdef const Group* group
+    cdef Py_ssize_t g, k, size = 0
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        for k in range(group.num_modalities):
+            size += padded(own.modalities[group.modalities[k]].num_obs * group.num_joint)
+        size += padded(group.num_utility_steps * group.num_joint) + 2 * padded(group.num_joint)
+    return size
+
+
+cdef Py_ssize_t B_memory_size(const Learned* own) noexcept nogil:
+    cdef const Factor* factor
+    cdef Py_ssize_t f, size = 0
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        size += factor.num_controls * factor.num_previous * factor.stride
+        size += padded(factor.num_controls)  # of flags
+        if factor.backward != NULL:
+            size += factor.num_controls * factor.num_states * padded(factor.num_previous)
+    return size
+
+
+# A copy of `count` doubles at `here`, which moves on. Cost: count.
+cdef double* _adopt(const double* values, Py_ssize_t count, double** here) noexcept nogil:
+    cdef double* copy = here[0]
+    memcpy(copy, values, count * sizeof(double))
+    here[0] = copy + padded(count)
+    return copy
+
+
+# The agent's own A and what depends on it alone, copied from the shared model, and pA as it is at
+# first. Logarithms of A are no more kept: `likelihood_row` makes those that it needs.
+# Cost: the sizes of A and pA.
+cdef void adopt_A(Learned* own) noexcept nogil:
+    cdef double* here = own.A_memory
+    cdef Group* group
+    cdef Modality* modality
+    cdef Py_ssize_t g, k, m, s
+    if own.has_A:
+        return
+    own.model.matrices.num_steps = 0  # made when a model is packed
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        for k in range(group.num_modalities):
+            m = group.modalities[k]
+            modality = &own.modalities[m]
+            modality.A = _adopt(modality.A, modality.num_obs * group.num_joint, &here)
+            modality.log_A = NULL
+            memcpy(own.pA[m], own.first_pA[m],
+                   modality.num_obs * group.num_joint * sizeof(double))
+        group.utility = _adopt(group.utility, group.num_utility_steps * group.num_joint, &here)
+        own.neg_ambiguity[g] = here
+        for s in range(group.num_joint):
+            here[s] = group.outcomes[s * group.outcome_stride + group.num_outcomes]
+        here += padded(group.num_joint)
+        group.point_mass_gain = (_adopt(group.point_mass_gain, group.num_joint, &here)
+                                 if own.keeps_gains else NULL)
+        group.next_outcomes = NULL
+        memset(own.columns[g], STALE, group.num_joint)
+    own.has_A = own.first_A = True
+
+
+# The agent's own B, all actions dense, and pB as it is at first. Cost: the sizes of B and pB.
+cdef void adopt_B(Learned* own) noexcept nogil:
+    cdef double* here = own.B_memory
+    cdef double* B
+    cdef Factor* factor
+    cdef Py_ssize_t f, i, k, size
+    if own.has_B:
+        return
+    own.model.matrices.num_steps = 0
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        size = factor.num_controls * factor.num_previous
+        B = here
+        here += size * factor.stride
+        for i in range(size):
+            if factor.is_sparse[i // factor.num_previous]:
+                memset(B + i * factor.stride, 0, factor.stride * sizeof(double))
+                for k in range(factor.sparse_start[i], factor.sparse_start[i + 1]):
+                    B[i * factor.stride + factor.sparse_state[k]] = factor.sparse_B[k]
+            else:
+                memcpy(B + i * factor.stride, factor.B + i * factor.stride,
+                       factor.stride * sizeof(double))
+        factor.B = B
+        factor.is_sparse = <unsigned char*>memset(here, 0, factor.num_controls)
+        here += padded(factor.num_controls)
+        factor.deterministic_next = NULL
+        if factor.backward != NULL:
+            factor.backward = _adopt(
+                factor.backward,
+                factor.num_controls * factor.num_states * padded(factor.num_previous), &here)
+        memcpy(own.pB[f], own.first_pB[f], size * factor.num_states * sizeof(double))
+        memset(own.transitions[f], STALE, size)
+    for i in range(own.num_groups):
+        own.groups[i].next_outcomes = NULL  # it depends on B
+    own.has_B = own.first_B = True
+
+
+# --- what follows from parameters --------------------------------------------------------------
+
+
+# A = pA / sum(pA), B = pB / sum(pB) in the columns that updates changed, and what belief updates
+# and lanes read beside them: expected utility and ambiguity of states, `backward` of MMP.
+# pymdp.legacy.utils.norm_dist_obj_arr. Cost: a division and a logarithm per entry of these columns
+# of A, a division per entry of those of B.
+cdef void refresh(Learned* own) noexcept nogil:
+    cdef Group* group
+    cdef Modality* modality
+    cdef Factor* factor
+    cdef Py_ssize_t g, k, m, s, f
     if own.stale_A:
         for g in range(own.num_groups):
-            for s in range(own.groups[g].num_joint):
-                if own.stale_columns[g][s]:
-                    _refresh_column(own, &own.groups[g], s, work)
-            memset(own.stale_columns[g], 0, own.groups[g].num_joint)
+            group = &own.groups[g]
+            for k in range(group.num_modalities):
+                m = group.modalities[k]
+                modality = &own.modalities[m]
+                P.column_means(own.pA[m], modality.num_obs, group.num_joint, own.columns[g],
+                               STALE_MEAN, modality.log_C, group.num_utility_steps,
+                               modality.num_obs if modality.num_C_steps > 1 else 0, k > 0,
+                               <double*>modality.A, <double*>group.utility, own.neg_ambiguity[g])
+            for s in range(group.num_joint):
+                own.columns[g][s] &= ~STALE_MEAN
         own.stale_A = False
     if own.stale_B:
         for f in range(own.num_factors):
-            _refresh_transitions(own, f)
+            factor = &own.factors[f]
+            k = factor.num_controls * factor.num_previous
+            P.row_means(own.pB[f], k, factor.num_states, own.transitions[f], STALE_MEAN,
+                        <double*>factor.B, factor.stride)
+            if factor.backward != NULL:
+                _refresh_backward(own, f)
+            for s in range(k):
+                own.transitions[f][s] &= ~STALE_MEAN
         own.stale_B = False
 
 
-# One joint state s of a group: A[:, s] = pA[:, s] / sum(pA[:, s]), and what
-# `packing._pack_group` derives from it:
-#   wA = (1 / sum_o(pA + 1e-16) - 1 / (pA + 1e-16)) (pA > 0),   utility = sum_o A log C
-# pymdp.legacy.utils.norm_dist and maths.spm_wnorm. Cost: two logarithms per outcome.
-cdef void _refresh_column(Learned* own, Group* group, Py_ssize_t s,
-                          Workspace* work) noexcept nogil:
-    cdef Modality* modality
-    cdef double* column = work.row                  # room for two columns
-    cdef double* outcomes = <double*>group.outcomes + s * group.outcome_stride
-    cdef double* A_by_state = <double*>group.A_by_state + s * group.wA_stride
-    cdef double* wA_by_state = <double*>group.wA_by_state + s * group.wA_stride
-    cdef double total, raised, neg_ambiguity = 0.0, gain = 0.0
-    cdef Py_ssize_t k, m, o, step, filled = 1, before = 0, kept = 0
-    for step in range(group.num_utility_steps):
-        (<double*>group.utility)[step * group.num_joint + s] = 0.0
-    outcomes[0] = 1.0
-    for k in range(group.num_modalities):
-        m = group.modalities[k]
-        modality = &own.modalities[m]
-        for o in range(modality.num_obs):
-            column[o] = own.pA[m][o * group.num_joint + s]
-        total = P.sum(column, modality.num_obs)
-        if group.wA_by_state != NULL:
-            raised = 0.0
-            for o in range(modality.num_obs):
-                raised += column[o] + FC_EPS
-            for o in range(modality.num_obs):
-                wA_by_state[before + o] = (
-                    1.0 / raised - 1.0 / (column[o] + FC_EPS)) * (column[o] > 0.0)
-        for o in range(modality.num_obs):
-            column[o] /= total
-            (<double*>modality.A)[o * group.num_joint + s] = column[o]
-        if group.A_by_state != NULL:
-            memcpy(A_by_state + before, column, modality.num_obs * sizeof(double))
-        for step in range(group.num_utility_steps):
-            (<double*>group.utility)[step * group.num_joint + s] += P.dot(
-                modality.log_C + (step if modality.num_C_steps > 1 else 0) * modality.num_obs,
-                column, modality.num_obs)
-        if group.joint_outcomes:  # outcomes = outer(outcomes, column), from its end
-            for step in range(filled - 1, -1, -1):
-                total = outcomes[step]
-                for o in range(modality.num_obs):
-                    outcomes[step * modality.num_obs + o] = total * column[o]
-            filled *= modality.num_obs
-        else:
-            o = modality.num_obs - (group.num_complements > 0)
-            memcpy(outcomes + kept, column, o * sizeof(double))
-            kept += o
-            gain += _point_mass_gain(column, modality.num_obs, work, &neg_ambiguity)
-        before += modality.num_obs
-        P.log_eps(column, modality.num_obs, column)
-        for o in range(modality.num_obs):
-            (<double*>modality.log_A)[o * group.num_joint + s] = column[o]
-    if group.joint_outcomes:
-        gain = _point_mass_gain(outcomes, filled, work, &neg_ambiguity)
-    outcomes[group.num_outcomes] = neg_ambiguity  # after the columns
-    (<double*>group.point_mass_gain)[s] = gain
-    if group.contraction != group.outcomes:
-        memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
-               outcomes, group.outcome_stride * sizeof(double))
-
-
-# sum_o A (log(A + exp(-16)) - log(A + 1e-16)); the first term is added to neg_ambiguity as well.
-# pymdp.legacy.maths.spm_MDP_G of a point mass. Cost: two logarithms per outcome.
-cdef double _point_mass_gain(const double* A, Py_ssize_t n, Workspace* work,
-                             double* neg_ambiguity) noexcept nogil:
-    cdef double* logs = work.row + n
-    cdef double ambiguity
-    cdef Py_ssize_t o
-    for o in range(n):
-        logs[o] = A[o] + FC_MASK
-    P.log(logs, n, logs)
-    ambiguity = P.dot(A, logs, n)
-    neg_ambiguity[0] += ambiguity
-    return ambiguity - P.neg_entropy(A, n)
-
-
-# B[:, p, u] = pB[:, p, u] / sum(pB[:, p, u]), and what `packing._pack_factor` derives from it:
-#   wB = (1 / sum_s(pB + 1e-16) - 1 / (pB + 1e-16)) (pB > 0)
-#   backward[s, p] = (B[s, p] + 1e-16) / sum_p'(B[s, p'] + 1e-16)
-# pymdp.legacy.utils.norm_dist, maths.spm_wnorm and spm_norm.
-# Cost: num_states per touched column, num_states * num_previous per touched action with MMP.
-cdef void _refresh_transitions(Learned* own, Py_ssize_t f) noexcept nogil:
+# backward[s, p] = (B[s, p] + 1e-16) / sum_p'(B[s, p'] + 1e-16) of actions that updates changed.
+# pymdp.legacy.maths.spm_norm. Cost: num_states * num_previous per action.
+cdef void _refresh_backward(Learned* own, Py_ssize_t f) noexcept nogil:
     cdef Factor* factor = &own.factors[f]
-    cdef Py_ssize_t u, p, s, column, stride = padded(factor.num_previous)
-    cdef double total, raised
-    cdef const double* pB
-    cdef double* B
-    cdef double* wB
+    cdef const double* B
     cdef double* backward
+    cdef double total
+    cdef Py_ssize_t u, p, s, stride = padded(factor.num_previous)
     cdef bint changed
     for u in range(factor.num_controls):
         changed = False
         for p in range(factor.num_previous):
-            column = u * factor.num_previous + p
-            if not own.stale_transitions[f][column]:
+            changed |= own.transitions[f][u * factor.num_previous + p] & STALE_MEAN
+        if not changed:
+            continue
+        B = factor.B + u * factor.num_previous * factor.stride
+        for s in range(factor.num_states):
+            backward = <double*>factor.backward + (u * factor.num_states + s) * stride
+            total = 0.0
+            for p in range(factor.num_previous):
+                backward[p] = B[p * factor.stride + s] + FC_EPS
+                total += backward[p]
+            for p in range(factor.num_previous):
+                backward[p] /= total
+
+
+# What the evaluation of policies of one agent reads beyond that, for the columns that have changed
+# since: rows of outcomes, with `weights` wA and wB too. Returns 0 or NO_MEMORY.
+# Cost: a copy per entry of these columns; two divisions per entry for weights.
+cdef int refresh_planning(Learned* own, bint weights, Workspace* work) noexcept nogil:
+    cdef Py_ssize_t g
+    if own.has_A:
+        if own.outcome_memory == NULL and _adopt_outcomes(own) != 0:
+            return NO_MEMORY
+        for g in range(own.num_groups):
+            _refresh_outcomes(own, g, work)
+    if weights and (own.has_A or own.has_B):
+        if own.weight_memory == NULL and _allocate_weights(own) != 0:
+            return NO_MEMORY
+        _refresh_weights(own)
+    return 0
+
+
+# Memory for rows of outcomes, of which all are dense then. Returns 0 or NO_MEMORY.
+# Cost: their size.
+cdef int _adopt_outcomes(Learned* own) noexcept nogil:
+    cdef Group* group
+    cdef Py_ssize_t g, size = 0
+    cdef double* here
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        if group.learned_complement_start != NULL:
+            size += 2 * group.num_joint * padded(group.learned_complement_start[
+                1 if group.joint_outcomes else group.num_modalities] + 1)
+        else:
+            size += 2 * group.num_joint * padded(
+                group.num_outcomes + group.num_complements + group.num_sparse_outcomes + 1)
+    here = <double*>aligned_alloc(64, size * sizeof(double))
+    if here == NULL:
+        return NO_MEMORY
+    own.outcome_memory = here
+    memset(here, 0, size * sizeof(double))
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        if group.learned_complement_start != NULL:
+            group.complement_start = group.learned_complement_start
+            group.num_complements = 1 if group.joint_outcomes else group.num_modalities
+            group.num_outcomes = group.complement_start[group.num_complements]
+        else:  # only dense modalities have complements
+            group.num_outcomes += group.num_complements + group.num_sparse_outcomes
+            group.num_complements = 0
+        group.outcome_stride = padded(group.num_outcomes + 1)
+        group.num_sparse_outcomes = 0
+        group.sparse_start = NULL
+        size = group.num_joint * group.outcome_stride
+        if group.contraction == group.outcomes:
+            group.outcomes = group.contraction = here
+        else:
+            group.outcomes, group.contraction = here, here + size
+        here += 2 * size
+    return 0
+
+
+# outcomes[s] = A[:, s] of all modalities, without complements; sum_o A log(A + exp(-16)).
+# `packing._pack_group`. Cost: a copy per entry of columns that have changed; with the gains of
+# point masses a logarithm per entry.
+cdef void _refresh_outcomes(Learned* own, Py_ssize_t g, Workspace* work) noexcept nogil:
+    cdef Group* group = &own.groups[g]
+    cdef const Modality* modality
+    cdef double* row
+    cdef double gain
+    cdef Py_ssize_t s, k, o, count
+    for s in range(group.num_joint):
+        if not own.columns[g][s] & STALE_OUTCOMES:
+            continue
+        own.columns[g][s] &= ~STALE_OUTCOMES
+        row = <double*>group.outcomes + s * group.outcome_stride
+        if group.joint_outcomes:
+            gain = _joint_outcomes(own, group, s, row, work)
+        else:
+            gain = own.neg_ambiguity[g][s]
+            (<double*>group.outcomes)[s * group.outcome_stride + group.num_outcomes] = gain
+            for k in range(group.num_modalities):
+                modality = &own.modalities[group.modalities[k]]
+                count = modality.num_obs - (group.num_complements > 0)
+                for o in range(count):
+                    row[o] = modality.A[o * group.num_joint + s]
+                row += count
+                if own.keeps_gains:
+                    for o in range(modality.num_obs):
+                        work.row[o] = modality.A[o * group.num_joint + s]
+                    gain -= P.neg_entropy(work.row, modality.num_obs)
+        if own.keeps_gains:
+            (<double*>group.point_mass_gain)[s] = gain
+        if group.contraction != group.outcomes:
+            memcpy(<double*>group.contraction + group.contraction_row[s] * group.outcome_stride,
+                   group.outcomes + s * group.outcome_stride,
+                   group.outcome_stride * sizeof(double))
+
+
+# row = the outer product of all modalities' A[:, s], and sum_o row log(row + exp(-16)) behind it;
+# returns the information gain of a point mass. pymdp 0.0.7.1, maths.spm_MDP_G.
+# Cost: two logarithms per joint outcome.
+cdef double _joint_outcomes(Learned* own, const Group* group, Py_ssize_t s, double* row,
+                            Workspace* work) noexcept nogil:
+    cdef const Modality* modality
+    cdef double* logs = work.row
+    cdef double ambiguity, total
+    cdef Py_ssize_t k, o, step, filled = 1
+    row[0] = 1.0
+    for k in range(group.num_modalities):  # from the end: in place
+        modality = &own.modalities[group.modalities[k]]
+        for step in range(filled - 1, -1, -1):
+            total = row[step]
+            for o in range(modality.num_obs):
+                row[step * modality.num_obs + o] = total * modality.A[o * group.num_joint + s]
+        filled *= modality.num_obs
+    for o in range(filled):
+        logs[o] = row[o] + FC_MASK
+    P.log(logs, filled, logs)
+    ambiguity = P.dot(row, logs, filled)
+    total = ambiguity - P.neg_entropy(row, filled)
+    row[group.num_outcomes] = ambiguity  # where a complement may have been
+    return total
+
+
+# Memory for A_by_state, wA_by_state and wB of what is the agent's own. Returns 0 or NO_MEMORY.
+# Cost: their size.
+cdef int _allocate_weights(Learned* own) noexcept nogil:
+    cdef Group* group
+    cdef Factor* factor
+    cdef double* here
+    cdef Py_ssize_t g, f, count, size = 8
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        size += 2 * group.num_joint * group.wA_stride
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        size += factor.num_controls * factor.num_previous * factor.stride
+    here = <double*>aligned_alloc(64, size * sizeof(double))
+    if here == NULL:
+        return NO_MEMORY
+    own.weight_memory = here
+    for g in range(own.num_groups):
+        group = &own.groups[g]
+        if group.wA_by_state != NULL:
+            count = group.num_joint * group.wA_stride
+            group.A_by_state = _adopt(group.A_by_state, count, &here)
+            group.wA_by_state = _adopt(group.wA_by_state, count, &here)
+    for f in range(own.num_factors):
+        factor = &own.factors[f]
+        if factor.wB != NULL:
+            factor.wB = _adopt(
+                factor.wB, factor.num_controls * factor.num_previous * factor.stride, &here)
+    return 0
+
+
+#   wA = (1 / sum_o(pA + 1e-16) - 1 / (pA + 1e-16)) (pA > 0)
+#   wB = (1 / sum_s(pB + 1e-16) - 1 / (pB + 1e-16)) (pB > 0)
+# in columns that have changed. pymdp.legacy.maths.spm_wnorm. Cost: a division per entry.
+cdef void _refresh_weights(Learned* own) noexcept nogil:
+    cdef Group* group
+    cdef Factor* factor
+    cdef const double* counts
+    cdef double* row
+    cdef Py_ssize_t g, k, m, s, f, o, i, n
+    for g in range(own.num_groups if own.has_A else 0):
+        group = &own.groups[g]
+        for s in range(group.num_joint if group.wA_by_state != NULL else 0):
+            if not own.columns[g][s] & STALE_WEIGHTS:
                 continue
-            changed = True
-            pB = own.pB[f] + column * factor.num_states
-            B = <double*>factor.B + column * factor.stride
-            total = P.sum(pB, factor.num_states)
-            for s in range(factor.num_states):
-                B[s] = pB[s] / total
-            if factor.wB != NULL:
-                wB = <double*>factor.wB + column * factor.stride
-                raised = 0.0
-                for s in range(factor.num_states):
-                    raised += pB[s] + FC_EPS
-                for s in range(factor.num_states):
-                    wB[s] = (1.0 / raised - 1.0 / (pB[s] + FC_EPS)) * (pB[s] > 0.0)
-        if changed and factor.backward != NULL:
-            B = <double*>factor.B + u * factor.num_previous * factor.stride
-            for s in range(factor.num_states):
-                backward = <double*>factor.backward + (u * factor.num_states + s) * stride
-                total = 0.0
-                for p in range(factor.num_previous):
-                    backward[p] = B[p * factor.stride + s] + FC_EPS
-                    total += backward[p]
-                for p in range(factor.num_previous):
-                    backward[p] /= total
-    memset(own.stale_transitions[f], 0, factor.num_controls * factor.num_previous)
+            own.columns[g][s] &= ~STALE_WEIGHTS
+            i = s * group.wA_stride
+            for k in range(group.num_modalities):
+                m = group.modalities[k]
+                n = own.modalities[m].num_obs
+                row = <double*>group.A_by_state + i
+                for o in range(n):
+                    row[o] = own.modalities[m].A[o * group.num_joint + s]
+                _weights(own.pA[m] + s, group.num_joint, n, <double*>group.wA_by_state + i)
+                i += n
+    for f in range(own.num_factors if own.has_B else 0):
+        factor = &own.factors[f]
+        if factor.wB == NULL:
+            continue
+        for i in range(factor.num_controls * factor.num_previous):
+            if own.transitions[f][i] & STALE_WEIGHTS:
+                own.transitions[f][i] &= ~STALE_WEIGHTS
+                counts = own.pB[f] + i * factor.num_states
+                _weights(counts, 1, factor.num_states, <double*>factor.wB + i * factor.stride)
+
+
+# w = (1 / sum(p + 1e-16) - 1 / (p + 1e-16)) (p > 0) of a column of counts, `stride` apart.
+# pymdp.legacy.maths.spm_wnorm. Cost: a division per entry.
+cdef void _weights(const double* counts, Py_ssize_t stride, Py_ssize_t n,
+                   double* out) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += counts[i * stride] + FC_EPS
+    for i in range(n):
+        out[i] = (1.0 / total - 1.0 / (counts[i * stride] + FC_EPS)) * (counts[i * stride] > 0.0)

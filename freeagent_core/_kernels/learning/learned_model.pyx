@@ -1,25 +1,28 @@
 """A packed model with arrays of its own for what one agent learns.
 
-It starts with the shared model's arrays. The first update of A, B or D copies those (copy on
-write); updates then add to the Dirichlet parameters in place and mark the columns they
-touched. `refresh` recomputes what depends on these columns (means, logarithms, utility,
-ambiguity, w arrays) when the next inference or reader needs it.
+It starts with the shared model's arrays. The first update of A, B or D allocates the agent's own,
+one block each, which the kernel fills; updates then add to the Dirichlet parameters in place and
+mark the columns that they changed. `dirichlet_updates` recomputes what depends on these columns
+when the next inference or reader needs it.
 
 Measured (benchmarks/test_algorithms.py, -k learning): packing again after each update cost
 12 to 200 us, and copying the parameters for the caller was most of what was left. So
 callers get views; as long as somebody holds one, the next update works on a copy. Callers may
-write into them: a fingerprint tells the next call that they did.
+write into them: a fingerprint tells the next call that they did. Parameters that nobody has looked
+at are no NumPy arrays: of 3,000 agents' first ticks, making these took half of the time.
 """
 
 cimport cython
 from cpython.ref cimport PyObject
+from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, padded
-from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
-from freeagent_core._kernels.learning.dirichlet_updates cimport learn_D, refresh
+from freeagent_core._kernels.learning.dirichlet_updates cimport (
+    STALE, A_memory_size, B_memory_size, adopt_A, adopt_B, learn_D, refresh,
+)
 
 import numpy as np
 
@@ -46,35 +49,65 @@ cdef class DirichletParameters:
 
     Parameters
     ----------
-    arrays : list of ndarray
-        Each contiguous, belonging to no one else.
+    shapes : list of tuple of int
+        Of the arrays; `place` and `own_arrays` say where they are.
     action_first : bool
         The arrays have the axes of B reversed: (action, previous, next).
     """
 
-    def __init__(self, list arrays, bint action_first):
-        self.owners = arrays
+    def __cinit__(self):
+        self.values = NULL
+
+    def __init__(self, list shapes, bint action_first):
+        cdef Py_ssize_t i, n
+        if self.values != NULL:
+            raise TypeError("DirichletParameters cannot be initialised twice")
+        self.shapes = shapes
         self.action_first = action_first
         self.values = <double**>aligned_alloc(
-            64, (len(arrays) * (sizeof(double*) + sizeof(Py_ssize_t)) + 64) // 64 * 64)
+            64, (len(shapes) * (sizeof(double*) + sizeof(Py_ssize_t)) + 64) // 64 * 64)
         if self.values == NULL:
             raise MemoryError("no memory for the Dirichlet parameters")
-        self._sizes = <Py_ssize_t*>(self.values + len(arrays))
-        self._make_views()
+        self._sizes = <Py_ssize_t*>(self.values + len(shapes))
+        for i in range(len(shapes)):
+            self._sizes[i] = 1
+            for n in shapes[i]:
+                self._sizes[i] *= n
 
     def __dealloc__(self):
         free(self.values)
 
-    def _make_views(self):
+    # The arrays are in `memory`, one after the other; returns its end.
+    cdef double* place(self, double* memory) noexcept:
+        cdef Py_ssize_t i
+        for i in range(len(self.shapes)):
+            self.values[i] = memory
+            memory += padded(self._sizes[i])
+        return memory
+
+    # Before callers are shown anything: NumPy arrays in the place of that memory.
+    cdef int own_arrays(self) except -1:
+        cdef Py_ssize_t i
+        if self.owners is None:
+            # copies that own their data: views that callers make of them count as references
+            self._adopt_arrays([new_array(self.values[i], self._sizes[i]).reshape(shape).copy()
+                                for i, shape in enumerate(self.shapes)])
+        return 0
+
+    # All of it, or nothing where memory runs out.
+    cdef int _adopt_arrays(self, list owners) except -1:
         cdef double[::1] flat
         cdef Py_ssize_t i
-        for i in range(len(self.owners)):
-            flat = self.owners[i].reshape(-1)
-            self.values[i], self._sizes[i] = &flat[0], flat.shape[0]
-        self._views = [_ends_exchanged(owner) if self.action_first else owner.view()
-                       for owner in self.owners]
-        self.container = _as_object_array(self._views)
-        self._shown = 0
+        addresses = []
+        for owner in owners:
+            flat = owner.reshape(-1)
+            addresses.append(<uintptr_t>&flat[0])
+        views = [_ends_exchanged(owner) if self.action_first else owner.view() for owner in owners]
+        container = _as_object_array(views)
+        for i in range(len(owners)):
+            self.values[i] = <double*><uintptr_t>addresses[i]
+        self.owners, self._views, self.container, self._shown = owners, views, container, 0
+        return 0
 
     # An owner is referred to by its list and as the base of one view, a view by its list and
     # the container; more references are somebody else's.
@@ -90,12 +123,12 @@ cdef class DirichletParameters:
 
     # Call before writing: what callers hold does not change.
     cdef int detach(self) except -1:
+        if self.owners is None:
+            return 0
         if self._is_held():
-            self.owners = [owner.copy() for owner in self.owners]
-            self._make_views()
+            self._adopt_arrays([owner.copy() for owner in self.owners])
         self._shown = 0
         return 0
-
 
     # Sums of bits and sums of their sums, in eight lanes (J. Fletcher, "An Arithmetic Checksum for
     # Serial Transmissions", IEEE Trans. Comm. 30, 1982): one change of an entry always shows.
@@ -154,6 +187,66 @@ def _as_object_array(arrays):
     return container
 
 
+cdef class FirstParameters:
+    """Dirichlet parameters that agents of one model begin with, as the kernels have them: made when
+    the first agent learns, for all.
+
+    Parameters
+    ----------
+    pA, pB, pD : object array or None
+        Of the shapes of A, B and D, not negative.
+    """
+
+    def __init__(self, pA, pB, pD):
+        self._given = pA, pB, pD
+        self._arrays = [None, None, None]
+        self._pointers = [None, None, None]
+
+    # Where pA, pB or pD (0, 1, 2) are, of the shapes of `shared`; the arrays are in _arrays[which].
+    cdef const double** values(self, PackedModel shared, Py_ssize_t which) except NULL:
+        cdef const Model* model = &shared.model
+        cdef const double[::1] flat
+        cdef const double** pointers
+        cdef Block block
+        cdef Py_ssize_t i, k, size, count = model.num_modalities if which == 0 else model.num_factors
+        if self._pointers[which] is None:
+            if self._given[which] is None:
+                name = "ABD"[which]
+                raise ValueError(
+                    f"update_{name} needs p{name}, the Dirichlet parameters of {name}")
+            arrays = [np.array(_ends_exchanged(p) if which == 1 else p, dtype=np.float64, order="C")
+                      for p in self._given[which]]
+            block = Block()
+            pointers = <const double**>aligned_alloc(64, (count * sizeof(double*) + 64) // 64 * 64)
+            if pointers == NULL:
+                raise MemoryError("no memory for the Dirichlet parameters")
+            block.memory = pointers
+            for i in range(count):
+                if which == 0:
+                    size = model.modalities[i].num_obs * _num_joint(model, i)
+                else:
+                    size = model.factors[i].num_states
+                    if which == 1:
+                        size *= model.factors[i].num_controls * model.factors[i].num_previous
+                if arrays[i].size != size:
+                    raise ValueError(f"p{'ABD'[which]}[{i}] must have the shape of {'ABD'[which]}")
+                flat = arrays[i].reshape(-1)
+                pointers[i] = &flat[0]
+            self._arrays[which], self._pointers[which] = arrays, block
+        block = self._pointers[which]
+        return <const double**>block.memory
+
+
+# Joint states of the factors that a modality depends on. Cost: num_groups.
+cdef Py_ssize_t _num_joint(const Model* model, Py_ssize_t modality) except -1:
+    cdef Py_ssize_t g, k
+    for g in range(model.num_groups):
+        for k in range(model.groups[g].num_modalities):
+            if model.groups[g].modalities[k] == modality:
+                return model.groups[g].num_joint
+    raise ValueError(f"modality {modality} is in no group")
+
+
 cdef class LearnedModel(PackedModel):
     """The packed model of one agent that learns.
 
@@ -161,11 +254,15 @@ cdef class LearnedModel(PackedModel):
     ----------
     shared : PackedModel
         The model it starts as; both share one pool of workspaces.
-    pA, pB, pD : object array or None
-        Dirichlet parameters of the shapes of A, B and D, not negative.
+    first : FirstParameters
+        Of that model.
     """
 
-    def __init__(self, PackedModel shared not None, pA, pB, pD):
+    def __dealloc__(self):
+        free(self.own.outcome_memory)
+        free(self.own.weight_memory)
+
+    def __init__(self, PackedModel shared not None, FirstParameters first not None):
         cdef Py_ssize_t num_factors = shared.model.num_factors
         if self._factors != NULL:
             raise TypeError("a LearnedModel cannot be initialised twice")
@@ -176,7 +273,7 @@ cdef class LearnedModel(PackedModel):
         self.uses_belief_graph = shared.uses_belief_graph
         self.short_step = shared.short_step
         self.workspace_sizes = shared.workspace_sizes
-        self._given = [pA, pB, pD]
+        self._first = first
         # freed by PackedModel
         self._factors = <Factor*>_copied(shared._factors, num_factors * sizeof(Factor))
         self._modalities = <Modality*>_copied(
@@ -186,141 +283,95 @@ cdef class LearnedModel(PackedModel):
         self.model.modalities = self._modalities
         self.model.groups = self._groups
         self.own.num_factors, self.own.num_groups = num_factors, self.model.num_groups
-        self.own.factors, self.own.modalities, self.own.groups = (
-            self._factors, self._modalities, self._groups)
+        self.own.model, self.own.factors, self.own.modalities, self.own.groups = (
+            &self.model, self._factors, self._modalities, self._groups)
+        self.own.keeps_gains = shared.uses_belief_graph
 
     cdef void* _block(self, Py_ssize_t num_bytes) except NULL:
         cdef Block block = Block()
         block.memory = aligned_alloc(64, (num_bytes + 64) // 64 * 64)
         if block.memory == NULL:
             raise MemoryError(f"no memory for {num_bytes} bytes of learned parameters")
-        memset(block.memory, 0, num_bytes)
         self._keep.append(block)
         return block.memory
 
-    cdef double* _copy(self, const double* values, Py_ssize_t size) except NULL:
-        cdef double* copy = <double*>self._block(size * sizeof(double))
-        memcpy(copy, values, size * sizeof(double))
-        return copy
-
-    # --- the first update ----------------------------------------------------------------
+    # --- the first update: memory, which adopt_A and adopt_B fill ----------------------------
 
     cdef int _own_A(self) except -1:
-        cdef Model* model = &self.model
-        model.matrices.num_steps = 0  # made when a model is packed
-        cdef Group* group
-        cdef Modality* modality
-        cdef Py_ssize_t g, m
-        pA = [np.array(p, dtype=np.float64, order="C") for p in self._given[0]]
-        self.own.stale_columns = <unsigned char**>self._block(model.num_groups * sizeof(void*))
+        cdef const Model* model = &self.model
+        cdef const double** first = self._first.values(self.shared, 0)
+        cdef DirichletParameters pA
+        cdef double* memory
+        cdef unsigned char* states
+        cdef Py_ssize_t g, m, parameters, columns = 0
+        for m in range(model.num_modalities):
+            if model.modalities[m].A == NULL:  # packing keeps A whole where there is pA
+                raise ValueError(f"A[{m}] is too large to be learned")
+        pA = DirichletParameters(_shapes(self._first._arrays[0]), False)
+        parameters = 0
+        for m in range(model.num_modalities):
+            parameters += padded(pA._sizes[m])
         for g in range(model.num_groups):
-            group = &self._groups[g]
-            for m in range(group.num_modalities):
-                modality = &self._modalities[group.modalities[m]]
-                if pA[group.modalities[m]].size != modality.num_obs * group.num_joint:
-                    raise ValueError(f"pA[{group.modalities[m]}] must have the shape of A")
-                if modality.A == NULL:  # packing keeps A whole where there is pA
-                    raise ValueError(f"A[{group.modalities[m]}] is too large to be learned")
-                modality.A = self._copy(modality.A, modality.num_obs * group.num_joint)
-                modality.log_A = self._copy(modality.log_A, modality.num_obs * group.num_joint)
-            group.utility = self._copy(group.utility, group.num_utility_steps * group.num_joint)
-            self._own_outcomes(group)
-            if group.A_by_state != NULL:
-                group.A_by_state = self._copy(group.A_by_state,
-                                              group.num_joint * group.wA_stride)
-                group.wA_by_state = self._copy(group.wA_by_state,
-                                               group.num_joint * group.wA_stride)
-            self.own.stale_columns[g] = <unsigned char*>self._block(group.num_joint)
-        self._pA = DirichletParameters(pA, False)
-        self.own.pA = self._pA.values
-        self.own.first_A = True
-        return 0
-
-    # All outcomes dense: the first refresh fills them, for all states.
-    cdef int _own_outcomes(self, Group* group) except -1:
-        cdef bint in_order = group.contraction == group.outcomes
-        cdef Py_ssize_t size
-        if group.learned_complement_start != NULL:
-            group.complement_start = group.learned_complement_start
-            group.num_complements = 1 if group.joint_outcomes else group.num_modalities
-            group.num_outcomes = group.complement_start[group.num_complements]
-        else:  # only dense modalities have complements
-            group.num_outcomes += group.num_complements + group.num_sparse_outcomes
-            group.num_complements = 0
-        group.outcome_stride = padded(group.num_outcomes + 1)
-        group.num_sparse_outcomes = 0
-        group.sparse_start = NULL
-        size = group.num_joint * group.outcome_stride * <Py_ssize_t>sizeof(double)
-        group.outcomes = <double*>self._block(size)
-        group.contraction = group.outcomes if in_order else <double*>self._block(size)
-        group.point_mass_gain = self._copy(group.point_mass_gain, group.num_joint)
-        group.next_outcomes = NULL
+            columns += model.groups[g].num_joint
+        memory = <double*>self._block(
+            (A_memory_size(&self.own) + parameters) * sizeof(double)
+            + model.num_groups * (sizeof(double*) + sizeof(unsigned char*)) + columns)
+        self.own.A_memory = memory
+        self.own.neg_ambiguity = <double**>pA.place(memory + A_memory_size(&self.own))
+        self.own.columns = <unsigned char**>(self.own.neg_ambiguity + model.num_groups)
+        states = <unsigned char*>(self.own.columns + model.num_groups)
+        for g in range(model.num_groups):
+            self.own.columns[g] = states
+            states += model.groups[g].num_joint
+        self.own.first_pA = first
+        self.own.pA = pA.values
+        self._pA = pA
         return 0
 
     cdef int _own_B(self) except -1:
-        cdef Model* model = &self.model
-        model.matrices.num_steps = 0  # made when a model is packed
-        cdef Factor* factor
-        cdef double* B
-        cdef Py_ssize_t f, i, k, size
-        pB = [np.array(_ends_exchanged(p), dtype=np.float64, order="C") for p in self._given[1]]
-        self.own.stale_transitions = <unsigned char**>self._block(model.num_factors * sizeof(void*))
+        cdef const Model* model = &self.model
+        cdef const double** first = self._first.values(self.shared, 1)
+        cdef DirichletParameters pB
+        cdef double* memory
+        cdef unsigned char* states
+        cdef Py_ssize_t f, parameters = 0, columns = 0
+        pB = DirichletParameters(_shapes(self._first._arrays[1]), True)
         for f in range(model.num_factors):
-            factor = &self._factors[f]
-            size = factor.num_controls * factor.num_previous
-            if pB[f].size != size * factor.num_states:
-                raise ValueError(f"pB[{f}] must have the shape of B")
-            # all actions dense
-            B = <double*>self._block(size * factor.stride * sizeof(double))
-            for i in range(size):
-                if factor.is_sparse[i // factor.num_previous]:
-                    for k in range(factor.sparse_start[i], factor.sparse_start[i + 1]):
-                        B[i * factor.stride + factor.sparse_state[k]] = factor.sparse_B[k]
-                else:
-                    memcpy(B + i * factor.stride, factor.B + i * factor.stride,
-                           factor.stride * sizeof(double))
-            factor.B = B
-            factor.is_sparse = <unsigned char*>self._block(factor.num_controls)
-            factor.deterministic_next = NULL
-        for i in range(model.num_groups):
-            self._groups[i].next_outcomes = NULL  # it depends on B
+            parameters += padded(pB._sizes[f])
+            columns += model.factors[f].num_controls * model.factors[f].num_previous
+        memory = <double*>self._block(
+            (B_memory_size(&self.own) + parameters) * sizeof(double)
+            + model.num_factors * sizeof(unsigned char*) + columns)
+        self.own.B_memory = memory
+        self.own.transitions = <unsigned char**>pB.place(memory + B_memory_size(&self.own))
+        states = <unsigned char*>(self.own.transitions + model.num_factors)
         for f in range(model.num_factors):
-            factor = &self._factors[f]
-            size = factor.num_controls * factor.num_previous
-            if factor.wB != NULL:
-                factor.wB = self._copy(factor.wB, size * factor.stride)
-            if factor.backward != NULL:
-                factor.backward = self._copy(factor.backward, factor.num_controls
-                                             * factor.num_states * padded(factor.num_previous))
-            self.own.stale_transitions[f] = <unsigned char*>self._block(size)
-        self._pB = DirichletParameters(pB, True)
-        self.own.pB = self._pB.values
-        self.own.first_B = True
+            self.own.transitions[f] = states
+            states += model.factors[f].num_controls * model.factors[f].num_previous
+        self.own.first_pB = first
+        self.own.pB = pB.values
+        self._pB = pB
         return 0
 
     cdef int _own_D(self) except -1:
+        cdef const double** first = self._first.values(self.shared, 2)
+        cdef DirichletParameters pD = DirichletParameters(_shapes(self._first._arrays[2]), False)
         cdef Py_ssize_t f
-        pD = [np.array(p, dtype=np.float64, order="C") for p in self._given[2]]
+        cdef double* memory = <double*>self._block(2 * self.model.qs_size * sizeof(double))
+        memcpy(memory, self.model.D, self.model.qs_size * sizeof(double))
+        pD.place(memory + self.model.qs_size)
         for f in range(self.model.num_factors):
-            if pD[f].size != self._factors[f].num_states:
-                raise ValueError(f"pD[{f}] must have the shape of D")
-        self.own.D = self._copy(self.model.D, self.model.qs_size)
-        self.model.D = self.own.D
-        self._pD = DirichletParameters(pD, False)
-        self.own.pD = self._pD.values
+            memcpy(pD.values[f], first[f], self._factors[f].num_states * sizeof(double))
+        self.model.D = self.own.D = memory
+        self.own.pD = pD.values
+        self._pD = pD
         return 0
 
     # --- updates ---------------------------------------------------------------------------
 
-    cdef int _require_given(self, str name) except -1:
-        if self._given["ABD".index(name)] is None:
-            raise ValueError(f"update_{name} needs p{name}, the Dirichlet parameters of {name}")
-        return 0
-
     # Call with the GIL before the kernel of the same name.
     cdef int prepare_A(self) except -1:
         if self._pA is None:
-            self._require_given("A")
             self._own_A()
         self._pA.detach()
         self._A = None
@@ -328,7 +379,6 @@ cdef class LearnedModel(PackedModel):
 
     cdef int prepare_B(self) except -1:
         if self._pB is None:
-            self._require_given("B")
             self._own_B()
         self._pB.detach()
         self._B = None
@@ -336,33 +386,59 @@ cdef class LearnedModel(PackedModel):
 
     cdef int prepare_D(self) except -1:
         if self._pD is None:
-            self._require_given("D")
             self._own_D()
         self._pD.detach()
         self._D = None
         return 0
 
+    # Call, while nobody else can, before callers are shown pA, pB or pD.
+    cdef int show_A(self) except -1:
+        adopt_A(&self.own)
+        self._pA.own_arrays()
+        self.own.is_shown_A = True
+        return 0
+
+    cdef int show_B(self) except -1:
+        adopt_B(&self.own)
+        self._pB.own_arrays()
+        self.own.is_shown_B = True
+        return 0
+
+    cdef int show_D(self) except -1:
+        self._pD.own_arrays()
+        self.own.is_shown_D = True
+        return 0
+
     def restore(self, str name, list values):
         """Adopt parameters ("pA", "pB" or "pD") that another agent of the model learned."""
         cdef Py_ssize_t g, f
+        cdef FirstParameters before = self._first
         cdef bytes nothing
-        self._given[("pA", "pB", "pD").index(name)] = values
-        if name == "pA":
-            self.prepare_A()
-            for g in range(self.model.num_groups):
-                memset(self.own.stale_columns[g], 1, self._groups[g].num_joint)
-            self.own.first_A, self.own.stale_A = False, True
-        elif name == "pB":
-            self.prepare_B()
-            for f in range(self.model.num_factors):
-                memset(self.own.stale_transitions[f], 1,
-                       self._factors[f].num_controls * self._factors[f].num_previous)
-            self.own.first_B, self.own.stale_B = False, True
-        else:
-            self.prepare_D()
-            nothing = bytes(self.model.num_factors)
-            learn_D(&self.own, NULL, nothing, 0.0)
-        self.bring_up_to_date()
+        given = [None, None, None]
+        given[("pA", "pB", "pD").index(name)] = values
+        self._first = FirstParameters(*given)
+        self._keep.append(self._first)
+        try:
+            if name == "pA":
+                self.prepare_A()
+                adopt_A(&self.own)
+                for g in range(self.model.num_groups):
+                    memset(self.own.columns[g], STALE, self._groups[g].num_joint)
+                self.own.first_A, self.own.stale_A = False, True
+            elif name == "pB":
+                self.prepare_B()
+                adopt_B(&self.own)
+                for f in range(self.model.num_factors):
+                    memset(self.own.transitions[f], STALE,
+                           self._factors[f].num_controls * self._factors[f].num_previous)
+                self.own.first_B, self.own.stale_B = False, True
+            else:
+                self.prepare_D()
+                nothing = bytes(self.model.num_factors)
+                learn_D(&self.own, NULL, nothing, 0.0)
+        finally:
+            self._first = before
+        refresh(&self.own)
 
     # --- what callers see ----------------------------------------------------------------
 
@@ -377,39 +453,40 @@ cdef class LearnedModel(PackedModel):
                 or (self._pB is not None and self._pB.is_written())
                 or (self._pD is not None and self._pD.is_written()))
 
-    def bring_up_to_date(self):
-        """Do the work that updates have deferred."""
-        cdef OwnedWorkspace workspace
-        if self.own.stale_A or self.own.stale_B:
-            workspace = self.acquire_workspace()
-            with nogil:
-                refresh(&self.own, &workspace.work)
-            self.release_workspace(workspace)
-
     @property
     def pA(self):
         """Dirichlet parameters of A, or None before the first update."""
-        return None if self._pA is None else self._pA.show()
+        if self._pA is None:
+            return None
+        self.show_A()
+        return self._pA.show()
 
     @property
     def pB(self):
         """Dirichlet parameters of B, or None before the first update."""
-        return None if self._pB is None else self._pB.show()
+        if self._pB is None:
+            return None
+        self.show_B()
+        return self._pB.show()
 
     @property
     def pD(self):
         """Dirichlet parameters of D, or None before the first update."""
-        return None if self._pD is None else self._pD.show()
+        if self._pD is None:
+            return None
+        self.show_D()
+        return self._pD.show()
 
     @property
     def A(self):
         """The mean of pA, an object array, or None before the first update."""
         cdef Py_ssize_t m
         if self._A is None and self._pA is not None:
-            self.bring_up_to_date()
+            self.show_A()
+            refresh(&self.own)
             self._A = _as_object_array([
-                new_array(self._modalities[m].A, owner.size).reshape(owner.shape)
-                for m, owner in enumerate(self._pA.owners)])
+                new_array(self._modalities[m].A, self._pA._sizes[m]).reshape(shape)
+                for m, shape in enumerate(self._pA.shapes)])
         return self._A
 
     @property
@@ -418,14 +495,15 @@ cdef class LearnedModel(PackedModel):
         cdef Py_ssize_t f
         cdef Factor* factor
         if self._B is None and self._pB is not None:
-            self.bring_up_to_date()
+            self.show_B()
+            refresh(&self.own)
             arrays = []
             for f in range(self.model.num_factors):
                 factor = &self._factors[f]
                 rows = new_array(factor.B,
                                  factor.num_controls * factor.num_previous * factor.stride)
                 rows = rows.reshape(-1, factor.stride)[:, :factor.num_states]
-                rows = rows.reshape(self._pB.owners[f].shape)
+                rows = rows.reshape(self._pB.shapes[f])
                 arrays.append(np.ascontiguousarray(_ends_exchanged(rows)))
             self._B = _as_object_array(arrays)
         return self._B
@@ -435,10 +513,15 @@ cdef class LearnedModel(PackedModel):
         """The mean of pD, an object array, or None before the first update."""
         cdef Py_ssize_t f
         if self._D is None and self._pD is not None:
+            self.show_D()
             self._D = _as_object_array([
                 new_array(self.model.D + self._factors[f].offset, self._factors[f].num_states)
                 for f in range(self.model.num_factors)])
         return self._D
+
+
+def _shapes(list arrays):
+    return [array.shape for array in arrays]
 
 
 cdef void* _copied(const void* values, Py_ssize_t num_bytes) except NULL:

@@ -77,7 +77,8 @@ cdef struct Group:                 # the modalities that depend on the same fact
     const double* next_outcomes    # (num_controls, num_previous, outcome_stride): B times outcomes;
                                    # of dense groups of one factor, or NULL
     const double* min_row_sum      # (num_controls,): the smallest sum of a row of B
-    const double* point_mass_gain  # (num_joint,): the information gain of a point mass
+    const double* point_mass_gain  # (num_joint,): the information gain of a point mass; NULL where
+                                   # A is learned and no belief graph reads it
     Py_ssize_t wA_stride           # sum of num_obs, rounded up to 8
     const double* A_by_state       # (num_joint, wA_stride): A; NULL without pA
     const double* wA_by_state      # same shape: wA of pA; NULL without pA

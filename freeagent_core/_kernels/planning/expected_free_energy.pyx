@@ -33,7 +33,7 @@ cdef double support_terms(const Model* model, const EFEParameters* parameters, c
     cdef bint use_pA_gain = parameters.use_param_info_gain and group.wA_by_state != NULL
     if group.num_utility_steps > 1:
         utility += step * group.num_joint
-    if count == 1 and weights[0] == 1.0 and not use_pA_gain:
+    if count == 1 and weights[0] == 1.0 and not use_pA_gain and group.point_mass_gain != NULL:
         if parameters.use_utility:
             value += utility[index[0]]
         if parameters.use_states_info_gain:
