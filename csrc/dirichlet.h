@@ -7,22 +7,30 @@
 
 #include "vectors.h"
 
-/* y[i] += a * (w * x[i]) where mask[i] > 0: a Dirichlet update, pymdp.legacy.learning. Where that
- * changed a bit of y, and for the rest of the vector, marks[i] |= mark. Cost: n. */
-static void add_marked_counts(double a, double w, const double *x, const double *mask, double *y,
-                              ptrdiff_t n, unsigned char mark, unsigned char *marks)
+/* y + a * (w * x) where mask > 0: a Dirichlet update, pymdp.legacy.learning. */
+ALWAYS_INLINE vm counts_after(vm y, double a, double w, vm x, vm mask)
+{
+    const vm added = VM_SPLAT(a) * (VM_SPLAT(w) * x);
+    return y + vm_select(mask > VM_SPLAT(0.0), added, VM_SPLAT(0.0));
+}
+
+/* y[i] = counts_after(y[i], ...). With `marks`: where that changed a bit of y, and for the rest of
+ * the vector, marks[i] |= mark. Cost: n. */
+static void add_counts(double a, double w, const double *x, const double *mask, double *y,
+                       ptrdiff_t n, unsigned char mark, unsigned char *marks)
 {
     for (ptrdiff_t i = 0; i < n; i += VM_LANES) {
         const ptrdiff_t left = n - i < VM_LANES ? n - i : VM_LANES;
         const vm before = vm_load_some(y + i, left, 0.0);
-        vm added = VM_SPLAT(a) * (VM_SPLAT(w) * vm_load_some(x + i, left, 0.0));
-        added = vm_select(vm_load_some(mask + i, left, 0.0) > VM_SPLAT(0.0), added, VM_SPLAT(0.0));
-        const vm after = before + added;
-        if (vm_bits(after != before) == 0)
-            continue;
+        const vm after = counts_after(before, a, w, vm_load_some(x + i, left, 0.0),
+                                      vm_load_some(mask + i, left, 0.0));
+        if (marks != NULL) {
+            if (vm_bits(after != before) == 0)
+                continue;
+            for (ptrdiff_t k = 0; k < left; k++)
+                marks[i + k] |= mark;
+        }
         vm_store_some(y + i, after, left);
-        for (ptrdiff_t k = 0; k < left; k++)
-            marks[i + k] |= mark;
     }
 }
 
@@ -39,10 +47,9 @@ ALWAYS_INLINE void column_means_block(const double *counts, ptrdiff_t num_obs, p
     vm expected = adds ? vm_load_some(utility, left, 0.0) : VM_SPLAT(0.0);
     for (ptrdiff_t o = 0; o < num_obs; o++) {
         const vm mean = vm_load_some(counts + o * n, left, 1.0) / total;
-        const vm raised = mean + VM_SPLAT(FC_MASK);
         vm_store_some(A + o * n, mean, left);
         expected = vm_fma(VM_SPLAT(log_C[o]), mean, expected);
-        sum = vm_fma(mean, log_normal(raised, VM_SPLAT(0.0)) + (raised - raised), sum);
+        sum = vm_fma(mean, log_of_sum(mean + VM_SPLAT(FC_MASK)), sum);
     }
     vm_store_some(neg_ambiguity, sum, left);
     vm_store_some(utility, expected, left);
@@ -82,8 +89,8 @@ static void column_means(const double *counts, ptrdiff_t num_obs, ptrdiff_t n,
     }
 }
 
-/* out[r] = counts[r] / sum(counts[r]), rows of n counts, and `stride` apart in out, that `marks` has
- * bit `mark` of. pymdp.legacy.utils.norm_dist of transitions. Cost: a division an entry. */
+/* out[r] = counts[r] / sum(counts[r]), rows of n counts, and `stride` apart in out, that `marks`
+ * has bit `mark` of. pymdp.legacy.utils.norm_dist of transitions. Cost: a division an entry. */
 static void row_means(const double *counts, ptrdiff_t rows, ptrdiff_t n,
                       const unsigned char *marks, unsigned char mark, double *out,
                       ptrdiff_t stride)
@@ -100,12 +107,12 @@ static void row_means(const double *counts, ptrdiff_t rows, ptrdiff_t n,
     }
 }
 
-/* counts[r, s] += a * (w[r] * x[s]) where mask[r, s] > 0, rows of the mask `stride` apart;
- * marks[r] |= mark where that changed a bit of the row. pymdp.legacy.learning.
- * update_state_likelihood_dirichlet_interactions. Cost: rows * n. */
-static void add_marked_rows(double a, const double *w, ptrdiff_t rows, const double *x, ptrdiff_t n,
-                            const double *mask, ptrdiff_t stride, double *counts,
-                            unsigned char mark, unsigned char *marks)
+/* counts[r, s] = counts_after(counts[r, s], a, w[r], x[s], mask[r, s]), rows of the mask `stride`
+ * apart. With `marks`: marks[r] |= mark where that changed a bit of the row. pymdp.legacy.learning.
+ * update_state_likelihood_dirichlet_interactions. Cost: n per row with w[r] not 0. */
+static void add_count_rows(double a, const double *w, ptrdiff_t rows, const double *x, ptrdiff_t n,
+                           const double *mask, ptrdiff_t stride, double *counts,
+                           unsigned char mark, unsigned char *marks)
 {
     for (ptrdiff_t r = 0; r < rows; r++) {
         double *row = counts + r * n;
@@ -115,14 +122,12 @@ static void add_marked_rows(double a, const double *w, ptrdiff_t rows, const dou
         for (ptrdiff_t i = 0; i < n; i += VM_LANES) {
             const ptrdiff_t left = n - i;
             const vm before = vm_load_some(row + i, left, 0.0);
-            vm added = VM_SPLAT(a) * (VM_SPLAT(w[r]) * vm_load_some(x + i, left, 0.0));
-            added = vm_select(vm_load_some(mask + r * stride + i, left, 0.0) > VM_SPLAT(0.0), added,
-                              VM_SPLAT(0.0));
-            const vm after = before + added;
+            const vm after = counts_after(before, a, w[r], vm_load_some(x + i, left, 0.0),
+                                          vm_load_some(mask + r * stride + i, left, 0.0));
             changed |= vm_bits(after != before);
             vm_store_some(row + i, after, left);
         }
-        if (changed)
+        if (changed && marks != NULL)
             marks[r] |= mark;
     }
 }

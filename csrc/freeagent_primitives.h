@@ -118,9 +118,10 @@ typedef struct {
     double (*dot)(const double *x, const double *y, ptrdiff_t n);
     /* y += a * x */
     void (*axpy)(double a, const double *x, double *y, ptrdiff_t n);
-    /* y[i] += a * (w * x[i]) where mask[i] > 0. mask may be y. */
+    /* y[i] += a * (w * x[i]) where mask[i] > 0. mask may be y. With `marks`, not NULL: marks[i] |= mark
+     * where y[i] changed (and, harmless, near by). */
     void (*add_counts)(double a, double w, const double *x, const double *mask, double *y,
-                       ptrdiff_t n);
+                       ptrdiff_t n, unsigned char mark, unsigned char *marks);
     /* out[i * ny + j] = x[i] * y[j]: outer(x, y) */
     void (*outer)(const double *x, ptrdiff_t nx, const double *y, ptrdiff_t ny, double *out);
     /* out[i] = sum_j M[i * n + j] * x[j]: M @ x, M of shape (rows, n) */
@@ -171,11 +172,7 @@ typedef struct {
     void (*column_terms)(double *q, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t num_states,
                          const double *linear, const fc_sparse_rows *rows, double *out);
 
-    /* Dirichlet parameters; `marks` are bits of columns or rows.
-     * y[i] += a * (w * x[i]) where mask[i] > 0; marks[i] |= mark where y[i] changed (and, harmless,
-     * near by). mask may be y. */
-    void (*add_marked_counts)(double a, double w, const double *x, const double *mask, double *y,
-                              ptrdiff_t n, unsigned char mark, unsigned char *marks);
+    /* Dirichlet parameters; `marks` are bits of columns or rows. */
     /* In columns s with marks[s] & mark: A[o, s] = counts[o, s] / sum_o(counts[o, s]),
      * utility[t, s] = sum_o log_C[t * C_stride + o] A[o, s], neg_ambiguity[s] = sum_o A[o, s]
      * log(A[o, s] + FC_MASK), the last two plus what is there with `adds`. Arrays (num_obs, n). */
@@ -183,11 +180,11 @@ typedef struct {
                          const unsigned char *marks, unsigned char mark, const double *log_C,
                          ptrdiff_t num_steps, ptrdiff_t C_stride, int adds, double *A,
                          double *utility, double *neg_ambiguity);
-    /* counts[r, s] += a * (w[r] * x[s]) where mask[r * stride + s] > 0, n a row;
-     * marks[r] |= mark where that changed. mask may be counts. */
-    void (*add_marked_rows)(double a, const double *w, ptrdiff_t rows, const double *x, ptrdiff_t n,
-                            const double *mask, ptrdiff_t stride, double *counts,
-                            unsigned char mark, unsigned char *marks);
+    /* counts[r, s] += a * (w[r] * x[s]) where mask[r * stride + s] > 0, n a row. mask may be counts.
+     * With `marks`, not NULL: marks[r] |= mark where that changed the row. */
+    void (*add_count_rows)(double a, const double *w, ptrdiff_t rows, const double *x, ptrdiff_t n,
+                           const double *mask, ptrdiff_t stride, double *counts,
+                           unsigned char mark, unsigned char *marks);
     /* out[r * stride + s] = counts[r, s] / sum_s(counts[r, s]) in rows with marks[r] & mark */
     void (*row_means)(const double *counts, ptrdiff_t rows, ptrdiff_t n,
                       const unsigned char *marks, unsigned char mark, double *out,

@@ -60,12 +60,17 @@ static inline vm log_any(vm x)
     return vm_select(x >= VM_SPLAT(0.0), y, VM_SPLAT(NAN));
 }
 
-/* log(x + eps) of x >= 0: never subnormal; the last term is 0, or NaN for inf and NaN.
- * pymdp.legacy.maths.spm_log_single. Cost: log_normal. */
+/* log(x) of x > 0 that is not subnormal; the last term is 0, or NaN for inf and NaN.
+ * Cost: log_normal. */
+static inline vm log_of_sum(vm x)
+{
+    return log_normal(x, VM_SPLAT(0.0)) + (x - x);
+}
+
+/* log(x + eps) of x >= 0. pymdp.legacy.maths.spm_log_single. Cost: log_normal. */
 static inline vm log_eps_vm(vm x)
 {
-    const vm y = x + VM_SPLAT(FC_EPS);
-    return log_normal(y, VM_SPLAT(0.0)) + (y - y);
+    return log_of_sum(x + VM_SPLAT(FC_EPS));
 }
 
 /* exp(x) = 2^k exp(r), |r| <= log(2) / 2. FDLIBM, e_exp.c. Cost: a division and about twenty
@@ -185,20 +190,6 @@ static void softmax(const double *x, ptrdiff_t n, double *out)
     for (i = 0; i < n; i++)
         out[i] /= norm;
 #endif
-}
-
-/* y[i] += a * (w * x[i]) where mask[i] > 0: a Dirichlet update, pymdp.legacy.learning. Cost: n. */
-static void add_counts(double a, double w, const double *x, const double *mask, double *y,
-                       ptrdiff_t n)
-{
-    ptrdiff_t i = 0;
-    for (; i + VM_LANES <= n; i += VM_LANES) {
-        vm added = VM_SPLAT(a) * (VM_SPLAT(w) * vm_load(x + i));
-        added = vm_select(vm_load(mask + i) > VM_SPLAT(0.0), added, VM_SPLAT(0.0));
-        vm_store(y + i, vm_load(y + i) + added);
-    }
-    for (; i < n; i++)
-        y[i] += mask[i] > 0.0 ? a * (w * x[i]) : 0.0;
 }
 
 /* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Without a branch per
@@ -433,9 +424,8 @@ const fc_primitives FC_TABLE = {
     },
     push_columns,
     column_terms,
-    add_marked_counts,
     column_means,
-    add_marked_rows,
+    add_count_rows,
     row_means,
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
     multiply_adds,

@@ -12,7 +12,8 @@ Data flow of one step: observation -> q(s) -> G and q(pi) of policies -> action 
         |             |          |           |            |             |
     model/      python_input   structs (A, B, C, D, E, policies), workspace, packed_model
                                  |           |            |             |
-    base/       primitives (csrc/), joint_belief, hash_table, growable_array, status
+    base/       primitives (csrc/), joint_belief, hash_table, growable_array,
+                aligned_memory, status
 
 Folders are layers; each imports only from those before it in this list (tests/test_layers.py):
 

@@ -68,7 +68,7 @@ cdef extern from "freeagent_primitives.h" nogil:
         double (*dot)(const double* x, const double* y, Py_ssize_t n) noexcept nogil
         void (*axpy)(double a, const double* x, double* y, Py_ssize_t n) noexcept nogil
         void (*add_counts)(double a, double w, const double* x, const double* mask, double* y,
-                           Py_ssize_t n) noexcept nogil
+                           Py_ssize_t n, unsigned char mark, unsigned char* marks) noexcept nogil
         void (*outer)(const double* x, Py_ssize_t nx, const double* y, Py_ssize_t ny,
                       double* out) noexcept nogil
         void (*gemv)(const double* M, const double* x, Py_ssize_t rows, Py_ssize_t n,
@@ -96,17 +96,14 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*column_terms)(double* q, Py_ssize_t stride, Py_ssize_t count,
                              Py_ssize_t num_states, const double* linear,
                              const fc_sparse_rows* rows, double* out) noexcept nogil
-        void (*add_marked_counts)(double a, double w, const double* x, const double* mask,
-                                  double* y, Py_ssize_t n, unsigned char mark,
-                                  unsigned char* marks) noexcept nogil
         void (*column_means)(const double* counts, Py_ssize_t num_obs, Py_ssize_t n,
                              const unsigned char* marks, unsigned char mark, const double* log_C,
                              Py_ssize_t num_steps, Py_ssize_t C_stride, bint adds, double* A,
                              double* utility, double* neg_ambiguity) noexcept nogil
-        void (*add_marked_rows)(double a, const double* w, Py_ssize_t rows, const double* x,
-                                Py_ssize_t n, const double* mask, Py_ssize_t stride,
-                                double* counts, unsigned char mark,
-                                unsigned char* marks) noexcept nogil
+        void (*add_count_rows)(double a, const double* w, Py_ssize_t rows, const double* x,
+                               Py_ssize_t n, const double* mask, Py_ssize_t stride,
+                               double* counts, unsigned char mark,
+                               unsigned char* marks) noexcept nogil
         void (*row_means)(const double* counts, Py_ssize_t rows, Py_ssize_t n,
                           const unsigned char* marks, unsigned char mark, double* out,
                           Py_ssize_t stride) noexcept nogil

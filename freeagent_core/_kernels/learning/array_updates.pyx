@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.repeats cimport check_all_ran, stops
-from freeagent_core._kernels.learning.dirichlet_updates cimport add_outcomes, add_transitions
+from freeagent_core._kernels.learning.dirichlet_updates cimport add_outcomes
 
 import numpy as np
 
@@ -62,13 +62,14 @@ def update_likelihood(const double[:, ::1] pA, const double[:, ::1] A,
     with nogil:
         for i in range(repeats):
             memcpy(&qA[0, 0], &pA[0, 0], num_obs * n * sizeof(double))
-            add_outcomes(&observation[0], 0, num_obs, n, &q[0], &A[0, 0], lr, &qA[0, 0])
+            add_outcomes(&observation[0], 0, num_obs, n, &q[0], &A[0, 0], lr, &qA[0, 0],
+                         NULL)
             if stops(i, repeats):
                 break
     check_all_ran(i, repeats)
 
 
-# qB = pB; add_transitions of the chosen action. pymdp.legacy.learning.
+# qB = pB; add_count_rows of the chosen action. pymdp.legacy.learning.
 # update_state_likelihood_dirichlet_interactions. Cost: the size of pB.
 def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_ssize_t action,
                       const double[::1] q, const double[::1] q_previous, double lr,
@@ -100,8 +101,8 @@ def update_transition(const double[:, :, ::1] pB, const double[:, :, ::1] B, Py_
     with nogil:
         for i in range(repeats):
             memcpy(&rows[0, 0], &counts[0, 0], num_previous * num_states * sizeof(double))
-            add_transitions(&q[0], num_states, &q_previous[0], num_previous, &mask[0, 0],
-                            num_previous, lr, &rows[0, 0])
+            P.add_count_rows(lr, &q[0], num_states, &q_previous[0], num_previous, &mask[0, 0],
+                             num_previous, &rows[0, 0], 0, NULL)
             if stops(i, repeats):
                 break
         qB[:] = pB
@@ -127,7 +128,7 @@ def update_prior(const double[::1] pD, const double[::1] q, double lr, double[::
     with nogil:
         for i in range(repeats):
             memcpy(&qD[0], &pD[0], pD.shape[0] * sizeof(double))
-            P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0])
+            P.add_counts(lr, 1.0, &q[0], &pD[0], &qD[0], pD.shape[0], 0, NULL)
             if stops(i, repeats):
                 break
     check_all_ran(i, repeats)

@@ -28,8 +28,8 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
     double** neg_ambiguity         # (num_groups,): (num_joint,) sum_o A log(A + exp(-16))
     unsigned char** columns        # (num_groups,): (num_joint,) of ColumnState
     unsigned char** transitions    # (num_factors,): (num_controls, num_previous)
-    void* outcome_memory           # of refresh_outcomes, allocated there; NULL before
-    void* weight_memory            # of refresh_weights
+    void* outcome_memory           # rows of outcomes; NULL until policies are evaluated
+    void* weight_memory            # A_by_state, wA_by_state and wB; likewise
     bint has_A                     # the model's arrays of A are the agent's own
     bint has_B
     bint first_A                   # A is still that of the shared model
@@ -43,10 +43,7 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
 
 cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t num_obs,
                        Py_ssize_t num_joint, const double* q, const double* mask, double lr,
-                       double* pA) noexcept nogil
-cdef void add_transitions(const double* q_previous, Py_ssize_t num_previous, const double* q,
-                          Py_ssize_t num_states, const double* mask, Py_ssize_t stride, double lr,
-                          double* pB) noexcept nogil
+                       double* pA, unsigned char* columns) noexcept nogil
 cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
                   double lr, Workspace* work) noexcept nogil
 cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,

@@ -9,14 +9,11 @@ gain only where that is used.
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
+from freeagent_core._kernels.base.aligned_memory cimport allocate_aligned
 from freeagent_core._kernels.base.joint_belief cimport joint_belief
 from freeagent_core._kernels.base.primitives cimport FC_EPS, FC_MASK, P
 from freeagent_core._kernels.base.status cimport NO_MEMORY
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, padded
-
-
-cdef extern from "<stdlib.h>":
-    void* aligned_alloc(size_t alignment, size_t size) nogil
 
 
 # q(s) = prod_f q_f(s_f) over `factors`: joint_belief of these. pymdp's spm_cross.
@@ -33,31 +30,19 @@ cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors
 
 
 # pA[o, s] += lr * p(o) * q(s) where mask[o, s] > 0, of one modality; p is `observation`, or where
-# that is NULL 1 for `outcome` alone.
+# that is NULL 1 for `outcome` alone. Unless `columns` is NULL, those that changed are STALE.
 # pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized.
 # Cost: num_joint per outcome of positive probability.
 cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t num_obs,
                        Py_ssize_t num_joint, const double* q, const double* mask, double lr,
-                       double* pA) noexcept nogil:
+                       double* pA, unsigned char* columns) noexcept nogil:
     cdef Py_ssize_t o, row
     cdef double weight
     for o in range(num_obs):
         weight = 1.0 * (o == outcome) if observation == NULL else observation[o]
         if weight != 0.0:
             row = o * num_joint
-            P.add_counts(lr, weight, q, mask + row, pA + row, num_joint)
-
-
-# pB[p, s] += lr * q(s) q(p) where mask[p, s] > 0, of one factor and the chosen action; rows of
-# `mask` are `stride` apart. pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
-# Cost: num_states per previous state of positive probability.
-cdef void add_transitions(const double* q_previous, Py_ssize_t num_previous, const double* q,
-                          Py_ssize_t num_states, const double* mask, Py_ssize_t stride, double lr,
-                          double* pB) noexcept nogil:
-    cdef Py_ssize_t p
-    for p in range(num_previous):
-        if q_previous[p] != 0.0:
-            P.add_counts(lr, q_previous[p], q, mask + p * stride, pB + p * num_states, num_states)
+            P.add_counts(lr, weight, q, mask + row, pA + row, num_joint, STALE, columns)
 
 
 # add_outcomes in each modality to learn, and which columns that changed.
@@ -67,9 +52,7 @@ cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned c
     cdef Group* group
     cdef Modality* modality
     cdef const double* q
-    cdef const double* mask
-    cdef Py_ssize_t g, k, m, o, first, stop, row
-    cdef double weight
+    cdef Py_ssize_t g, k, m
     adopt_A(own)
     for g in range(own.num_groups):
         group = &own.groups[g]
@@ -80,25 +63,18 @@ cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned c
                 continue
             modality = &own.modalities[m]
             # A > 0 where its parameters are, once it is their mean
-            mask = modality.A if own.first_A else own.pA[m]
-            first, stop = work.observation[m], work.observation[m] + 1
-            if vectors:
-                first, stop = 0, modality.num_obs
-            for o in range(first, stop):
-                weight = work.distributions[m][o] if vectors else 1.0
-                row = o * group.num_joint
-                if weight != 0.0:
-                    P.add_marked_counts(lr, weight, q, mask + row, own.pA[m] + row,
-                                        group.num_joint, STALE, own.columns[g])
+            add_outcomes(work.distributions[m] if vectors else NULL, work.observation[m],
+                         modality.num_obs, group.num_joint, q,
+                         modality.A if own.first_A else own.pA[m], lr, own.pA[m], own.columns[g])
         if own.first_A:  # A need not have been the mean of pA
             memset(own.columns[g], STALE, group.num_joint)
     own.first_A = False
     own.stale_A = True
 
 
-# add_transitions in each factor to learn, for the chosen action, and which columns that changed.
-# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
-# Cost: that of add_transitions.
+# pB[u, p, s] += lr * q(p) q(s) where B[u, p, s] > 0, in each factor to learn, u the chosen action;
+# which columns that changed. pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
+# Cost: num_states per previous state of positive probability.
 cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
                   const double* qs_previous, const unsigned char* to_learn, double lr,
                   Workspace* work) noexcept nogil:
@@ -117,9 +93,9 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
         row = action[f] * factor.num_previous
         mask = factor.B if own.first_B else own.pB[f]
         stride = factor.stride if own.first_B else factor.num_states
-        P.add_marked_rows(lr, q, factor.num_previous, qs + factor.offset, factor.num_states,
-                          mask + row * stride, stride, own.pB[f] + row * factor.num_states,
-                          STALE, own.transitions[f] + row)
+        P.add_count_rows(lr, q, factor.num_previous, qs + factor.offset, factor.num_states,
+                         mask + row * stride, stride, own.pB[f] + row * factor.num_states,
+                         STALE, own.transitions[f] + row)
     own.first_B = False
     own.stale_B = True
 
@@ -133,7 +109,8 @@ cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
     for f in range(own.num_factors):
         factor = &own.factors[f]
         if to_learn[f]:
-            P.add_counts(lr, 1.0, qs + factor.offset, own.pD[f], own.pD[f], factor.num_states)
+            P.add_counts(lr, 1.0, qs + factor.offset, own.pD[f], own.pD[f], factor.num_states, 0,
+                         NULL)
         P.scale(1.0 / P.sum(own.pD[f], factor.num_states), own.pD[f], factor.num_states,
                 own.D + factor.offset)
 
@@ -337,7 +314,7 @@ cdef int _adopt_outcomes(Learned* own) noexcept nogil:
         else:
             size += 2 * group.num_joint * padded(
                 group.num_outcomes + group.num_complements + group.num_sparse_outcomes + 1)
-    here = <double*>aligned_alloc(64, size * sizeof(double))
+    here = <double*>allocate_aligned(size * sizeof(double))
     if here == NULL:
         return NO_MEMORY
     own.outcome_memory = here
@@ -363,6 +340,14 @@ cdef int _adopt_outcomes(Learned* own) noexcept nogil:
     return 0
 
 
+# out[o] = A[o, s] of the first `count` outcomes. Cost: count.
+cdef inline void _copy_column(const Modality* modality, Py_ssize_t num_joint, Py_ssize_t s,
+                              Py_ssize_t count, double* out) noexcept nogil:
+    cdef Py_ssize_t o
+    for o in range(count):
+        out[o] = modality.A[o * num_joint + s]
+
+
 # outcomes[s] = A[:, s] of all modalities, without complements; sum_o A log(A + exp(-16)).
 # `packing._pack_group`. Cost: a copy per entry of columns that have changed; with the gains of
 # point masses a logarithm per entry.
@@ -371,7 +356,7 @@ cdef void _refresh_outcomes(Learned* own, Py_ssize_t g, Workspace* work) noexcep
     cdef const Modality* modality
     cdef double* row
     cdef double gain
-    cdef Py_ssize_t s, k, o, count
+    cdef Py_ssize_t s, k, count
     for s in range(group.num_joint):
         if not own.columns[g][s] & STALE_OUTCOMES:
             continue
@@ -381,16 +366,14 @@ cdef void _refresh_outcomes(Learned* own, Py_ssize_t g, Workspace* work) noexcep
             gain = _joint_outcomes(own, group, s, row, work)
         else:
             gain = own.neg_ambiguity[g][s]
-            (<double*>group.outcomes)[s * group.outcome_stride + group.num_outcomes] = gain
+            row[group.num_outcomes] = gain
             for k in range(group.num_modalities):
                 modality = &own.modalities[group.modalities[k]]
                 count = modality.num_obs - (group.num_complements > 0)
-                for o in range(count):
-                    row[o] = modality.A[o * group.num_joint + s]
+                _copy_column(modality, group.num_joint, s, count, row)
                 row += count
                 if own.keeps_gains:
-                    for o in range(modality.num_obs):
-                        work.row[o] = modality.A[o * group.num_joint + s]
+                    _copy_column(modality, group.num_joint, s, modality.num_obs, work.row)
                     gain -= P.neg_entropy(work.row, modality.num_obs)
         if own.keeps_gains:
             (<double*>group.point_mass_gain)[s] = gain
@@ -439,7 +422,7 @@ cdef int _allocate_weights(Learned* own) noexcept nogil:
     for f in range(own.num_factors):
         factor = &own.factors[f]
         size += factor.num_controls * factor.num_previous * factor.stride
-    here = <double*>aligned_alloc(64, size * sizeof(double))
+    here = <double*>allocate_aligned(size * sizeof(double))
     if here == NULL:
         return NO_MEMORY
     own.weight_memory = here
@@ -464,8 +447,7 @@ cdef void _refresh_weights(Learned* own) noexcept nogil:
     cdef Group* group
     cdef Factor* factor
     cdef const double* counts
-    cdef double* row
-    cdef Py_ssize_t g, k, m, s, f, o, i, n
+    cdef Py_ssize_t g, k, m, s, f, i, n
     for g in range(own.num_groups if own.has_A else 0):
         group = &own.groups[g]
         for s in range(group.num_joint if group.wA_by_state != NULL else 0):
@@ -476,9 +458,8 @@ cdef void _refresh_weights(Learned* own) noexcept nogil:
             for k in range(group.num_modalities):
                 m = group.modalities[k]
                 n = own.modalities[m].num_obs
-                row = <double*>group.A_by_state + i
-                for o in range(n):
-                    row[o] = own.modalities[m].A[o * group.num_joint + s]
+                _copy_column(&own.modalities[m], group.num_joint, s, n,
+                             <double*>group.A_by_state + i)
                 _weights(own.pA[m] + s, group.num_joint, n, <double*>group.wA_by_state + i)
                 i += n
     for f in range(own.num_factors if own.has_B else 0):

@@ -13,6 +13,7 @@ cdef class DirichletParameters:
     cdef list _views               # a view of each
     cdef object container          # the views as callers see them
     cdef uint64_t _shown           # fingerprint of what callers were shown last; 0: nothing
+    cdef Py_ssize_t num_doubles(self) noexcept
     cdef double* place(self, double* memory) noexcept
     cdef int own_arrays(self) except -1
     cdef int _adopt_arrays(self, list owners) except -1

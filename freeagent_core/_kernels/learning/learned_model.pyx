@@ -18,6 +18,7 @@ from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
+from freeagent_core._kernels.base.aligned_memory cimport allocate_aligned
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, padded
 from freeagent_core._kernels.learning.dirichlet_updates cimport (
@@ -27,9 +28,6 @@ from freeagent_core._kernels.learning.dirichlet_updates cimport (
 import numpy as np
 
 
-cdef extern from "<stdlib.h>":
-    void* aligned_alloc(size_t alignment, size_t size) nogil
-
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* object)
     PyObject* PyList_GET_ITEM(list list, Py_ssize_t i)  # borrowed, unlike Cython's own
@@ -37,11 +35,19 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class Block:
-    """Memory that lives as long as the model which keeps it."""
+    """Memory that lives as long as what keeps it."""
     cdef void* memory
 
     def __dealloc__(self):
         free(self.memory)
+
+
+cdef Block _new_block(Py_ssize_t num_bytes):
+    cdef Block block = Block()
+    block.memory = allocate_aligned(num_bytes)
+    if block.memory == NULL:
+        raise MemoryError(f"no memory for {num_bytes} bytes of learned parameters")
+    return block
 
 
 cdef class DirichletParameters:
@@ -64,8 +70,8 @@ cdef class DirichletParameters:
             raise TypeError("DirichletParameters cannot be initialised twice")
         self.shapes = shapes
         self.action_first = action_first
-        self.values = <double**>aligned_alloc(
-            64, (len(shapes) * (sizeof(double*) + sizeof(Py_ssize_t)) + 64) // 64 * 64)
+        self.values = <double**>allocate_aligned(
+            len(shapes) * (sizeof(double*) + sizeof(Py_ssize_t)))
         if self.values == NULL:
             raise MemoryError("no memory for the Dirichlet parameters")
         self._sizes = <Py_ssize_t*>(self.values + len(shapes))
@@ -76,6 +82,13 @@ cdef class DirichletParameters:
 
     def __dealloc__(self):
         free(self.values)
+
+    # Doubles that `place` needs.
+    cdef Py_ssize_t num_doubles(self) noexcept:
+        cdef Py_ssize_t i, total = 0
+        for i in range(len(self.shapes)):
+            total += padded(self._sizes[i])
+        return total
 
     # The arrays are in `memory`, one after the other; returns its end.
     cdef double* place(self, double* memory) noexcept:
@@ -208,19 +221,16 @@ cdef class FirstParameters:
         cdef const double[::1] flat
         cdef const double** pointers
         cdef Block block
-        cdef Py_ssize_t i, k, size, count = model.num_modalities if which == 0 else model.num_factors
+        cdef Py_ssize_t i, size, count = model.num_modalities if which == 0 else model.num_factors
         if self._pointers[which] is None:
             if self._given[which] is None:
                 name = "ABD"[which]
                 raise ValueError(
                     f"update_{name} needs p{name}, the Dirichlet parameters of {name}")
-            arrays = [np.array(_ends_exchanged(p) if which == 1 else p, dtype=np.float64, order="C")
+            arrays = [np.ascontiguousarray(_ends_exchanged(p) if which == 1 else p, np.float64)
                       for p in self._given[which]]
-            block = Block()
-            pointers = <const double**>aligned_alloc(64, (count * sizeof(double*) + 64) // 64 * 64)
-            if pointers == NULL:
-                raise MemoryError("no memory for the Dirichlet parameters")
-            block.memory = pointers
+            block = _new_block(count * sizeof(double*))
+            pointers = <const double**>block.memory
             for i in range(count):
                 if which == 0:
                     size = model.modalities[i].num_obs * _num_joint(model, i)
@@ -288,10 +298,7 @@ cdef class LearnedModel(PackedModel):
         self.own.keeps_gains = shared.uses_belief_graph
 
     cdef void* _block(self, Py_ssize_t num_bytes) except NULL:
-        cdef Block block = Block()
-        block.memory = aligned_alloc(64, (num_bytes + 64) // 64 * 64)
-        if block.memory == NULL:
-            raise MemoryError(f"no memory for {num_bytes} bytes of learned parameters")
+        cdef Block block = _new_block(num_bytes)
         self._keep.append(block)
         return block.memory
 
@@ -303,18 +310,15 @@ cdef class LearnedModel(PackedModel):
         cdef DirichletParameters pA
         cdef double* memory
         cdef unsigned char* states
-        cdef Py_ssize_t g, m, parameters, columns = 0
+        cdef Py_ssize_t g, m, columns = 0
         for m in range(model.num_modalities):
             if model.modalities[m].A == NULL:  # packing keeps A whole where there is pA
                 raise ValueError(f"A[{m}] is too large to be learned")
         pA = DirichletParameters(_shapes(self._first._arrays[0]), False)
-        parameters = 0
-        for m in range(model.num_modalities):
-            parameters += padded(pA._sizes[m])
         for g in range(model.num_groups):
             columns += model.groups[g].num_joint
         memory = <double*>self._block(
-            (A_memory_size(&self.own) + parameters) * sizeof(double)
+            (A_memory_size(&self.own) + pA.num_doubles()) * sizeof(double)
             + model.num_groups * (sizeof(double*) + sizeof(unsigned char*)) + columns)
         self.own.A_memory = memory
         self.own.neg_ambiguity = <double**>pA.place(memory + A_memory_size(&self.own))
@@ -334,13 +338,12 @@ cdef class LearnedModel(PackedModel):
         cdef DirichletParameters pB
         cdef double* memory
         cdef unsigned char* states
-        cdef Py_ssize_t f, parameters = 0, columns = 0
+        cdef Py_ssize_t f, columns = 0
         pB = DirichletParameters(_shapes(self._first._arrays[1]), True)
         for f in range(model.num_factors):
-            parameters += padded(pB._sizes[f])
             columns += model.factors[f].num_controls * model.factors[f].num_previous
         memory = <double*>self._block(
-            (B_memory_size(&self.own) + parameters) * sizeof(double)
+            (B_memory_size(&self.own) + pB.num_doubles()) * sizeof(double)
             + model.num_factors * sizeof(unsigned char*) + columns)
         self.own.B_memory = memory
         self.own.transitions = <unsigned char**>pB.place(memory + B_memory_size(&self.own))
@@ -525,7 +528,7 @@ def _shapes(list arrays):
 
 
 cdef void* _copied(const void* values, Py_ssize_t num_bytes) except NULL:
-    cdef void* copy = aligned_alloc(64, (num_bytes + 64) // 64 * 64)
+    cdef void* copy = allocate_aligned(num_bytes)
     if copy == NULL:
         raise MemoryError("no memory for the learned model")
     memcpy(copy, values, num_bytes)
