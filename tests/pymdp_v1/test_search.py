@@ -93,3 +93,29 @@ def test_policies_of_one_step_are_needed():
     agent = Agent([np.eye(2)], [np.eye(2)[:, :, None]], policy_len=2)
     with pytest.raises(ValueError, match="one step"):
         si_policy_search()(agent, [np.array([[[0.5, 0.5]]])])
+
+
+def test_equal_beliefs_have_equal_trees():
+    # in a grid many paths lead to one belief; each has its own nodes, with the same values below
+    size = 4
+    B = np.stack([np.roll(np.eye(size), u, axis=0) for u in (-1, 0, 1)], axis=-1)
+    agent = Agent([0.9 * np.eye(size) + 0.025], [B], C=[np.array([0.0, 1.0, 0.0, 0.5])])
+    _, info = si_policy_search(horizon=3, entropy_stop_threshold=0.0)(
+        agent, [np.eye(size)[None, :1]]
+    )
+    tree = info["tree"][0]
+    values, parents = {}, set()
+    for index in tree.used:
+        node = tree.node(index)
+        assert not parents & set(node["children"])  # a tree: one parent each
+        parents |= set(node["children"])
+        for child in node["children"]:
+            assert tree.node(child)["horizon"] - node["horizon"] == ("observation" in node)
+        if "observation" in node:
+            key = (node["horizon"], *np.round(node["qs"][0], 9))
+            below = sorted(tree.node(c)["neg_efe"] for c in node["children"])
+            values.setdefault(key, []).append((node["neg_efe"], *below))
+    assert parents == set(tree.used) - {0}
+    assert max(map(len, values.values())) > 3
+    for same in values.values():
+        np.testing.assert_allclose(same, [same[0]] * len(same), rtol=0, atol=1e-9)

@@ -3,13 +3,15 @@
 pymdp.planning.si.optimized_tree_search. Level by level, every belief at the frontier is propagated
 by all policies of one step; those likely enough get a node, with a child for each observation
 that is likely enough; then values go back to the root, unlikely policies are pruned, and what is
-no longer part of the tree is dropped. Cost: follows the nodes in use, not max_nodes.
+no longer part of the tree is dropped. Cost: follows the nodes in use, not max_nodes; what stands
+below a belief that has occurred at the level, equal but for rounding (2^-44 of each probability), is
+copied.
 """
 
 from libc.float cimport DBL_EPSILON
 from libc.math cimport log
-from libc.stdint cimport int32_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdint cimport int32_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.contractions cimport outer_product
@@ -17,76 +19,14 @@ from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.inference.jacobi_iteration cimport jacobi_iteration, jacobi_scratch
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
 from freeagent_core._kernels.model.batched_model cimport ParentGroup, Transition, of_agent
+from freeagent_core._kernels.planning.tree_nodes cimport (
+    add_children, add_node, copy_part, find_part, forget_parts, free_parts, grown, keep_part, Part,
+    Parts)
 
 cdef enum:
     MAX_FACTORS = 64
     NO_MEMORY = -1
     FULL = 1
-
-
-# --- the tree's memory ----------------------------------------------------------------------------
-
-cdef void free_tree(Tree* tree) noexcept nogil:
-    free(tree.qs)
-    free(tree.neg_efe)
-    free(tree.policy)
-    free(tree.observation)
-    free(tree.horizon)
-    free(tree.used)
-    free(tree.first_child)
-    free(tree.num_children)
-    free(tree.children)
-    free(tree.child_probs)
-    memset(tree, 0, sizeof(Tree))
-
-
-cdef bint _grown(void** array, Py_ssize_t size) noexcept nogil:
-    cdef void* larger = realloc(array[0], size)
-    if larger == NULL:
-        return False
-    array[0] = larger
-    return True
-
-
-# A new node without children, or -1 without memory.
-cdef Py_ssize_t add_node(Tree* tree, int32_t horizon) noexcept nogil:
-    cdef Py_ssize_t node = tree.size, n, k
-    if node == tree.capacity:
-        n = max(2 * tree.capacity, 64)
-        if not (_grown(<void**>&tree.qs, n * tree.num_states_total * sizeof(double))
-                and _grown(<void**>&tree.neg_efe, n * sizeof(double))
-                and _grown(<void**>&tree.policy, n * tree.num_factors * sizeof(int32_t))
-                and _grown(<void**>&tree.observation, n * tree.num_modalities * sizeof(int32_t))
-                and _grown(<void**>&tree.horizon, n * sizeof(int32_t))
-                and _grown(<void**>&tree.used, n)
-                and _grown(<void**>&tree.first_child, n * sizeof(Py_ssize_t))
-                and _grown(<void**>&tree.num_children, n * sizeof(Py_ssize_t))):
-            return -1
-        tree.capacity = n
-    tree.size += 1
-    tree.neg_efe[node], tree.horizon[node], tree.used[node] = 0.0, horizon, True
-    tree.first_child[node], tree.num_children[node] = -1, 0
-    for k in range(tree.num_factors):
-        tree.policy[node * tree.num_factors + k] = -1
-    for k in range(tree.num_modalities):
-        tree.observation[node * tree.num_modalities + k] = -1
-    return node
-
-
-# Room for `count` children of a node, all -1; False without memory.
-cdef bint add_children(Tree* tree, Py_ssize_t node, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t n, k
-    if tree.num_entries + count > tree.entry_capacity:
-        n = max(2 * tree.entry_capacity, tree.num_entries + count + 64)
-        if not (_grown(<void**>&tree.children, n * sizeof(int32_t))
-                and _grown(<void**>&tree.child_probs, n * sizeof(double))):
-            return False
-        tree.entry_capacity = n
-    tree.first_child[node], tree.num_children[node] = tree.num_entries, count
-    for k in range(tree.num_entries, tree.num_entries + count):
-        tree.children[k], tree.child_probs[k] = -1, 0.0
-    tree.num_entries += count
-    return True
 
 
 # --- one search -----------------------------------------------------------------------------------
@@ -97,6 +37,7 @@ ctypedef struct Search:
     const TreeSettings* settings
     Tree* tree
     Py_ssize_t agent, num_used
+    Parts parts                    # below nodes of the level at hand
     double* next_states            # per factor (num_controls, num_states), from next_offset
     Py_ssize_t* next_offset        # (num_factors,)
     unsigned char* next_known      # per factor (num_controls,), from control_offset
@@ -277,23 +218,46 @@ cdef int _add_observations(Search* s, Py_ssize_t m, double probability,
         tree.observation[node * t.num_modalities + k] = codes[k]
     if s.num_found == s.found_capacity:
         s.found_capacity = max(2 * s.found_capacity, 16)
-        if not (_grown(<void**>&s.found, s.found_capacity * sizeof(int32_t))
-                and _grown(<void**>&s.found_probs, s.found_capacity * sizeof(double))):
+        if not (grown(<void**>&s.found, s.found_capacity * sizeof(int32_t))
+                and grown(<void**>&s.found_probs, s.found_capacity * sizeof(double))):
             return NO_MEMORY
     s.found[s.num_found], s.found_probs[s.num_found] = <int32_t>node, probability
     s.num_found += 1
     return 0
 
 
+# Expand one belief, as a node of the same belief if there is one. Returns a status.
+cdef int _expand(Search* s, Py_ssize_t node) noexcept nogil:
+    cdef uint64_t hash
+    cdef const Part* known = find_part(&s.parts, s.tree, node, &hash)
+    cdef Part part
+    cdef int status
+    s.tree.twin[node] = -1
+    if known != NULL:
+        status = _copy(s, known, node)
+        if status == 0:
+            s.tree.twin[node] = <int32_t>known.node
+        return status
+    part.node, part.first, part.first_entry = node, s.tree.size, s.tree.num_entries
+    part.counted = s.num_used
+    status = _expand_by_policies(s, node)
+    if status == 0:
+        part.stop, part.stop_entry = s.tree.size, s.tree.num_entries
+        part.counted = s.num_used - part.counted
+        keep_part(&s.parts, &part, hash)
+    return status
+
+
 # Expand one belief by all policies, and those that are likely enough by observations:
 #   value = sum_m qo_m . C_m + information gain,  q = softmax(gamma * value)
 # pymdp.planning.si.predict_fn and _expand_policy_nodes. Returns a status.
-cdef int _expand(Search* s, Py_ssize_t node) noexcept nogil:
+cdef int _expand_by_policies(Search* s, Py_ssize_t node) noexcept nogil:
     cdef const BatchedTables* t = s.t
     cdef Tree* tree = s.tree
-    cdef Py_ssize_t policy, k, g, m, key, child, entry, branches
+    cdef Py_ssize_t policy, k, g, key, child, entry, branches
     cdef const int32_t* actions
-    cdef const double* outcomes
+    cdef const Part* part
+    cdef uint64_t hash
     cdef int32_t horizon = tree.horizon[node] + 1
     cdef double* qs = s.prior
     cdef int status
@@ -332,23 +296,53 @@ cdef int _expand(Search* s, Py_ssize_t node) noexcept nogil:
                    t.factors[k].num_states * sizeof(double))
             tree.policy[child * t.num_factors + k] = actions[k]
         memcpy(tree.qs + child * t.num_states_total, qs, t.num_states_total * sizeof(double))
-        for g in range(t.num_groups):
-            key = _joint_outcomes(s, g, actions, belief)
-            outcomes = s.joint_outcomes + s.outcome_offset[g] + key * s.group_obs[g]
-            for k in range(t.groups[g].num_modalities):
-                m = t.groups[g].modalities[k]
-                s.qo[m] = outcomes
-                outcomes += t.modalities[m].num_obs
-        _sort_outcomes(s)
-        s.num_found = 0
-        status = _add_observations(s, 0, 1.0, horizon)
+        part = find_part(&s.parts, tree, child, &hash)
+        status = _copy(s, part, child) if part != NULL else _observe(s, child, actions, belief, hash)
         if status != 0:
             return status
-        if not add_children(tree, child, s.num_found):
-            return NO_MEMORY
-        for k in range(s.num_found):
-            tree.children[tree.first_child[child] + k] = s.found[k]
-            tree.child_probs[tree.first_child[child] + k] = s.found_probs[k]
+    return 0
+
+
+# Copy what stands below a node of the same belief. Returns a status.
+cdef int _copy(Search* s, const Part* part, Py_ssize_t node) noexcept nogil:
+    s.num_used += part.counted
+    if part.counted > 0 and s.num_used >= s.settings.max_nodes - 1:
+        return FULL
+    return 0 if copy_part(s.tree, part, node) else NO_MEMORY
+
+
+# Add the observations that follow a policy's node: `actions` from `belief` lead to its belief,
+# s.prior, of this hash. Returns a status.
+cdef int _observe(Search* s, Py_ssize_t node, const int32_t* actions, const double* belief,
+                  uint64_t hash) noexcept nogil:
+    cdef const BatchedTables* t = s.t
+    cdef Tree* tree = s.tree
+    cdef Py_ssize_t k, g, m, key
+    cdef const double* outcomes
+    cdef int status
+    cdef Part part
+    part.node, part.first, part.first_entry = node, tree.size, tree.num_entries
+    part.counted = s.num_used
+    for g in range(t.num_groups):
+        key = _joint_outcomes(s, g, actions, belief)
+        outcomes = s.joint_outcomes + s.outcome_offset[g] + key * s.group_obs[g]
+        for k in range(t.groups[g].num_modalities):
+            m = t.groups[g].modalities[k]
+            s.qo[m] = outcomes
+            outcomes += t.modalities[m].num_obs
+    _sort_outcomes(s)
+    s.num_found = 0
+    status = _add_observations(s, 0, 1.0, tree.horizon[node])
+    if status != 0:
+        return status
+    if not add_children(tree, node, s.num_found):
+        return NO_MEMORY
+    for k in range(s.num_found):
+        tree.children[tree.first_child[node] + k] = s.found[k]
+        tree.child_probs[tree.first_child[node] + k] = s.found_probs[k]
+    part.stop, part.stop_entry = tree.size, tree.num_entries
+    part.counted = s.num_used - part.counted
+    keep_part(&s.parts, &part, hash)
     return 0
 
 
@@ -360,7 +354,16 @@ cdef void _back_up(Search* s, Py_ssize_t node) noexcept nogil:
     cdef Py_ssize_t branches = max(s.settings.max_branching, s.p.num_policies)
     cdef double* values = s.branch_values
     cdef double* probs = s.branch_probs
+    cdef Py_ssize_t twin = tree.twin[node], twin_entry
     cdef bint any_child
+    if twin >= 0 and tree.used[twin] and tree.num_children[twin] == n:  # backed up before
+        twin_entry = tree.first_child[twin]
+        tree.neg_efe[node] = tree.neg_efe[twin]
+        for i in range(n):
+            tree.child_probs[entry + i] = tree.child_probs[twin_entry + i]
+            if tree.children[twin_entry + i] < 0:
+                tree.children[entry + i] = -1
+        return
     for i in range(branches):
         values[i] = -s.settings.prune_penalty
         child = tree.children[entry + i] if i < n else -1
@@ -415,7 +418,7 @@ cdef bint _goes_on(Search* s, Py_ssize_t level) noexcept nogil:
 
 cdef int _search(Search* s) noexcept nogil:
     cdef Tree* tree = s.tree
-    cdef Py_ssize_t level = 0, node, size, entries, back
+    cdef Py_ssize_t level = 0, node, size, entries, back, start, stop
     cdef int status
     for node in range(tree.size):
         if tree.used[node]:
@@ -423,6 +426,7 @@ cdef int _search(Search* s) noexcept nogil:
             level = max(level, tree.horizon[node])
     for _ in range(s.settings.horizon):
         size, entries = tree.size, tree.num_entries
+        forget_parts(&s.parts)
         for node in range(size):
             if (tree.used[node] and tree.horizon[node] == level
                     and tree.observation[node * tree.num_modalities] >= 0):
@@ -431,18 +435,25 @@ cdef int _search(Search* s) noexcept nogil:
                     for back in range(node + 1):
                         if tree.first_child[back] >= entries:
                             tree.first_child[back], tree.num_children[back] = -1, 0
+                            tree.twin[back] = -1
                     tree.size, tree.num_entries = size, entries
                     return 0
                 if status != 0:
                     return status
         if s.num_used >= s.settings.max_nodes - 1:
             return 0
-        for back in range(level, -1, -1):
-            for node in range(tree.size):
+        # nodes in use stand level by level
+        stop = tree.size
+        for back in range(level + 1, -1, -1):
+            start = stop
+            while start > 0 and tree.horizon[start - 1] >= back:
+                start -= 1
+            for node in range(start, stop if back <= level else start):
                 if (tree.used[node] and tree.horizon[node] == back
                         and tree.observation[node * tree.num_modalities] >= 0):
                     _back_up(s, node)
-            _drop_orphans(s)
+            stop = start
+        _drop_orphans(s)
         level += 1
         if not _goes_on(s, level):
             break
@@ -523,5 +534,6 @@ cdef int search_tree(const BatchedTables* t, const SharedPolicies* p, const Tree
             q_pi[k] = tree.child_probs[tree.first_child[0] + k]
     free(s.found)
     free(s.found_probs)
+    free_parts(&s.parts)
     free(block)
     return status
