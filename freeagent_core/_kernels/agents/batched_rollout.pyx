@@ -33,6 +33,7 @@ cdef enum:
     MAX_FACTORS = 64
     NOWHERE = -1
     MAX_PLACES = 4096
+    BLOCK = 16                     # agents that take a step together
 
 cdef double MIN_PROBABILITY = 2.220446049250313e-16  # log_stable clips here
 
@@ -54,6 +55,7 @@ ctypedef struct RolloutJob:
     Choice choice
     Py_ssize_t num_steps, num_iter
     const Key* step_keys           # (num_steps,)
+    const Key* choose_keys         # (num_steps,): split for each agent's choice
     bint shared                    # agents have one model and one plan
     double* qs[MAX_FACTORS]
     double* prior[MAX_FACTORS]
@@ -181,7 +183,7 @@ cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Place* places
     cdef Place* found
     cdef Place* slot
-    cdef Py_ssize_t capacity = 16, first
+    cdef Py_ssize_t capacity = 16, first, low, high
     while capacity < 2 * (stop - start) * job.num_steps and capacity < MAX_PLACES:
         capacity *= 2
     for i in range(nf):
@@ -190,7 +192,7 @@ cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
         qs_now[i] = job.qs_now + t.factors[i].offset * t.batch_size
     room = max(room, max(t.max_tensor, 2 * e.max_size))
     block = <double*>malloc((t.num_states_total + room + 2 * widest) * sizeof(double)
-                            + (capacity + stop - start) * sizeof(Place))
+                            + (capacity + BLOCK) * sizeof(Place))
     if block == NULL:
         return -1
     scratch = block + t.num_states_total
@@ -201,65 +203,69 @@ cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     for i in range(capacity):
         places[i] = NOWHERE
     observed.num_steps, observed.codes, observed.weights = 1, job.codes_now, NULL
-    for step in range(job.num_steps):
-        for agent in range(start, stop):
-            at = agent * job.num_steps + step
-            for i in range(nf):
-                n = t.factors[i].num_states
-                q[i] = qs_now[i] + agent * n
-                qs[i] = block + t.factors[i].offset
-                prior[i] = job.prior_now + t.factors[i].offset * t.batch_size + agent * n
-                if step == 0:
-                    memcpy(prior[i], job.D.data[i] + agent * job.D.stride[i], n * sizeof(double))
-            if step > 0:
-                predict_states(t, agent, job.action_now + agent * nf, q, prior, scratch)
-            slot = &places[_hash(job, agent) & <uint64_t>(capacity - 1)]
-            found[agent - start] = slot[0]
-            if slot[0] != NOWHERE and _same(job, agent, slot[0]):
+    high = start
+    while high < stop:  # all steps of a few agents: their rows are near each other
+        low, high = high, min(high + BLOCK, stop)
+        for step in range(job.num_steps):
+            for agent in range(low, high):
+                at = agent * job.num_steps + step
                 for i in range(nf):
                     n = t.factors[i].num_states
-                    qs[i] = job.qs[i] + slot[0] * n
-            else:
-                found[agent - start] = NOWHERE
-                slot[0] = at
-                jacobi_iteration(t, &observed, agent, <const double**>prior, job.num_iter, qs,
-                                 scratch)
-            for i in range(nf):
-                n = t.factors[i].num_states
-                memcpy(<double*>q[i], qs[i], n * sizeof(double))
-                memcpy(job.qs[i] + at * n, qs[i], n * sizeof(double))
-                memcpy(job.prior[i] + at * n, prior[i], n * sizeof(double))
-        first = start
-        while first < stop:  # runs of agents that are new
-            agent = first
-            while agent < stop and found[agent - start] == NOWHERE:
-                agent += 1
-            if agent > first and evaluate_policies(
-                    t, p, qs_now, stride, first, agent, job.q_pi_now, job.G_now) != 0:
-                free(block)
-                return -1
-            first = agent + 1
-        key = job.step_keys[step]
-        choose_key = hashed(hashed(key, 1), 0)
-        for agent in range(start, stop):
-            at = agent * job.num_steps + step
-            if found[agent - start] != NOWHERE:  # of this step at the latest, and before this agent
-                memcpy(job.q_pi_now + agent * np_, job.q_pi + found[agent - start] * np_,
-                       np_ * sizeof(double))
-                memcpy(job.G_now + agent * np_, job.G + found[agent - start] * np_,
-                       np_ * sizeof(double))
-            memcpy(job.q_pi + at * np_, job.q_pi_now + agent * np_, np_ * sizeof(double))
-            memcpy(job.G + at * np_, job.G_now + agent * np_, np_ * sizeof(double))
-            _choose(job, agent, hashed(choose_key, agent + 1), marginal, logits)
-            move(e, agent, hashed(key, agent + 2), job.action_now + agent * nf,
-                 job.state_now + agent * nf, job.codes_now + agent * nm, scratch)
-            for i in range(nf):
-                job.actions[at * nf + i] = job.action_now[agent * nf + i]
-                job.states[(agent * (job.num_steps + 1) + step + 1) * nf + i] = (
-                    job.state_now[agent * nf + i])
-            for i in range(nm):
-                job.observations[(agent * (job.num_steps + 1) + step + 1) * nm + i] = (
-                    job.codes_now[agent * nm + i])
+                    q[i] = qs_now[i] + agent * n
+                    qs[i] = block + t.factors[i].offset
+                    prior[i] = job.prior_now + t.factors[i].offset * t.batch_size + agent * n
+                    if step == 0:
+                        memcpy(prior[i], job.D.data[i] + agent * job.D.stride[i],
+                               n * sizeof(double))
+                if step > 0:
+                    predict_states(t, agent, job.action_now + agent * nf, q, prior, scratch)
+                slot = &places[_hash(job, agent) & <uint64_t>(capacity - 1)]
+                found[agent - low] = slot[0]
+                if slot[0] != NOWHERE and _same(job, agent, slot[0]):
+                    for i in range(nf):
+                        n = t.factors[i].num_states
+                        qs[i] = job.qs[i] + slot[0] * n
+                else:
+                    found[agent - low] = NOWHERE
+                    slot[0] = at
+                    jacobi_iteration(t, &observed, agent, <const double**>prior, job.num_iter, qs,
+                                     scratch)
+                for i in range(nf):
+                    n = t.factors[i].num_states
+                    memcpy(<double*>q[i], qs[i], n * sizeof(double))
+                    memcpy(job.qs[i] + at * n, qs[i], n * sizeof(double))
+                    memcpy(job.prior[i] + at * n, prior[i], n * sizeof(double))
+            first = low
+            while first < high:  # runs of agents that are new
+                agent = first
+                while agent < high and found[agent - low] == NOWHERE:
+                    agent += 1
+                if agent > first and evaluate_policies(
+                        t, p, qs_now, stride, first, agent, job.q_pi_now, job.G_now) != 0:
+                    free(block)
+                    return -1
+                first = agent + 1
+            key = job.step_keys[step]
+            choose_key = job.choose_keys[step]
+            for agent in range(low, high):
+                at = agent * job.num_steps + step
+                if found[agent - low] != NOWHERE:  # before this agent at this step
+                    memcpy(job.q_pi_now + agent * np_, job.q_pi + found[agent - low] * np_,
+                           np_ * sizeof(double))
+                    memcpy(job.G_now + agent * np_, job.G + found[agent - low] * np_,
+                           np_ * sizeof(double))
+                memcpy(job.q_pi + at * np_, job.q_pi_now + agent * np_, np_ * sizeof(double))
+                memcpy(job.G + at * np_, job.G_now + agent * np_, np_ * sizeof(double))
+                _choose(job, agent, hashed(choose_key, agent + 1), marginal, logits)
+                move(e, agent, hashed(key, agent + 2), job.action_now + agent * nf,
+                     job.state_now + agent * nf, job.codes_now + agent * nm, scratch)
+                for i in range(nf):
+                    job.actions[at * nf + i] = job.action_now[agent * nf + i]
+                    job.states[(agent * (job.num_steps + 1) + step + 1) * nf + i] = (
+                        job.state_now[agent * nf + i])
+                for i in range(nm):
+                    job.observations[(agent * (job.num_steps + 1) + step + 1) * nm + i] = (
+                        job.codes_now[agent * nm + i])
     free(block)
     return 0
 
@@ -363,7 +369,7 @@ def run_rollout(BatchedInference inference, SampledEnvironment environment, obje
     observations = _ints(batch, num_steps + 1, nm, &job.observations)
     numbers = <double*>malloc(
         2 * batch * (t.num_states_total + plan.policies.num_policies) * sizeof(double)
-        + num_steps * sizeof(Key) + batch * (2 * nf + nm) * sizeof(int32_t))
+        + 2 * num_steps * sizeof(Key) + batch * (2 * nf + nm) * sizeof(int32_t))
     if numbers == NULL:
         raise MemoryError("no memory for a rollout")
     try:
@@ -372,12 +378,14 @@ def run_rollout(BatchedInference inference, SampledEnvironment environment, obje
         job.q_pi_now = job.prior_now + batch * t.num_states_total
         job.G_now = job.q_pi_now + batch * plan.policies.num_policies
         job.step_keys = <Key*>(job.G_now + batch * plan.policies.num_policies)
-        job.action_now = <int32_t*>(job.step_keys + num_steps)
+        job.choose_keys = job.step_keys + num_steps
+        job.action_now = <int32_t*>(job.choose_keys + num_steps)
         job.state_now = job.action_now + batch * nf
         job.codes_now = job.state_now + batch * nf
         now = Key(words[0], words[1])
         for i in range(num_steps):
             (<Key*>job.step_keys)[i] = now
+            (<Key*>job.choose_keys)[i] = hashed(hashed(now, 1), 0)
             now = hashed(now, 0)
         if batch > 0:
             memcpy(job.state_now, &first_state[0, 0], batch * nf * sizeof(int32_t))

@@ -15,12 +15,14 @@ cdef enum:
     MAX_FACTORS = 64
 
 
+# Drawn under entry `number` of split(key); a sure outcome needs no hash.
 cdef int32_t _drawn(const Conditional* c, Py_ssize_t element, Py_ssize_t condition, Key key,
-                    double* scratch) noexcept nogil:
+                    Py_ssize_t number, double* scratch) noexcept nogil:
     cdef int32_t sure = c.sure[element * c.sure_stride + condition]
     cdef const double* p = c.p + element * c.stride + condition * c.size
     if sure >= 0:
         return sure
+    key = hashed(key, number)
     return <int32_t>(choice_float(key, p, c.size, scratch) if c.single
                      else choice(key, p, c.size, scratch))
 
@@ -37,7 +39,7 @@ cdef void observe(const EnvironmentTables* e, Py_ssize_t element, Key key, const
                   int32_t* obs, double* scratch) noexcept nogil:
     cdef Py_ssize_t m
     for m in range(e.num_modalities):
-        obs[m] = _drawn(&e.A[m], element, _condition(&e.A[m], state), hashed(key, m), scratch)
+        obs[m] = _drawn(&e.A[m], element, _condition(&e.A[m], state), key, m, scratch)
 
 
 # state[f] ~ D[f], then an observation: `PymdpEnv.reset`
@@ -45,7 +47,7 @@ cdef void start(const EnvironmentTables* e, Py_ssize_t element, Key key, int32_t
                 int32_t* obs, double* scratch) noexcept nogil:
     cdef Py_ssize_t f
     for f in range(e.num_factors):
-        state[f] = _drawn(&e.D[f], element, 0, hashed(key, f + 1), scratch)
+        state[f] = _drawn(&e.D[f], element, 0, key, f + 1, scratch)
     observe(e, element, hashed(key, 0), state, obs, scratch)
 
 
@@ -59,7 +61,7 @@ cdef void move(const EnvironmentTables* e, Py_ssize_t element, Key key, const in
     if action != NULL:
         for f in range(e.num_factors):
             condition = _condition(&e.B[f], state) * e.num_controls[f] + action[f]
-            new_state[f] = _drawn(&e.B[f], element, condition, hashed(state_key, f), scratch)
+            new_state[f] = _drawn(&e.B[f], element, condition, state_key, f, scratch)
         for f in range(e.num_factors):
             state[f] = new_state[f]
     observe(e, element, hashed(key, 1), state, obs, scratch)

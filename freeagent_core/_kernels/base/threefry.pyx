@@ -8,6 +8,7 @@ JAX 0.5. One number costs one hash, about 60 integer operations.
 """
 
 from libc.float cimport DBL_MIN
+from libc.stdint cimport int32_t
 from libc.math cimport erf, erfc, exp, fabs, fma, fmaf, INFINITY, log, log1p, M_PI, NAN, sqrt
 
 import numpy as np
@@ -20,6 +21,7 @@ ctypedef fused real:
 # that a uniform number falls on depends on the rounding.
 cdef enum:
     BLOCK = 16
+    LANES = 8                      # hashes at once
 
 
 cdef inline uint32_t _rotated(uint32_t x, int bits) noexcept nogil:
@@ -137,24 +139,84 @@ cdef Py_ssize_t categorical(Key key, const double* logits, Py_ssize_t n) noexcep
     return best
 
 
+# The same rounds of LANES hashes, which the compiler puts into vectors.
+cdef inline void _four_rounds_of_lanes(uint32_t* x, uint32_t* y, int r0, int r1, int r2,
+                                       int r3) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        x[i] += y[i]
+        y[i] = _rotated(y[i], r0) ^ x[i]
+        x[i] += y[i]
+        y[i] = _rotated(y[i], r1) ^ x[i]
+        x[i] += y[i]
+        y[i] = _rotated(y[i], r2) ^ x[i]
+        x[i] += y[i]
+        y[i] = _rotated(y[i], r3) ^ x[i]
+
+
+cdef inline void _add_to_lanes(uint32_t* x, uint32_t* y, uint32_t a, uint32_t b) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        x[i] += a
+        y[i] += b
+
+
+# u[i] = uniform(key, first + i), i < LANES, first + i < 2^32
+cdef void _uniforms(Key key, uint32_t first, double* u) noexcept nogil:
+    cdef uint32_t parity = key.high ^ key.low ^ 0x1BD11BDA
+    cdef uint32_t x[LANES]
+    cdef uint32_t y[LANES]
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        x[i] = key.high
+        y[i] = first + <uint32_t>i + key.low
+    _four_rounds_of_lanes(x, y, 13, 15, 26, 6)
+    _add_to_lanes(x, y, key.low, parity + 1)
+    _four_rounds_of_lanes(x, y, 17, 29, 16, 24)
+    _add_to_lanes(x, y, parity, key.high + 2)
+    _four_rounds_of_lanes(x, y, 13, 15, 26, 6)
+    _add_to_lanes(x, y, key.high, key.low + 3)
+    _four_rounds_of_lanes(x, y, 17, 29, 16, 24)
+    _add_to_lanes(x, y, key.low, parity + 4)
+    _four_rounds_of_lanes(x, y, 13, 15, 26, 6)
+    _add_to_lanes(x, y, parity, key.high + 5)
+    for i in range(LANES):  # of 52 bits the upper 32 and the lower 20: both exact
+        u[i] = (<double>(<int32_t>(x[i] >> 1)) * (1.0 / 2147483648.0)
+                + <double>(<int32_t>(((x[i] & 1) << 20) | (y[i] >> 12))) * (1.0 / 4503599627370496.0))
+
+
 # i with probability weights[i] / sum(weights), all above 0: categorical(key, log(weights), n), as the
-# argmin of -log(u[i]) / weights[i]. As -log(u) >= 1 - u, few numbers need a logarithm. -1 where
-# another i comes so close that rounding could decide.
+# argmin of -log(u[i]) / weights[i]. As -log(u) >= 1 - u, few numbers need a logarithm; the least
+# bound of each LANES is looked at first. -1 where another i comes so close that rounding could
+# decide. A hash for each i, LANES at a time.
 cdef Py_ssize_t categorical_of_weights(Key key, const double* weights,
                                        Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, best = -1
-    cdef double u, score, lowest = INFINITY, next_lowest = INFINITY
-    for i in range(n):
-        u = max(uniform(key, i), DBL_MIN)
-        if (1.0 - u) > next_lowest * weights[i]:
-            continue
-        score = -log(u) / weights[i]
-        if score < lowest:
-            next_lowest = lowest
-            lowest = score
-            best = i
-        elif score < next_lowest:
-            next_lowest = score
+    cdef Py_ssize_t start = 0, i, k, count, first, best = -1
+    cdef double score, lowest = INFINITY, next_lowest = INFINITY, limit = INFINITY
+    cdef double u[LANES]
+    cdef double bound[LANES]
+    while start < n:
+        count = min(LANES, n - start)
+        _uniforms(key, <uint32_t>start, u)
+        for i in range(count):
+            bound[i] = (1.0 - u[i]) / weights[start + i]
+        first = 0
+        for i in range(1, count):
+            if bound[i] < bound[first]:
+                first = i
+        for k in range(-1, count):
+            i = first if k < 0 else k
+            if k == first or bound[i] > limit:
+                continue
+            score = -log(max(u[i], DBL_MIN)) / weights[start + i]
+            if score < lowest:
+                next_lowest = lowest
+                lowest = score
+                limit = lowest * (1.0 + 1e-11)
+                best = start + i
+            elif score < next_lowest:
+                next_lowest = score
+        start += LANES
     return best if next_lowest - lowest > 1e-12 * lowest else -1
 
 
