@@ -48,5 +48,7 @@ def as_size(x: Any, name: str, minimum: int = 0) -> int:
 
 def as_shape(shape: Any, name: str = "shape") -> tuple[int, ...]:
     """Return a shape, an int or a sequence of ints, as a tuple of ints."""
+    if type(shape) is int:  # the usual case by itself
+        return (as_size(shape, name),)
     sizes = shape if isinstance(shape, Sequence | np.ndarray) else (shape,)
     return tuple(as_size(size, name) for size in sizes)

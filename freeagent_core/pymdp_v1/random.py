@@ -103,6 +103,8 @@ def as_keys(key: Any, name: str = "key") -> Keys:
     >>> as_keys(7)
     array([0, 7], dtype=uint32)
     """
+    if type(key) is np.ndarray and key.dtype == np.uint32 and key.shape[-1:] == (2,):
+        return np.ascontiguousarray(key)  # the usual case by itself
     if isinstance(key, np.random.Generator):
         return key.integers(0, 2**32, size=2, dtype=np.uint32)
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
