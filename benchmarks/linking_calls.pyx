@@ -24,6 +24,7 @@ from freeagent_core._agent.parameters import parameters_of
 from freeagent_core._agent.random_streams import agent_streams
 
 cdef int STEP = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
+cdef int64_t WARM_UP = 5           # steps before the clock: memory that is touched first
 cdef const freeagent_api* api = freeagent_import()
 
 
@@ -60,15 +61,17 @@ cdef class Handles:
 
     def step_agents(self, const int64_t[:, ::1] observations, int64_t repeats):
         """Return the seconds of a step of each agent in turn, one call each."""
-        cdef int64_t[::1] action = self._action(self.num_factors)
-        cdef int64_t k, i, n = observations.shape[1]
+        cdef int64_t[::1] actions = self._action(self.num_factors)
+        cdef int64_t* action = &actions[0]
+        cdef const int64_t* observation = &observations[0, 0]
+        cdef freeagent_agent** agents = self.agents
+        cdef int64_t k, i, n = observations.shape[1], m = self.num_factors, size = self.size
         cdef int code = 0
         begin = time.perf_counter()
         with nogil:
             for k in range(repeats):
-                for i in range(self.size):
-                    code |= api.agent_step(self.agents[i], &observations[i, 0], n, &action[0],
-                                           self.num_factors)
+                for i in range(size):
+                    code |= api.agent_step(agents[i], observation + i * n, n, action, m)
         seconds = time.perf_counter() - begin
         _check(code)
         return seconds / repeats / self.size
@@ -99,7 +102,6 @@ def kernels(model, const int64_t[::1] observation, int64_t repeats):
     cdef History history
     cdef Task task
     cdef RandomSource source
-    cdef int64_t k
     core.state["random"][:] = agent_streams(0, 0, 1)
     core.begin_episode(0)
     core._load(0, &agent, &history)
@@ -107,11 +109,16 @@ def kernels(model, const int64_t[::1] observation, int64_t repeats):
     task.agent, task.work, task.history, task.q_pi = &agent, &workspace.work, &history, NULL
     task.joint_likelihood = task.observation.vectors = False
     task.observation.outcomes = <const Py_ssize_t*>&observation[0]
+    _run_kernels(&task, &source, WARM_UP)
     begin = time.perf_counter()
-    with nogil:
-        for k in range(repeats):
-            infer(&task, 1, STEP)
-            keep(&task, STEP)
-            draw_action(&agent, task.choice, &source, agent.action)
-            agent.has_action = True
+    _run_kernels(&task, &source, repeats)
     return (time.perf_counter() - begin) / repeats
+
+
+cdef void _run_kernels(Task* task, RandomSource* source, int64_t repeats) noexcept nogil:
+    cdef int64_t k
+    for k in range(repeats):
+        infer(task, 1, STEP)
+        keep(task, STEP)
+        draw_action(task.agent, task.choice, source, task.agent.action)
+        task.agent.has_action = True

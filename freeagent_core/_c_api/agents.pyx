@@ -6,8 +6,10 @@ from libc.stdint cimport int64_t
 
 from freeagent_core._c_api.core_target cimport CoreTarget, ModelTarget, new_agent
 from freeagent_core._c_api.errors cimport fail, fail_exception, fail_null
-from freeagent_core._c_api.handles cimport AGENT, MODEL, find, free_handle, new_handle
-from freeagent_core._c_api.operations cimport Input, act, borrow, copy_sizes, learn, read, reset
+from freeagent_core._c_api.handles cimport AGENT, MODEL, find, free_handle, look_up, new_handle
+from freeagent_core._c_api.operations cimport (
+    Input, act, borrow, copy_sizes, learn, read, reset, step_one,
+)
 from freeagent_core._c_api.python_agents cimport (
     PythonAgent, act_in_python, learn_in_python, read_in_python, reset_in_python, sizes_in_python,
 )
@@ -88,6 +90,11 @@ cdef int _act(freeagent_agent* agent, int operations, const int64_t* observation
 
 cdef int agent_step(freeagent_agent* agent, const int64_t* observation, int64_t num_modalities,
                     int64_t* action, int64_t num_factors) noexcept nogil:
+    cdef void* target = look_up(agent, AGENT)
+    if (target != NULL and (<AgentTarget>target).made is not None
+            and (<AgentTarget>target).made.is_at_hand):
+        return step_one((<AgentTarget>target).made, observation, num_modalities, action,
+                        num_factors)
     return _act(agent, INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, observation,
                 num_modalities, action, num_factors)
 

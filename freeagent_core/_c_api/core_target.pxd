@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t
 
+from freeagent_core._kernels.action.random_source cimport RandomSource
+from freeagent_core._kernels.agents.agent_state cimport AgentState, Task
 from freeagent_core._kernels.agents.population_core cimport PopulationCore
 from freeagent_core._kernels.base.state_lock cimport StateLock
 from freeagent_core._kernels.model.packed_model cimport PackedModel
@@ -21,6 +23,11 @@ cdef class CoreTarget:
     cdef object population         # None where a Python object has the handle
     cdef object model
     cdef freeagent_sizes sizes
+    # of one agent whose state has no part that a step moves: `AgentState` is filled once
+    cdef bint is_at_hand
+    cdef AgentState state
+    cdef Task task
+    cdef RandomSource source
     cdef bint is_exclusive         # no Python object shows what it has learned
     cdef int prepared              # `Learning`s that need no GIL
     cdef const unsigned char* modalities_to_learn
@@ -28,6 +35,7 @@ cdef class CoreTarget:
     cdef double lr_pA, lr_pB, lr_pD
     cdef bytes _modalities, _factors
     cdef int own(self, int operation) except -1
+    cdef void keep_at_hand(self) noexcept nogil
 
 
 cdef CoreTarget new_agent(ModelTarget source, object seed, int64_t index)

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t
 
+from freeagent_core._kernels.action.agent_generator cimport agent_source
+from freeagent_core._kernels.agents.agent_state cimport History
 from freeagent_core._kernels.agents.population_core cimport PopulationCore
 from freeagent_core._kernels.base.state_lock cimport StateLock
 from freeagent_core._kernels.model.packed_model cimport PackedModel
@@ -60,7 +62,19 @@ cdef class CoreTarget:
         self.core._own(operation)
         if self.is_exclusive and self.core._mask == NULL:
             self.prepared |= operation
+        if self.is_at_hand:
+            self.keep_at_hand()  # what it learns is elsewhere now
         return 0
+
+    # Where the state of a core of one is, so that a step need not look for it.
+    cdef void keep_at_hand(self) noexcept nogil:
+        cdef History history
+        self.core._load(0, &self.state, &history)
+        self.task.agent, self.task.history, self.task.q_pi = &self.state, NULL, NULL
+        self.task.observation.vectors = False
+        self.task.joint_likelihood = self.core.parameters.values.joint_likelihood
+        self.source = agent_source(self.core._rows.random)
+        self.is_at_hand = True
 
 
 # The handle's object of an agent with the random numbers of agent `index` of a population.
@@ -74,6 +88,8 @@ cdef CoreTarget new_agent(ModelTarget source, object seed, int64_t index):
     core.begin_episode(0)
     target = CoreTarget(source.model, core, StateLock(), source.workspaces, None)
     target.is_exclusive = True
+    if not core.parameters.values.passes_messages:  # whose window moves
+        target.keep_at_hand()
     return target
 
 

@@ -1,5 +1,23 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+
+
+cdef extern from *:
+    """
+    #ifndef FREEAGENT_HANDLES
+    #define FREEAGENT_HANDLES
+    static inline uint64_t fc_read_handle(const uint64_t *value)
+    {
+        return __atomic_load_n(value, __ATOMIC_ACQUIRE);
+    }
+    static inline void fc_write_handle(uint64_t *value, uint64_t new_value)
+    {
+        __atomic_store_n(value, new_value, __ATOMIC_RELEASE);
+    }
+    #endif
+    """
+    uint64_t fc_read_handle(const uint64_t* value) nogil
+    void fc_write_handle(uint64_t* value, uint64_t new_value) nogil
 
 
 cdef enum Kind:
@@ -8,7 +26,36 @@ cdef enum Kind:
     POPULATION = 3
 
 
-# The object that a handle stands for (borrowed), or NULL with an error.
+cdef enum:
+    BLOCK = 1024                   # slots that are allocated at once
+
+
+cdef struct Slot:
+    uint64_t handle                # valid now; 0: none
+    PyObject* target               # owned
+    uint32_t generation
+    uint32_t next_free             # index + 1; 0: none
+
+
+cdef struct Table:
+    Slot** blocks
+    uint64_t num_slots
+
+
+cdef Table table
+
+
+# The object that a handle stands for (borrowed), or NULL.
+cdef inline PyObject* look_up(const void* handle, Kind kind) noexcept nogil:
+    cdef uint64_t value = <uint64_t><uintptr_t>handle, index = value & <uint64_t>0xFFFFFFFF
+    cdef Slot* slot
+    if value >> 56 == <uint64_t>kind and index < fc_read_handle(&table.num_slots):
+        slot = &table.blocks[index // <uint64_t>BLOCK][index % <uint64_t>BLOCK]
+        if fc_read_handle(&slot.handle) == value:
+            return slot.target
+    return NULL
+
+# The same, or NULL with an error.
 cdef PyObject* find(const void* handle, Kind kind) noexcept nogil
 
 # With the GIL:

@@ -18,49 +18,28 @@ from freeagent_core.c_api cimport FREEAGENT_BAD_HANDLE
 cdef extern from *:
     """
     typedef char fc_handles_need_64_bits[sizeof(void *) == 8 ? 1 : -1];
-    static inline uint64_t fc_read(const uint64_t *value)
-    {
-        return __atomic_load_n(value, __ATOMIC_ACQUIRE);
-    }
-    static inline void fc_write(uint64_t *value, uint64_t new_value)
-    {
-        __atomic_store_n(value, new_value, __ATOMIC_RELEASE);
-    }
     """
-    uint64_t fc_read(const uint64_t* value) nogil
-    void fc_write(uint64_t* value, uint64_t new_value) nogil
 
 
 cdef enum:
-    BLOCK = 1024                   # slots that are allocated at once
     MAX_BLOCKS = 65536
 
 
-cdef struct Slot:
-    uint64_t handle                # valid now; 0: none
-    PyObject* target               # owned
-    uint32_t generation
-    uint32_t next_free             # index + 1; 0: none
-
-
 cdef Slot* _blocks[MAX_BLOCKS]
-cdef uint64_t _num_slots = 0
 cdef uint32_t _first_free = 0      # index + 1
+
+table.blocks = _blocks
 
 
 cdef Slot* _slot(uint64_t index) noexcept nogil:
-    return &_blocks[index // <uint64_t>BLOCK][index % <uint64_t>BLOCK]
+    return &table.blocks[index // <uint64_t>BLOCK][index % <uint64_t>BLOCK]
 
 
 cdef PyObject* find(const void* handle, Kind kind) noexcept nogil:
-    cdef uint64_t value = <uint64_t><uintptr_t>handle, index = value & <uint64_t>0xFFFFFFFF
-    cdef Slot* slot
-    if value >> 56 == <uint64_t>kind and index < fc_read(&_num_slots):
-        slot = _slot(index)
-        if fc_read(&slot.handle) == value:
-            return slot.target
-    _fail(value, kind)
-    return NULL
+    cdef PyObject* target = look_up(handle, kind)
+    if target == NULL:
+        _fail(<uint64_t><uintptr_t>handle, kind)
+    return target
 
 
 cdef int _fail(uint64_t value, Kind kind) noexcept nogil:
@@ -79,7 +58,7 @@ cdef void* new_handle(Kind kind, object target) except NULL:
     cdef Slot* block
     cdef uint64_t index, i
     if _first_free == 0:
-        index = _num_slots
+        index = table.num_slots
         if index // BLOCK == MAX_BLOCKS:
             raise MemoryError("too many handles")
         block = <Slot*>calloc(BLOCK, sizeof(Slot))
@@ -89,14 +68,14 @@ cdef void* new_handle(Kind kind, object target) except NULL:
             block[i].next_free = <uint32_t>(index + i + 2)
         _blocks[index // BLOCK] = block
         _first_free = <uint32_t>(index + 1)
-        fc_write(&_num_slots, index + BLOCK)
+        fc_write_handle(&table.num_slots, index + BLOCK)
     index = _first_free - 1
     slot = _slot(index)
     _first_free = slot.next_free
     slot.generation = (slot.generation + 1) & 0xFFFFFF
     Py_INCREF(target)
     slot.target = <PyObject*>target
-    fc_write(&slot.handle, <uint64_t>kind << 56 | <uint64_t>slot.generation << 32 | index)
+    fc_write_handle(&slot.handle, <uint64_t>kind << 56 | <uint64_t>slot.generation << 32 | index)
     return <void*><uintptr_t>slot.handle
 
 
@@ -109,7 +88,7 @@ cdef int free_handle(const void* handle, Kind kind) noexcept:
         return FREEAGENT_BAD_HANDLE
     index = <uint64_t><uintptr_t>handle & <uint64_t>0xFFFFFFFF
     slot = _slot(index)
-    fc_write(&slot.handle, 0)
+    fc_write_handle(&slot.handle, 0)
     slot.target = NULL
     slot.next_free = _first_free
     _first_free = <uint32_t>(index + 1)

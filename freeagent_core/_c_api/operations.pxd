@@ -15,6 +15,8 @@ cdef struct Input:                 # as callers give it
 
 cdef int act(CoreTarget target, int operations, const Input* given, int64_t* actions,
              int64_t num_actions) noexcept nogil
+cdef int step_one(CoreTarget target, const int64_t* observation, int64_t num_modalities,
+                  int64_t* action, int64_t num_factors) noexcept nogil
 cdef int learn(CoreTarget target, int operation, const Input* given) noexcept nogil
 cdef int reset(CoreTarget target, const Input* given) noexcept nogil
 cdef int read(CoreTarget target, int quantity, double* values, int64_t num_values) noexcept nogil

@@ -10,15 +10,15 @@ from libc.string cimport memcpy, memset
 from freeagent_core._c_api.core_target cimport CoreTarget
 from freeagent_core._c_api.errors cimport fail, fail_exception, fail_null, fail_sizes
 from freeagent_core._kernels.agents.agent_state cimport (
-    AgentState, History, INFER_STATES, SAMPLE_ACTION,
+    AgentState, History, INFER_POLICIES, INFER_STATES, SAMPLE_ACTION, Task,
 )
-from freeagent_core._kernels.agents.agent_step cimport enumerate_evaluated
+from freeagent_core._kernels.agents.agent_step cimport enumerate_evaluated, infer, keep
 from freeagent_core._kernels.agents.input_problem cimport (
     InputProblem, NO_ACTION, NO_ACTION_BETWEEN, NO_BELIEFS, NO_LEARNING, NO_PARAM_INFO_GAIN,
     NO_POLICIES, NO_PRIOR, describe_problem,
 )
 from freeagent_core._kernels.agents.population_core cimport (
-    LEARN_A, LEARN_B, LEARN_D, PopulationCore,
+    LEARN_A, LEARN_B, LEARN_D, PopulationCore, Rows,
 )
 from freeagent_core._kernels.base.interrupts cimport handle_interrupt
 from freeagent_core._kernels.base.state_lock cimport HELD_BY_THIS_THREAD, LockStatus, StateLock
@@ -37,6 +37,10 @@ cdef extern from *:
     """
     typedef char fc_int64_is_the_index[sizeof(Py_ssize_t) == sizeof(int64_t) ? 1 : -1];
     """
+
+
+cdef enum:
+    STEP = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
 
 
 # --- the lock and the memory of a call -----------------------------------------------------------
@@ -171,6 +175,14 @@ cdef bint _is_interrupted(PopulationCore core) noexcept nogil:
     return False
 
 
+cdef int _fail_one(int status) noexcept nogil:
+    if status == NO_MEMORY:
+        return fail(FREEAGENT_NO_MEMORY, b"no memory for the predicted beliefs: too many are "
+                    b"distinct, or policies to enumerate; the agent stays as it was")
+    return fail(FREEAGENT_NOT_FINITE, b"the agent's beliefs or q_pi became NaN or infinite; it "
+                b"stays as it was")
+
+
 cdef int _fail_status(PopulationCore core) noexcept nogil:
     cdef Py_ssize_t i, count = 0, first = -1
     cdef bint without_memory = False
@@ -238,6 +250,73 @@ cdef int act(CoreTarget target, int operations, const Input* given, int64_t* act
             _write_actions(target.core, given.mask, actions)
     target.lock.release_without_gil()
     return code
+
+
+cdef int step_one(CoreTarget target, const int64_t* observation, int64_t num_modalities,
+                  int64_t* action, int64_t num_factors) noexcept nogil:
+    """`act` with a whole step of an agent whose state `is_at_hand`."""
+    cdef const Model* model = &target.core.packed.model
+    cdef SharedWorkspace* memory
+    cdef Py_ssize_t f
+    cdef int code
+    if not _fits_one(model, observation, num_modalities, action, num_factors):
+        return _refuse_one(target, observation, num_modalities, action, num_factors)
+    code = _lock(target.lock)
+    if code != 0:
+        return code
+    memory = target.workspaces.take()
+    if memory == NULL:
+        code = fail(FREEAGENT_NO_MEMORY, b"no memory for a workspace")
+    else:
+        target.task.work = memory.work
+        target.task.observation.outcomes = <const Py_ssize_t*>observation
+        code = _run_at_hand(target)
+        target.workspaces.give_back(memory)
+        if code == 0:
+            for f in range(num_factors):
+                action[f] = target.state.action[f]
+    target.lock.release_without_gil()
+    return code
+
+
+cdef bint _fits_one(const Model* model, const int64_t* observation, int64_t num_modalities,
+                    int64_t* action, int64_t num_factors) noexcept nogil:
+    cdef Py_ssize_t m
+    if (observation == NULL or action == NULL or num_modalities != model.num_modalities
+            or num_factors != model.num_factors):
+        return False
+    for m in range(num_modalities):
+        if not 0 <= observation[m] < model.modalities[m].num_obs:
+            return False
+    return True
+
+
+# `act` says what is wrong.
+cdef int _refuse_one(CoreTarget target, const int64_t* observation, int64_t num_modalities,
+                     int64_t* action, int64_t num_factors) noexcept nogil:
+    cdef Input given
+    given.observations, given.num_observations = observation, num_modalities
+    given.mask, given.num_mask = NULL, 0
+    return act(target, STEP, &given, action, num_factors)
+
+
+cdef int _run_at_hand(CoreTarget target) noexcept nogil:
+    cdef Rows* rows = &target.core._rows
+    cdef Task* task = &target.task
+    cdef int code
+    target.state.has_action = rows.has_action[0]
+    infer(task, 1, STEP)
+    while task.status == INTERRUPTED:
+        code = _handle_interrupt()
+        if code != 0:
+            return code
+        infer(task, 1, STEP)
+    if task.status != 0:
+        return _fail_one(task.status)
+    keep(task, STEP)
+    rows.has_policies[0] = 1
+    target.core.act(0, &target.state, task.choice, &target.source)
+    return 0
 
 
 cdef int learn(CoreTarget target, int operation, const Input* given) noexcept nogil:

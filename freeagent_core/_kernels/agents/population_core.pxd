@@ -1,6 +1,8 @@
 from libc.stdint cimport uint64_t
 
+from freeagent_core._kernels.action.random_source cimport RandomSource
 from freeagent_core._kernels.agents.agent_state cimport AgentState, History, Task
+from freeagent_core._kernels.agents.agent_step cimport draw_action
 from freeagent_core._kernels.agents.input_problem cimport InputProblem, Problem
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
@@ -84,3 +86,10 @@ cdef class PopulationCore(ParallelWork):
     cdef void _advance_window(self, Py_ssize_t i, AgentState* agent) noexcept nogil
     cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil
+
+    # Agent i acts, by the probabilities to choose by.
+    cdef inline void act(self, Py_ssize_t i, AgentState* agent, const double* choice,
+                         RandomSource* source) noexcept nogil:
+        draw_action(agent, choice, source, agent.action)
+        self._rows.has_action[i] = 1
+        self._rows.time[i] += 1

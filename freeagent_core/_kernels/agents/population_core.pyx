@@ -14,7 +14,7 @@ from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
 from freeagent_core._kernels.agents.agent_step cimport (
-    are_enumerated, draw_action, enumerate_evaluated, infer, keep, set_uniform_beliefs,
+    are_enumerated, enumerate_evaluated, infer, keep, set_uniform_beliefs,
     shared_block,
 )
 from freeagent_core._kernels.agents.input_problem cimport (
@@ -409,12 +409,12 @@ cdef class PopulationCore(ParallelWork):
         agent.has_action = rows.has_action[i]
         agent.action = rows.action + i * model.num_factors
         agent.has_policies = rows.has_policies[i]
-        agent.evaluated_efe = self.parameters.values.efe
         agent.q_pi = rows.q_pi + i * model.tree.num_enumerated
         agent.G = rows.G + i * model.tree.num_enumerated
         if rows.p_first != NULL:
             agent.p_first = rows.p_first + i * model.num_controls_total
             agent.evaluated_qs = rows.evaluated_qs + i * model.qs_size
+            agent.evaluated_efe = self.parameters.values.efe
         if not self.parameters.values.passes_messages:
             return
         agent.infer_len = rows.infer_len[i]
@@ -441,9 +441,7 @@ cdef class PopulationCore(ParallelWork):
         if not self._operations & SAMPLE_ACTION:
             return
         source = agent_source(self._rows.random + 4 * i)
-        draw_action(agent, task.choice, &source, agent.action)
-        self._rows.has_action[i] = 1
-        self._rows.time[i] += 1
+        self.act(i, agent, task.choice, &source)
         if agent.parameters.passes_messages:
             self._advance_window(i, agent)
 

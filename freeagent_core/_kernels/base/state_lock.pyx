@@ -17,20 +17,6 @@ import time
 cdef extern from *:
     """
     #include <time.h>
-    static inline int fc_lock_try(unsigned long *owner, unsigned long thread)
-    {
-        unsigned long none = 0;
-        return __atomic_compare_exchange_n(owner, &none, thread, 0, __ATOMIC_ACQUIRE,
-                                           __ATOMIC_RELAXED);
-    }
-    static inline unsigned long fc_lock_owner(unsigned long *owner)
-    {
-        return __atomic_load_n(owner, __ATOMIC_RELAXED);
-    }
-    static inline void fc_lock_free(unsigned long *owner)
-    {
-        __atomic_store_n(owner, 0, __ATOMIC_RELEASE);
-    }
     static inline void fc_lock_nap(void)
     {
         struct timespec nap = {0, 20000};
@@ -48,23 +34,19 @@ cdef extern from *:
         }
     }
     """
-    bint fc_lock_try(unsigned long* owner, unsigned long thread) nogil
-    unsigned long fc_lock_owner(unsigned long* owner) nogil
-    void fc_lock_free(unsigned long* owner) nogil
     void fc_lock_nap() nogil
     void fc_lock_nap_without_gil() nogil
 
 cdef extern from "Python.h":
-    unsigned long PyThread_get_thread_ident() nogil
     int PyErr_CheckSignals() except -1
 
 cdef object _monotonic = time.monotonic
-cdef Py_ssize_t _forks = 0  # that led to this process
+num_forks = 0
 
 
 def _count_fork():
-    global _forks
-    _forks += 1
+    global num_forks
+    num_forks += 1
 
 
 os.register_at_fork(after_in_child=_count_fork)
@@ -77,9 +59,9 @@ cdef class StateLock:
     cpdef bint acquire(self, double timeout=-1.0) except -1:
         """Acquire the lock, waiting for at most `timeout` seconds if that is not negative;
         return whether it is acquired. RuntimeError if this thread holds it."""
-        cdef unsigned long thread = PyThread_get_thread_ident()
+        cdef unsigned long thread = fc_this_thread()
         cdef double deadline = -1.0
-        if self._is_stuck or self._forks != _forks:
+        if self._is_stuck or self._forks != num_forks:
             self._check_fork()
         while not fc_lock_try(&self._owner, thread):
             if fc_lock_owner(&self._owner) == thread:
@@ -97,11 +79,9 @@ cdef class StateLock:
         self.intact = False
         return True
 
-    # `acquire` for callers from C, with or without the GIL: it waits for ever, and no signal's
-    # handler runs.
-    cdef LockStatus acquire_without_gil(self) noexcept nogil:
-        cdef unsigned long thread = PyThread_get_thread_ident()
-        if self._is_stuck or self._forks != _forks:
+    cdef LockStatus wait_without_gil(self) noexcept nogil:
+        cdef unsigned long thread = fc_this_thread()
+        if self._is_stuck or self._forks != num_forks:
             with gil:
                 try:
                     self._check_fork()
@@ -114,13 +94,10 @@ cdef class StateLock:
         self.intact = False
         return ACQUIRED
 
-    cdef void release_without_gil(self) noexcept nogil:
-        fc_lock_free(&self._owner)
-
     # With the GIL: the first look after a fork decides, before a thread of the child has it.
     cdef int _check_fork(self) except -1:
-        if self._forks != _forks:
-            self._forks = _forks
+        if self._forks != num_forks:
+            self._forks = num_forks
             self._is_stuck = fc_lock_owner(&self._owner) != 0 and not self.intact
             if not self._is_stuck:
                 fc_lock_free(&self._owner)

@@ -7,29 +7,13 @@ from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 cdef extern from *:
     """
     #include <sched.h>
-    static inline int fc_take_flag(int *flag)
-    {
-        return !__atomic_load_n(flag, __ATOMIC_RELAXED)
-               && !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE);
-    }
-    static inline void fc_drop_flag(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
-    static inline Py_ssize_t fc_load_count(const Py_ssize_t *count)
-    {
-        return __atomic_load_n(count, __ATOMIC_ACQUIRE);
-    }
     static inline void fc_store_count(Py_ssize_t *count, Py_ssize_t value)
     {
         __atomic_store_n(count, value, __ATOMIC_RELEASE);
     }
     """
-    bint fc_take_flag(int* flag) nogil
-    void fc_drop_flag(int* flag) nogil
-    Py_ssize_t fc_load_count(const Py_ssize_t* count) nogil
     void fc_store_count(Py_ssize_t* count, Py_ssize_t value) nogil
     void sched_yield() nogil
-
-cdef extern from "Python.h":
-    unsigned long PyThread_get_thread_ident() nogil
 
 
 cdef class SharedWorkspaces:
@@ -39,17 +23,17 @@ cdef class SharedWorkspaces:
         if self._packed is not None:
             raise TypeError("SharedWorkspaces cannot be initialised twice")
         self._packed, self._owned = packed, []
-        self._add()
+        if not self._add():
+            raise MemoryError("no memory for a workspace")
 
     def __dealloc__(self):
         for workspace in self._owned or ():
             self._packed.release_workspace(<OwnedWorkspace>workspace)
 
-    # NULL without memory. A thread looks first where it was the last time.
-    cdef SharedWorkspace* take(self) noexcept nogil:
-        cdef Py_ssize_t count = fc_load_count(&self._count), i, at
+    # Another than the one at `at`, which is taken; a new one if all are.
+    cdef SharedWorkspace* search(self, Py_ssize_t at) noexcept nogil:
+        cdef Py_ssize_t i, count = fc_load_count(&self._count)
         cdef bint added
-        at = <Py_ssize_t>((PyThread_get_thread_ident() >> 12) % <unsigned long>max(count, 1))
         while True:
             for i in range(count):
                 if fc_take_flag(&self._slots[at].is_taken):
@@ -64,9 +48,6 @@ cdef class SharedWorkspaces:
                 return NULL
             count = fc_load_count(&self._count)
             at = count - 1
-
-    cdef void give_back(self, SharedWorkspace* slot) noexcept nogil:
-        fc_drop_flag(&slot.is_taken)
 
     cdef bint _add(self) noexcept:
         cdef OwnedWorkspace workspace
