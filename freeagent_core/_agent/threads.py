@@ -10,15 +10,16 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import queue
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freeagent_core._kernels.agents.parallel_work import ParallelWork
 from freeagent_core._kernels.agents.processor_affinity import ProcessorMask
+
+if TYPE_CHECKING:
+    import queue
 
 # A thread takes this much work at once, from the shared counter: a chunk costs 0.05 us, and
 # the last one of a tick is waited for (30,000 left 10 % of 30 agents' tick of 100 us idle).
@@ -53,6 +54,11 @@ class Helper:
     """
 
     def __init__(self) -> None:
+        # imported here: they are a fourth of the time that `pymdp_v1` takes to import
+        import queue
+        from concurrent.futures import ThreadPoolExecutor
+
+        at_exit(_end_all)  # after executors registered theirs, see there
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._mask: ProcessorMask | None = None
         self._executor = ThreadPoolExecutor(1, "freeagent-core")
@@ -122,7 +128,8 @@ def _end_all() -> None:
 
 
 # Executors wait for their threads before atexit's functions are called. What is registered
-# here is called before that, as executors do it themselves.
+# here is called before that, as executors do it themselves; the last that is registered first. So
+# it is registered now, for no thread to begin while the interpreter ends, and with each thread.
 at_exit: Callable[[Callable[[], Any]], Any] = getattr(
     threading, "_register_atexit", atexit.register
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -287,11 +286,15 @@ class Agent:
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        from dataclasses import FrozenInstanceError  # 2 ms, and seldom needed
+
         raise FrozenInstanceError(
             f"cannot assign to {name}: agent.replace({name}=...) returns a new agent"
         )
 
     def __delattr__(self, name: str) -> None:
+        from dataclasses import FrozenInstanceError
+
         raise FrozenInstanceError(f"cannot delete {name}")
 
     def _adopt(self, given: dict[str, Any]) -> None:
