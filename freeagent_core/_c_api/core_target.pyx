@@ -4,7 +4,9 @@ from libc.stdint cimport int64_t
 
 from freeagent_core._kernels.action.agent_generator cimport agent_source
 from freeagent_core._kernels.agents.agent_state cimport History
-from freeagent_core._kernels.agents.population_core cimport PopulationCore
+from freeagent_core._kernels.agents.population_core cimport (
+    LEARN_A, LEARN_B, LEARN_D, PopulationCore,
+)
 from freeagent_core._kernels.base.state_lock cimport StateLock
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 
@@ -58,12 +60,17 @@ cdef class CoreTarget:
 
     # Give each agent its own copy of what it learns, and detach what Python holds of it.
     cdef int own(self, int operation) except -1:
+        cdef str mean = {LEARN_A: "A", LEARN_B: "B", LEARN_D: "D"}[operation]
+        if getattr(self.model, f"p{mean}") is None:  # refused before anything is set up
+            raise ValueError(f"update_{mean} needs p{mean}, the Dirichlet parameters of {mean}")
         self.core.begin_learning(self.model.pA, self.model.pB, self.model.pD)
-        self.core._own(operation)
+        try:
+            self.core._own(operation)
+        finally:
+            if self.is_at_hand:
+                self.keep_at_hand()  # what it learns is elsewhere now
         if self.is_exclusive and self.core._mask == NULL:
             self.prepared |= operation
-        if self.is_at_hand:
-            self.keep_at_hand()  # what it learns is elsewhere now
         return 0
 
     # Where the state of a core of one is, so that a step need not look for it.

@@ -1,12 +1,16 @@
 """The last error of each thread: a code and a message."""
 
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, strlen
 
 from freeagent_core.c_api cimport (
-    FREEAGENT_BAD_ARGUMENT, FREEAGENT_NO_MEMORY, FREEAGENT_NOT_FINITE, FREEAGENT_NOT_READY,
-    FREEAGENT_PYTHON_ERROR, FREEAGENT_UNSUPPORTED,
+    FREEAGENT_BAD_ARGUMENT, FREEAGENT_BUSY, FREEAGENT_INTERRUPTED, FREEAGENT_NO_MEMORY,
+    FREEAGENT_NOT_FINITE, FREEAGENT_NOT_READY, FREEAGENT_PYTHON_ERROR, FREEAGENT_UNSUPPORTED,
 )
+
+from freeagent_core._kernels.base.state_lock import BusyError
+from freeagent_core._kernels.base.status import NotReadyError
 
 
 cdef extern from *:
@@ -22,6 +26,8 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     void PyErr_SetInterrupt()
+    void PyErr_SetObject(object kind, object value)
+    int Py_AddPendingCall(int (*function)(void*) noexcept, void* argument)
 
 
 cdef int SIZE = 1024
@@ -76,12 +82,35 @@ cdef int fail_exception(object error) noexcept:
             code = FREEAGENT_NOT_FINITE
         elif isinstance(error, MemoryError):
             code = FREEAGENT_NO_MEMORY
-        elif isinstance(error, AttributeError):
+        elif isinstance(error, NotReadyError):
             code = FREEAGENT_NOT_READY
+        elif isinstance(error, BusyError):
+            code = FREEAGENT_BUSY
+        elif isinstance(error, KeyboardInterrupt):
+            code, message = FREEAGENT_INTERRUPTED, "Ctrl-C: the agents at work are as they were"
+            PyErr_SetInterrupt()  # Python gets it when it runs again
         else:
             message = f"{type(error).__name__}: {message}"
-            if isinstance(error, KeyboardInterrupt):  # Python gets it when it runs again
-                PyErr_SetInterrupt()
         return fail(code, message.encode("utf-8", "replace"))
     except BaseException:
         return fail(code, b"an exception whose message cannot be made")
+
+
+cdef int _raise_kept(void* error) noexcept:
+    """Raise an exception that `fail_interrupted` kept."""
+    kept = <object>error
+    Py_DECREF(kept)
+    PyErr_SetObject(type(kept), kept)
+    return -1
+
+
+cdef int fail_interrupted(object error) noexcept:
+    """Keep what a signal's handler raised, with the GIL: Python raises it when it runs again."""
+    cdef int code = fail_exception(error)
+    if isinstance(error, KeyboardInterrupt):
+        return code
+    Py_INCREF(error)
+    if Py_AddPendingCall(_raise_kept, <void*>error) != 0:  # its queue is full
+        Py_DECREF(error)
+    fc_this_threads_error().code = FREEAGENT_INTERRUPTED
+    return FREEAGENT_INTERRUPTED

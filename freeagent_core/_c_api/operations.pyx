@@ -8,7 +8,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from freeagent_core._c_api.core_target cimport CoreTarget
-from freeagent_core._c_api.errors cimport fail, fail_exception, fail_null, fail_sizes
+from freeagent_core._c_api.errors cimport (
+    fail, fail_exception, fail_interrupted, fail_null, fail_sizes,
+)
 from freeagent_core._kernels.agents.agent_state cimport (
     AgentState, History, INFER_POLICIES, INFER_STATES, SAMPLE_ACTION, Task,
 )
@@ -27,8 +29,7 @@ from freeagent_core._kernels.model.shared_workspaces cimport SharedWorkspace
 from freeagent_core._kernels.model.structs cimport Factor, Model
 from freeagent_core._kernels.model.workspace cimport Workspace
 from freeagent_core.c_api cimport (
-    FREEAGENT_BAD_ARGUMENT, FREEAGENT_BUSY, FREEAGENT_G, FREEAGENT_INTERRUPTED,
-    FREEAGENT_NO_MEMORY, FREEAGENT_NOT_FINITE, FREEAGENT_NOT_READY, FREEAGENT_Q_PI, FREEAGENT_QS,
+    FREEAGENT_BAD_ARGUMENT, FREEAGENT_BUSY, FREEAGENT_G, FREEAGENT_NO_MEMORY, FREEAGENT_NOT_FINITE, FREEAGENT_NOT_READY, FREEAGENT_Q_PI, FREEAGENT_QS,
     FREEAGENT_UNSUPPORTED,
 )
 
@@ -160,8 +161,7 @@ cdef int _handle_interrupt() noexcept nogil:
             handle_interrupt()
             return 0
         except BaseException as error:
-            fail_exception(error)
-            return fail(FREEAGENT_INTERRUPTED, b"Ctrl-C: the agents at work are as they were")
+            return fail_interrupted(error)
 
 
 # --- what failed ---------------------------------------------------------------------------------
@@ -246,7 +246,8 @@ cdef int act(CoreTarget target, int operations, const Input* given, int64_t* act
         _give_back_memory(target, &memory)
         if code == 0:
             code = _fail_status(target.core)
-        if operations & SAMPLE_ACTION:
+        # of an agent nothing is written on failure; in a population others have stepped
+        if operations & SAMPLE_ACTION and (code == 0 or target.workspaces is None):
             _write_actions(target.core, given.mask, actions)
     target.lock.release_without_gil()
     return code

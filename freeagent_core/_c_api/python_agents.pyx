@@ -12,8 +12,8 @@ from freeagent_core._kernels.agents.agent_state cimport (
 )
 from freeagent_core._kernels.agents.population_core cimport LEARN_A, LEARN_B
 from freeagent_core.c_api cimport (
-    FREEAGENT_BAD_ARGUMENT, FREEAGENT_G, FREEAGENT_OK, FREEAGENT_Q_PI, FREEAGENT_QS,
-    FREEAGENT_UNSUPPORTED, freeagent_sizes,
+    FREEAGENT_BAD_ARGUMENT, FREEAGENT_G, FREEAGENT_NOT_READY, FREEAGENT_OK, FREEAGENT_Q_PI,
+    FREEAGENT_QS, FREEAGENT_UNSUPPORTED, freeagent_sizes,
 )
 
 import numpy as np
@@ -45,7 +45,8 @@ cdef int sizes_in_python(PythonAgent self, freeagent_sizes* sizes) noexcept nogi
             agent = self.agent
             sizes.num_modalities, sizes.num_factors = agent.num_modalities, agent.num_factors
             sizes.num_states = sum(agent.num_states)
-            sizes.num_policies = len(agent.policies)
+            agent._synchronise()
+            sizes.num_policies = len(agent._model.policy_arrays)  # which enumerates none
             return FREEAGENT_OK
         except BaseException as error:
             return fail_exception(error)
@@ -119,6 +120,9 @@ cdef int learn_in_python(PythonAgent self, int operation, const Input* given) no
             if operation == LEARN_A:
                 agent.update_A(_observation(agent, given))
             elif operation == LEARN_B:
+                if agent.action is None:
+                    return fail(FREEAGENT_NOT_READY, b"update_B needs an action: call "
+                                b"sample_action before")
                 agent.update_B(_beliefs(agent, given))
             else:
                 agent.update_D(_beliefs(agent, given))

@@ -40,22 +40,29 @@ def object_array(arrays: Iterable[Any]) -> ObjectArray:
     return out
 
 
-def real_array(value: Any, name: str) -> FloatArray:
-    """Return `value` as a new read-only float64 array in C order."""
+def real_numbers(value: Any, name: str) -> FloatArray:
+    """Return `value` as float64 in C order, without a copy where it is that already."""
     if np.ma.is_masked(value):
         raise ValueError(f"{name} must not have masked entries")
     try:
         array = np.asarray(value)
     except ValueError:
         raise TypeError(f"{name} must be an array of real numbers, got ragged rows") from None
-    if array.dtype == object:
+    if array.dtype == object:  # numbers in an object array are numbers
         try:
-            array = array.astype(np.float64)
+            array = np.array(array.tolist())
+            if array.dtype == object and not any(entry is None for entry in array.flat):
+                array = array.astype(np.float64)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name} must be an array of real numbers") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
-    array = np.array(array, dtype=np.float64, order="C")
+    return np.asarray(array, dtype=np.float64, order="C")
+
+
+def real_array(value: Any, name: str) -> FloatArray:
+    """Return `value` as a new read-only float64 array in C order."""
+    array = np.array(real_numbers(value, name), order="C")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     array.flags.writeable = False

@@ -350,6 +350,7 @@ def pass_messages(
                 f"the model must have inference_algo='MMP', got {model.inference_algo!r}"
             )
         start: Any = model.D
+        num_states = list(model.num_states)
     else:
         if B is None:
             raise ValueError("B must be given with A")
@@ -363,7 +364,12 @@ def pass_messages(
             inference_algo="MMP",
         )  # fmt: skip
         start = [np.full(n, 1.0 / n) for n in num_states]
-    steps, taken = list(observations), list(actions)
+    steps, taken = _sequence(observations, "observations"), _sequence(actions, "actions")
+    taken = [
+        read.vector(action, f"actions[{t}]", len(num_states)) for t, action in enumerate(taken)
+    ]
+    if prior is not None:
+        start = read.beliefs(prior, num_states, "prior")
     if not steps or len(taken) != len(steps) - 1:
         raise ValueError(
             f"actions must be one less than observations, of which there must be at least one; "
@@ -374,10 +380,18 @@ def pass_messages(
         check.integer(num_iter, 1, 2**31, "num_iter"), bool(grad_descent), check.number(tau, "tau")
     )
     qs, F, _ = infer_sequences(
-        packed, parameters, steps, taken, start if prior is None else prior, True, False, False,
+        packed, parameters, steps, taken, start, True, False, False,
         read.count(repeats),
     )  # fmt: skip
     return qs, F
+
+
+def _sequence(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list | tuple | np.ndarray) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    ):
+        raise TypeError(f"{name} must be a sequence with one entry per step, got {value!r:.80}")
+    return list(value)
 
 
 def _of_one_length(policies: Any, num_controls: Sequence[int]) -> list[npt.NDArray[np.int64]]:

@@ -26,24 +26,12 @@ def count(repeats: Any) -> int:
 
 def real(value: Any, name: str, ndim: int | None = None) -> FloatArray:
     """Return float64 in C order, of `ndim` dimensions, without a copy where it is that already."""
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} must not have masked entries")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise TypeError(f"{name} must be an array of real numbers, got ragged rows") from None
-    if array.dtype == object:  # numbers in an object array are numbers
-        try:
-            array = np.array(array.tolist())
-        except ValueError:
-            raise TypeError(f"{name} must be an array of real numbers, got ragged rows") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    array = check.real_numbers(value, name)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(
             f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}"
         )
-    return np.asarray(array, dtype=np.float64, order="C")
+    return array
 
 
 def vector(value: Any, name: str, size: int | None = None) -> FloatArray:
@@ -150,11 +138,18 @@ def sizes_of(qs: Any, name: str = "qs") -> list[int]:
     """Return the numbers of states that beliefs are about."""
     sizes = []
     for f, belief in enumerate(each(qs, name)):
-        array = np.asarray(belief)
+        array = real(belief, f"{name}[{f}]")
         if array.ndim != 1 or array.size == 0:
             raise ValueError(f"{name}[{f}] must have shape (num_states,), got {array.shape}")
         sizes.append(len(array))
     return sizes
+
+
+def beliefs(value: Any, num_states: Sequence[int], name: str) -> list[FloatArray]:
+    """Return finite beliefs about factors of these sizes."""
+    arrays = each(value, name)
+    check.check_count(arrays, len(num_states), name, "factor")
+    return [weights(array, f"{name}[{f}]", (num_states[f],)) for f, array in enumerate(arrays)]
 
 
 # --- results ---------------------------------------------------------------------------------

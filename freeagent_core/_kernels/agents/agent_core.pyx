@@ -38,6 +38,8 @@ from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
 
+from freeagent_core._kernels.base.status import NotReadyError
+
 cdef object _empty = np.empty
 # More policies than this are not enumerated unasked (`_model.policies.MAX_POLICIES`).
 cdef Py_ssize_t MAX_ENUMERATED = 1 << 24
@@ -157,7 +159,7 @@ cdef class AgentCore:
         if self.held_q_pi is not None and self.held_G is not None:
             return 0
         if not self.state.has_policies:
-            raise AttributeError("q_pi and G are not set before infer_policies")
+            raise NotReadyError("q_pi and G are not set before infer_policies")
         if are_enumerated(&self.state):
             if self.held_q_pi is None:
                 self.held_q_pi = new_array(self.state.q_pi, n)
@@ -213,7 +215,7 @@ cdef class AgentCore:
     @F.setter
     def F(self, value):
         if self.window is None or self.state.infer_len == 0:
-            raise AttributeError("F is set after infer_states with inference_algo 'MMP'")
+            raise NotReadyError("F is set after infer_states with inference_algo 'MMP'")
         self.window.assign_free_energies(self.packed, &self.state, value)
 
     @property
@@ -390,7 +392,7 @@ cdef class AgentCore:
         if self.held_q_pi is not None:
             return self._read_q_pi(workspace, self.held_q_pi)
         if not self.state.has_policies:
-            raise AttributeError("q_pi is not set: call infer_policies before sample_action")
+            raise NotReadyError("q_pi is not set: call infer_policies before sample_action")
         return self.state.q_pi if are_enumerated(&self.state) else NULL
 
     cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL:
@@ -469,7 +471,7 @@ cdef class AgentCore:
         cdef Task task
         cdef OwnedWorkspace workspace
         if self.window is not None and self.state.infer_len == 0:
-            raise AttributeError("there are no beliefs: call infer_states before infer_policies")
+            raise NotReadyError("there are no beliefs: call infer_states before infer_policies")
         self.check_terms()
         workspace = self.begin_unobserved(&task)
         try:

@@ -16,6 +16,8 @@ from freeagent_core._kernels.model.structs cimport Factor, Model, PolicyTree
 
 import numpy as np
 
+from freeagent_core._kernels.base.status import NotReadyError
+
 cdef object _empty = np.empty
 
 
@@ -166,7 +168,7 @@ cdef class Window:
         cdef const PolicyTree* tree = &packed.model.tree
         cdef Py_ssize_t row, t, p, infer_len
         if state.infer_len == 0:
-            raise AttributeError("there are no beliefs: call infer_states before infer_policies")
+            raise NotReadyError("there are no beliefs: call infer_states before infer_policies")
         if self.F is not None:
             read_doubles(self.F, tree.num_policies, workspace.work.G_new, "F")
             for row in range(tree.num_policies):
@@ -220,7 +222,7 @@ cdef class Window:
         cdef const PolicyTree* tree = &state.model.tree
         cdef Py_ssize_t row
         if state.infer_len == 0:
-            raise AttributeError("F is not set before infer_states")
+            raise NotReadyError("F is not set before infer_states")
         out = _empty(tree.num_policies)
         cdef double[::1] view = out
         for row in range(tree.num_policies):

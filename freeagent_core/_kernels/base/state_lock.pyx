@@ -44,6 +44,10 @@ cdef object _monotonic = time.monotonic
 num_forks = 0
 
 
+class BusyError(RuntimeError):
+    """The state that a lock guards is in use by this thread, or was so in a fork."""
+
+
 def _count_fork():
     global num_forks
     num_forks += 1
@@ -65,7 +69,7 @@ cdef class StateLock:
             self._check_fork()
         while not fc_lock_try(&self._owner, thread):
             if fc_lock_owner(&self._owner) == thread:
-                raise RuntimeError(
+                raise BusyError(
                     "this agent or population is in the middle of a call by the same thread: "
                     "what a call reads or calls must not use it")
             if timeout >= 0.0:
@@ -102,7 +106,7 @@ cdef class StateLock:
             if not self._is_stuck:
                 fc_lock_free(&self._owner)
         if self._is_stuck:
-            raise RuntimeError(
+            raise BusyError(
                 "another thread was at work on these agents when this process was forked: their "
                 "state is incomplete here; make them again, or fork while nothing is at work")
         return 0

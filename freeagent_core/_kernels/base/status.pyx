@@ -4,6 +4,10 @@
 from freeagent_core._kernels.base.interrupts cimport handle_interrupt
 
 
+class NotReadyError(AttributeError):
+    """Something that an earlier call would have set is missing."""
+
+
 cdef int raise_status(int status, str what) except -1:
     """Raise the error that a kernel's status stands for, with the GIL."""
     if status == NO_MEMORY:
