@@ -128,7 +128,6 @@ class ShardActor:
             Of the last operation that the checkpoint has; 0 for a new host.
         """
         if self._directory is not None:
-            _checkpoints.remove_parts(self._directory)
             there = [each for each in _checkpoints.numbers(self._directory) if each <= number]
             for number in reversed(there):
                 contents = _checkpoints.path_of(self._directory, number).read_bytes()

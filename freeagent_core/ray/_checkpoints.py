@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from pathlib import Path
+
+from freeagent_core._agent.atomic_file import write_atomically
 
 NAME = "checkpoint-{:012d}"
 KEPT = 2  # the older one is for a newer one that cannot be read
@@ -33,43 +33,10 @@ def write(directory: Path, number: int, contents: bytes, received: int) -> list[
     kept : list of int
         The numbers of those that are left.
     """
-    write_atomically(path_of(directory, number), contents)
+    write_atomically(path_of(directory, number), lambda file: file.write(contents))
     there = numbers(directory)
     old = [each for each in there if each <= received][:-KEPT]
     for each in old:
         with contextlib.suppress(FileNotFoundError):
             path_of(directory, each).unlink()
     return there[len(old) :]
-
-
-def write_atomically(path: Path, contents: bytes) -> None:
-    """Write a file beside `path`, then put it in its place, on disk."""
-    handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        flush_directory(path.parent)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def flush_directory(directory: Path) -> None:
-    """Make the names in a directory durable, where the file system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def remove_parts(directory: Path) -> None:
-    """Remove what an actor left that died while it wrote."""
-    for part in directory.glob("checkpoint-*.part"):
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()

@@ -17,6 +17,7 @@ import numpy as np
 if sys.platform != "win32":
     import fcntl
 
+from freeagent_core._agent.atomic_file import write_atomically
 from freeagent_core._agent.population_file import fingerprint
 from freeagent_core.model import GenerativeModel
 from freeagent_core.ray import _checkpoints
@@ -80,7 +81,7 @@ def create(directory: Path, model: GenerativeModel, plan: Plan) -> Storage:
             "checkpoint_interval": plan.checkpoint_interval,
         }
         contents = json.dumps(manifest, indent=1).encode()
-        _checkpoints.write_atomically(directory / "manifest.json", contents)
+        write_atomically(directory / "manifest.json", lambda file: file.write(contents))
     except BaseException:
         storage.release()
         raise

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from freeagent_core._agent.atomic_file import write_atomically
 from freeagent_core.ray import _checkpoints
 from freeagent_core.ray._actor import Reply, ShardActor
 from freeagent_core.ray._library import library
@@ -118,7 +119,7 @@ class Shard:
         """Give a new actor its first checkpoint."""
         if self._placement.directory is not None:
             path = _checkpoints.path_of(self._placement.directory, self.number)
-            _checkpoints.write_atomically(path, contents)
+            write_atomically(path, lambda file: file.write(contents))
         else:
             self._checkpoint = 0, contents
         self.catch_up()
