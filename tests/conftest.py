@@ -1,5 +1,6 @@
 """What holds for every test: it leaves the SIMD level as it was, and compares what it should."""
 
+import os
 import signal
 
 import parity
@@ -13,6 +14,15 @@ LEVEL = primitives.simd_level()  # FREEAGENT_CORE_SIMD's, or the best
 # for ever, and those of programs too, which inherit it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    """Let JAX keep what it compiles: the processes of a run compile the same functions."""
+    if getattr(config, "cache", None) is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.cache.mkdir("jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
 
 MIN_COMPARED = 0.7  # of the steps of episodes; the others hang on the reference's rounding
 

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from short_reports import command
+from short_reports import SHORT_COMMAND, command
 
 from freeagent_core.__main__ import main
 
@@ -74,7 +74,7 @@ def test_quick_report(tmp_path):
 def test_interrupted(tmp_path, moment, number):
     """With worker processes, and with the peers' process: no files, no processes."""
     out = tmp_path / "out"
-    process = command("--model", "grid-5x5", "--agents", "1", "--quick", "--out", out)
+    process = command("--model", "grid-5x5", "--out", out, program=SHORT_COMMAND)
     wait_for(process, moment)
     time.sleep(0.3)
     # Ctrl-C reaches all processes of a terminal

@@ -6,7 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from freeagent_core.report import assembling, loading, machine, measuring, schedule
+from freeagent_core.__main__ import main
+from freeagent_core.report import assembling, command_line, loading, machine, measuring, schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,10 +50,10 @@ def make(model="grid-5x5", budget=20e-3, **changes):
     )
 
 
-def command(*arguments, **options):
+def command(*arguments, program=("-m", "freeagent_core", "report"), **options):
     """Start ``freeagent-core report`` as a user does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "freeagent_core", "report", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -60,3 +61,12 @@ def command(*arguments, **options):
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         **options,
     )
+
+
+SHORT_COMMAND = ("-c", "import short_reports; short_reports.run_short_command()")
+
+
+def run_short_command():
+    """Run the command with the settings of a short report."""
+    command_line.schedule = lambda quick, sizes: short()
+    sys.exit(main(["report", *sys.argv[1:]]))
