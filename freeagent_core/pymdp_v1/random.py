@@ -333,7 +333,7 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
 
 
 def _shuffled(key: Any, x: Array, axis: int) -> Array:
-    keys = _one_key(key)
+    keys = as_key(key)
     rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(2**32 - 1))
     for _ in range(rounds):
         keys, sort_key = split(keys)
@@ -342,7 +342,7 @@ def _shuffled(key: Any, x: Array, axis: int) -> Array:
     return x
 
 
-def _one_key(key: Any) -> Keys:
+def as_key(key: Any) -> Keys:
     keys = as_keys(key)
     if keys.ndim != 1:
         raise ValueError(f"this function takes one key, of the shape (2,), got {keys.shape}")
@@ -415,7 +415,7 @@ def _weighted(key: Any, p: Array, count: int, sizes: tuple[int, ...], replace: b
             f"p must have the shape ({count},), one number for each entry of a, got {p.shape}"
         )
     if not replace:
-        noise = gumbel(_one_key(keys), (count,), p.dtype)
+        noise = gumbel(as_key(keys), (count,), p.dtype)
         with np.errstate(divide="ignore"):
             scores = noise + np.log(p)
         return np.argsort(-scores, kind="stable")[: math.prod(sizes)].reshape(sizes)
@@ -582,7 +582,7 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = np.float64) -> Ar
     alpha = np.broadcast_to(alpha, sizes).astype(np.float64).ravel()
     if not np.all(alpha >= 0) or np.any(np.isinf(alpha)):
         raise ValueError("a must be finite and at least 0")
-    keys = split(_one_key(key), alpha.size)
+    keys = split(as_key(key), alpha.size)
     logs = threefry.log_gamma_variables(keys, alpha, kind == np.float32)
     return logs.reshape(sizes).astype(kind)
 

@@ -15,7 +15,7 @@ from freeagent_core._kernels.agents.batch_threads cimport run_batch
 from freeagent_core._kernels.agents.batched_inference cimport (
     BatchedInference, Beliefs, new_array, read_beliefs)
 from freeagent_core._kernels.agents.sampled_environment cimport (
-    EnvironmentTables, move, SampledEnvironment)
+    EnvironmentTables, move, SampledEnvironment, start)
 from freeagent_core._kernels.base.threefry cimport (
     categorical, categorical_of_weights, hashed, Key)
 from freeagent_core._kernels.inference.jacobi_iteration cimport jacobi_iteration, jacobi_scratch
@@ -54,6 +54,7 @@ ctypedef struct RolloutJob:
     const Beliefs* D
     Choice choice
     Py_ssize_t num_steps, num_iter
+    Key key                        # split for the first states
     const Key* step_keys           # (num_steps,)
     const Key* choose_keys         # (num_steps,): split for each agent's choice
     bint shared                    # agents have one model and one plan
@@ -160,9 +161,19 @@ cdef bint _same(const RolloutJob* job, Py_ssize_t agent, Place place) noexcept n
     return True
 
 
-# Agents [start, stop), all steps. What an agent, of the same model, has inferred from the same
+# Writes down the state and what is observed of it.
+cdef inline void _record(const RolloutJob* job, Py_ssize_t agent, Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t nf = job.t.num_factors, nm = job.t.num_modalities, i
+    cdef Py_ssize_t at = agent * (job.num_steps + 1) + step
+    for i in range(nf):
+        job.states[at * nf + i] = job.state_now[agent * nf + i]
+    for i in range(nm):
+        job.observations[at * nm + i] = job.codes_now[agent * nm + i]
+
+
+# Agents [begin, stop), all steps. What an agent, of the same model, has inferred from the same
 # prior and observation before is copied; `places` remembers where, a power of two of them.
-cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef int _run(void* pointer, Py_ssize_t begin, Py_ssize_t stop) noexcept nogil:
     cdef RolloutJob* job = <RolloutJob*>pointer
     cdef const BatchedTables* t = job.t
     cdef const SharedPolicies* p = job.p
@@ -184,7 +195,7 @@ cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Place* found
     cdef Place* slot
     cdef Py_ssize_t capacity = 16, first, low, high
-    while capacity < 2 * (stop - start) * job.num_steps and capacity < MAX_PLACES:
+    while capacity < 2 * (stop - begin) * job.num_steps and capacity < MAX_PLACES:
         capacity *= 2
     for i in range(nf):
         widest = max(widest, t.factors[i].num_controls)
@@ -203,9 +214,13 @@ cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     for i in range(capacity):
         places[i] = NOWHERE
     observed.num_steps, observed.codes, observed.weights = 1, job.codes_now, NULL
-    high = start
+    high = begin
     while high < stop:  # all steps of a few agents: their rows are near each other
         low, high = high, min(high + BLOCK, stop)
+        for agent in range(low, high):
+            start(e, agent, hashed(job.key, agent + 1), job.state_now + agent * nf,
+                  job.codes_now + agent * nm, scratch)
+            _record(job, agent, 0)
         for step in range(job.num_steps):
             for agent in range(low, high):
                 at = agent * job.num_steps + step
@@ -261,11 +276,7 @@ cdef int _run(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
                      job.state_now + agent * nf, job.codes_now + agent * nm, scratch)
                 for i in range(nf):
                     job.actions[at * nf + i] = job.action_now[agent * nf + i]
-                    job.states[(agent * (job.num_steps + 1) + step + 1) * nf + i] = (
-                        job.state_now[agent * nf + i])
-                for i in range(nm):
-                    job.observations[(agent * (job.num_steps + 1) + step + 1) * nm + i] = (
-                        job.codes_now[agent * nm + i])
+                _record(job, agent, step + 1)
     free(block)
     return 0
 
@@ -292,14 +303,35 @@ cdef bint _is_shared(const BatchedTables* t, const SharedPolicies* p) noexcept:
 
 
 cdef object _ints(Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, int64_t** data):
-    array = np.empty((a, b, c), dtype=np.int64)
+    cdef cnp.npy_intp dims[3]
+    dims[0], dims[1], dims[2] = a, b, c
+    array = cnp.PyArray_SimpleNew(3, dims, cnp.NPY_INT64)
     data[0] = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>array)
     return array
 
 
+cdef int _check_fit(const BatchedTables* t, const EnvironmentTables* e,
+                    bint distributions) except -1:
+    cdef Py_ssize_t i, own, other
+    if e.num_modalities != t.num_modalities:
+        raise ValueError(
+            f"env has {e.num_modalities} modalities, the agent {t.num_modalities}")
+    if e.num_factors != t.num_factors:
+        raise ValueError(f"env has {e.num_factors} factors, the agent {t.num_factors}")
+    for i in range(t.num_modalities):
+        own, other = t.modalities[i].num_obs, e.A[i].size
+        if other > own or (distributions and other != own):
+            raise ValueError(f"modality {i} of env has {other} outcomes, the agent's {own}")
+    for i in range(t.num_factors):
+        own, other = t.factors[i].num_controls, e.num_controls[i]
+        if own > other:
+            raise ValueError(f"factor {i} of env has {other} actions, the agent's {own}")
+    return 0
+
+
 def run_rollout(BatchedInference inference, SampledEnvironment environment, object prior,
-                object key, Py_ssize_t num_steps, Py_ssize_t num_iter, object state,
-                object observation, bint stochastic, bint of_factors, bint one_key,
+                const uint32_t[::1] key, Py_ssize_t num_steps, Py_ssize_t num_iter,
+                bint distributions, bint stochastic, bint of_factors, bint one_key,
                 const double[::1] alpha):
     """Run a batch of agents for some steps.
 
@@ -308,15 +340,13 @@ def run_rollout(BatchedInference inference, SampledEnvironment environment, obje
     inference : BatchedInference
         With a plan.
     environment : SampledEnvironment
-        With the factors and modalities of the model, at least as many states and actions, at most
-        as many outcomes.
+        With the factors and modalities of the model.
     prior : list of (batch_size, num_states) array
         Of the first step.
     key : (2,) array of uint32
-        After the keys of the first states are taken.
     num_steps, num_iter : int
-    state : (batch_size, num_factors) array of int32
-    observation : (batch_size, num_modalities) array of int32
+    distributions : bool
+        Whether observations become distributions, whose size is that of the agents.
     stochastic, of_factors, one_key : bool
         How actions are chosen.
     alpha : (batch_size,) array
@@ -329,6 +359,11 @@ def run_rollout(BatchedInference inference, SampledEnvironment environment, obje
     states : (batch_size, num_steps + 1, num_factors) array of int64
     observations : (batch_size, num_steps + 1, num_modalities) array of int64
     key : (2,) array of uint32
+
+    Raises
+    ------
+    ValueError
+        If the environment does not fit the agents.
     """
     cdef const BatchedTables* t = &inference.model.tables
     cdef PolicyPlan plan = inference.plan
@@ -339,21 +374,11 @@ def run_rollout(BatchedInference inference, SampledEnvironment environment, obje
     cdef list kept = read_beliefs(t, prior, False, &D, "D"), qs = [], priors = []
     cdef double* numbers
     cdef int32_t* ints
-    cdef const int32_t[:, ::1] first_state = np.ascontiguousarray(state, dtype=np.int32)
-    cdef const int32_t[:, ::1] first_codes = np.ascontiguousarray(observation, dtype=np.int32)
-    cdef const uint32_t[::1] words = np.ascontiguousarray(key, dtype=np.uint32)
     cdef double cost = 2000.0 * num_steps
-    if (environment.batch_size != batch or environment.tables.num_factors != nf
-            or environment.tables.num_modalities != nm or alpha.shape[0] != batch
-            or first_state.shape[0] != batch or first_state.shape[1] != nf
-            or first_codes.shape[0] != batch or first_codes.shape[1] != nm or words.shape[0] != 2):
-        raise ValueError("the environment and the first state must fit the agents")
-    for i in range(nf):
-        if environment.tables.num_controls[i] < t.factors[i].num_controls:
-            raise ValueError("the environment must know all actions of the agents")
-    for i in range(nm):
-        if environment.tables.A[i].size > t.modalities[i].num_obs:
-            raise ValueError("the agents must know all outcomes of the environment")
+    if key.shape[0] != 2 or alpha.shape[0] != batch or environment.batch_size != batch:
+        raise ValueError(f"key, alpha and environment must be of 2, {batch} and {batch}, got "
+                         f"{key.shape[0]}, {alpha.shape[0]} and {environment.batch_size}")
+    _check_fit(t, &environment.tables, distributions)
     job.t, job.p, job.e, job.D = t, &plan.policies, &environment.tables, &D
     job.choice.stochastic, job.choice.of_factors = stochastic, of_factors
     job.choice.one_key, job.choice.alpha = one_key, &alpha[0]
@@ -382,16 +407,12 @@ def run_rollout(BatchedInference inference, SampledEnvironment environment, obje
         job.action_now = <int32_t*>(job.choose_keys + num_steps)
         job.state_now = job.action_now + batch * nf
         job.codes_now = job.state_now + batch * nf
-        now = Key(words[0], words[1])
+        job.key = Key(key[0], key[1])
+        now = hashed(job.key, 0)
         for i in range(num_steps):
             (<Key*>job.step_keys)[i] = now
             (<Key*>job.choose_keys)[i] = hashed(hashed(now, 1), 0)
             now = hashed(now, 0)
-        if batch > 0:
-            memcpy(job.state_now, &first_state[0, 0], batch * nf * sizeof(int32_t))
-            memcpy(job.codes_now, &first_codes[0, 0], batch * nm * sizeof(int32_t))
-        states[:, 0] = state
-        observations[:, 0] = observation
         run_batch(_run, &job, batch, &cost)
     finally:
         free(numbers)

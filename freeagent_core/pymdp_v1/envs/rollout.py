@@ -238,7 +238,7 @@ def rollout(
     windowed = agent.inference_algo in _SEQUENCE_METHODS or (
         agent.inference_algo in _SMOOTHING_METHODS and learns_online
     )
-    keys = random.split(rng_key, agent.batch_size + 1)
+    key = random.as_key(rng_key)
     compiled = (
         not (windowed or learns_online or agent.preprocess_fn)
         and policy_search in (None, default_policy_search)
@@ -249,10 +249,10 @@ def rollout(
         and env.categorical_obs == agent.categorical_obs
     )
     if compiled:
-        last, info = _run_compiled(agent, env, steps, keys, env_params)  # type: ignore[arg-type]
+        last, info = _run_compiled(agent, env, steps, key, env_params)  # type: ignore[arg-type]
     else:
         last, info = _run_steps(
-            agent, env, steps, keys, initial_carry, policy_search, env_params, windowed
+            agent, env, steps, key, initial_carry, policy_search, env_params, windowed
         )
     if agent.learning_mode == "offline":
         last["agent"] = last["agent"].infer_parameters(
@@ -267,20 +267,17 @@ def rollout(
 
 
 def _run_compiled(
-    agent: Agent, env: PymdpEnv, steps: int, keys: random.Keys, env_params: Any
+    agent: Agent, env: PymdpEnv, steps: int, key: random.Keys, env_params: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     packed = env.pack(agent.batch_size, env_params)
-    _check_fit(agent, packed)
-    observation, state = packed.reset(np.ascontiguousarray(keys[1:]))
     qs, prior, q_pi, neg_efe, actions, states, seen, rng_key = run_rollout(
         agent._planning(),
         packed,
         agent.D,
-        keys[0],
+        key,
         steps,
         agent.num_iter,
-        state,
-        observation,
+        agent.categorical_obs,
         agent.action_selection == "stochastic",
         agent.sampling_mode == "marginal",
         agent.upstream_faults,
@@ -314,21 +311,6 @@ def _run_compiled(
     return last, info
 
 
-def _check_fit(agent: Agent, packed: Any) -> None:
-    for name, own, theirs in (
-        ("modalities", agent.num_obs, packed.num_obs),
-        ("factors", agent.num_controls, packed.num_controls),
-    ):
-        if len(own) != len(theirs):
-            raise ValueError(f"env has {len(theirs)} {name}, the agent {len(own)}")
-    for m, (known, drawn) in enumerate(zip(agent.num_obs, packed.num_obs, strict=True)):
-        if drawn > known or (agent.categorical_obs and drawn != known):
-            raise ValueError(f"modality {m} of env has {drawn} outcomes, the agent's {known}")
-    for f, (taken, known) in enumerate(zip(agent.num_controls, packed.num_controls, strict=True)):
-        if taken > known:
-            raise ValueError(f"factor {f} of env has {known} actions, the agent's {taken}")
-
-
 def _outcomes(index: Array, size: int | None) -> Array:
     """Return indices (batch, steps) as (batch, steps, 1), or one-hot (batch, steps, 1, size)."""
     if size is None:
@@ -351,12 +333,13 @@ def _run_steps(
     agent: Agent,
     env: Env,
     steps: int,
-    keys: random.Keys,
+    key: random.Keys,
     initial_carry: Mapping[str, Any] | None,
     policy_search: PolicySearch | None,
     env_params: Any,
     windowed: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    keys = random.split(key, agent.batch_size + 1)
     observation, state = _each(env, "reset", keys[1:], env_params)
     carry = _first_carry(agent, observation, state, keys[0], steps - 1, windowed)
     carry |= initial_carry or {}
