@@ -24,15 +24,16 @@
 #define FC_MASK 1.1253517471925912e-07
 
 /* Eight agents at once, one a lane (lanes.h): entry i of agent l is x[8 * i + l]. Arrays of lanes
- * start on cache lines and have whole rows of eight; `shared` ones are one number for all lanes. */
+ * start on cache lines and have whole rows of eight; `shared` ones are one number for all lanes.
+ * Matrices with `own` are arrays of lanes, without it shared. */
 typedef struct {
     /* out[i, l] = rows[l][i], or += with add; eight pointers */
     void (*gather)(const double *const *rows, ptrdiff_t n, int add, double *out);
     /* rows[l][i] = x[i, l], l < count */
     void (*scatter)(const double *x, ptrdiff_t n, ptrdiff_t count, double *const *rows);
-    /* out[j] = sum_i M[i * in_stride + j * out_stride] * x[i], M shared */
-    void (*matmul)(const double *M, ptrdiff_t in_stride, ptrdiff_t out_stride, const double *x,
-                   ptrdiff_t n_in, ptrdiff_t n_out, double *out);
+    /* out[j] = sum_i M[i * in_stride + j * out_stride] * x[i] */
+    void (*matmul)(const double *M, int own, ptrdiff_t in_stride, ptrdiff_t out_stride,
+                   const double *x, ptrdiff_t n_in, ptrdiff_t n_out, double *out);
     /* out[j, l] = sum_i M[l][i * stride + j] * x[i, l] */
     void (*own_matmul)(const double *const *M, ptrdiff_t stride, const double *x, ptrdiff_t n_in,
                        ptrdiff_t n_out, double *out);
@@ -57,10 +58,9 @@ typedef struct {
     /* total += sum_s q[s] * w[s], w shared */
     void (*shared_dot)(const double *q, const double *w, ptrdiff_t n, double *total);
     /* masked = q above FC_MASK, else 0; expected[o] = sum_s A[o * n + s] * masked[s];
-     * value += sum(masked * ambiguity[:: stride]) - sum(expected * log(expected + FC_EPS));
-     * ambiguity and A are shared */
+     * value += sum(masked * ambiguity[:: stride]) - sum(expected * log(expected + FC_EPS)) */
     void (*states_info_gain)(const double *q, ptrdiff_t n, const double *ambiguity,
-                             ptrdiff_t stride, const double *A, ptrdiff_t num_outcomes,
+                             ptrdiff_t stride, const double *A, int own, ptrdiff_t num_outcomes,
                              double *masked, double *expected, double *value);
     /* out[k] = sum_{j < width} x[index[k * width + j]] + out[parent[k]], if parent[k] >= 0 */
     void (*prefix_sums)(const double *x, const int32_t *index, ptrdiff_t count, ptrdiff_t width,

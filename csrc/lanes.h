@@ -2,8 +2,8 @@
  *
  * An array of n entries of eight agents is n rows of eight doubles on cache lines: entry i of agent
  * l is x[8 * i + l]. No operation crosses lanes, so that a result does not depend on the other
- * agents. `shared` arrays are the model's: one number for all lanes. A row is PARTS registers of the
- * level. Included by primitives_body.h, whose logarithms and exponentials it uses.
+ * agents. A matrix is the model's, one number for all lanes, or of agents that have learned, each
+ * its `own`: then its entries are rows of eight too. A row is PARTS registers of the level. Included by primitives_body.h, whose logarithms and exponentials it uses.
  *
  * Measured (benchmarks/lanes.py, one thread, AVX2), us an agent in lanes and alone: 2x3 states, 3
  * policies 0.42 / 1.91; 2 states, policy_len 3 0.31 / 0.51; 3x3x3x3 states 2.5 / 23.7.
@@ -19,6 +19,8 @@
 /* part p of entry i */
 #define ROW(x, i) vm_load((x) + LANES * (i) + p)
 #define SET_ROW(x, i, v) vm_store((x) + LANES * (i) + p, v)
+/* the same of a matrix, shared or own */
+#define ENTRY(M, i, own) ((own) ? vm_load((M) + LANES * (i) + p) : VM_SPLAT((M)[i]))
 
 /* out[i, l] = rows[l][i], or out[i, l] += rows[l][i] with `add`. Cost: 8 n loads. */
 static void lanes_gather(const double *const *rows, ptrdiff_t n, int add, double *out)
@@ -41,9 +43,9 @@ static void lanes_scatter(const double *x, ptrdiff_t n, ptrdiff_t count, double 
 
 /* BLOCK entries of out from j on, which stay in registers over all n_in. */
 #define LANES_MATMUL_BLOCK(BLOCK)                                                              \
-    static ptrdiff_t lanes_matmul_##BLOCK(const double *M, ptrdiff_t in_stride,                \
-                                          ptrdiff_t out_stride, const double *x, ptrdiff_t n_in, \
-                                          ptrdiff_t n_out, double *out, ptrdiff_t j)           \
+    ALWAYS_INLINE ptrdiff_t lanes_matmul_##BLOCK(                                              \
+        const double *M, int own, ptrdiff_t in_stride, ptrdiff_t out_stride, const double *x,  \
+        ptrdiff_t n_in, ptrdiff_t n_out, double *out, ptrdiff_t j)                             \
     {                                                                                          \
         for (; j + BLOCK <= n_out; j += BLOCK) {                                               \
             vm total[BLOCK][PARTS];                                                            \
@@ -54,9 +56,11 @@ static void lanes_scatter(const double *x, ptrdiff_t n, ptrdiff_t count, double 
                 UNROLL for (int p = 0; p < PARTS; p++)                                         \
                     here[p] = vm_load(x + LANES * i + VM_LANES * p);                           \
                 UNROLL for (int b = 0; b < BLOCK; b++) {                                       \
-                    const vm shared = VM_SPLAT(M[i * in_stride + (j + b) * out_stride]);       \
+                    const double *entry = M + (own ? LANES : 1) * (i * in_stride + (j + b) * out_stride); \
                     UNROLL for (int p = 0; p < PARTS; p++)                                     \
-                        total[b][p] = vm_fma(shared, here[p], total[b][p]);                    \
+                        total[b][p] = vm_fma(own ? vm_load(entry + VM_LANES * p)               \
+                                                 : VM_SPLAT(entry[0]),                         \
+                                             here[p], total[b][p]);                            \
                 }                                                                              \
             }                                                                                  \
             UNROLL for (int b = 0; b < BLOCK; b++)                                             \
@@ -70,15 +74,25 @@ LANES_MATMUL_BLOCK(4)
 LANES_MATMUL_BLOCK(2)
 LANES_MATMUL_BLOCK(1)
 
-/* out[j] = sum_i M[i * in_stride + j * out_stride] x[i], M shared. pymdp.legacy.control.
- * get_expected_states and get_expected_obs. Cost: n_in * n_out multiply-adds of eight lanes. */
-static void lanes_matmul(const double *M, ptrdiff_t in_stride, ptrdiff_t out_stride,
-                         const double *x, ptrdiff_t n_in, ptrdiff_t n_out, double *out)
+ALWAYS_INLINE void lanes_matmul_all(const double *M, int own, ptrdiff_t in_stride,
+                                    ptrdiff_t out_stride, const double *x, ptrdiff_t n_in,
+                                    ptrdiff_t n_out, double *out)
 {
     ptrdiff_t j = 0;
-    j = lanes_matmul_4(M, in_stride, out_stride, x, n_in, n_out, out, j);
-    j = lanes_matmul_2(M, in_stride, out_stride, x, n_in, n_out, out, j);
-    lanes_matmul_1(M, in_stride, out_stride, x, n_in, n_out, out, j);
+    j = lanes_matmul_4(M, own, in_stride, out_stride, x, n_in, n_out, out, j);
+    j = lanes_matmul_2(M, own, in_stride, out_stride, x, n_in, n_out, out, j);
+    lanes_matmul_1(M, own, in_stride, out_stride, x, n_in, n_out, out, j);
+}
+
+/* out[j] = sum_i M[i * in_stride + j * out_stride] x[i], M shared or own. pymdp.legacy.control.
+ * get_expected_states and get_expected_obs. Cost: n_in * n_out multiply-adds of eight lanes. */
+static void lanes_matmul(const double *M, int own, ptrdiff_t in_stride, ptrdiff_t out_stride,
+                         const double *x, ptrdiff_t n_in, ptrdiff_t n_out, double *out)
+{
+    if (own)
+        lanes_matmul_all(M, 1, in_stride, out_stride, x, n_in, n_out, out);
+    else
+        lanes_matmul_all(M, 0, in_stride, out_stride, x, n_in, n_out, out);
 }
 
 /* out[j, l] = sum_i M[l][i * stride + j] x[i, l]: a matrix of its own for each lane (transitions
@@ -248,23 +262,24 @@ static void lanes_shared_dot(const double *q, const double *w, ptrdiff_t n, doub
 /* Information gain about states, of a joint belief q of n states:
  *   value += sum_s q(s) ambiguity(s) - sum_o q(o) log(q(o) + eps), q(o) = sum_s A(o, s) q(s)
  * over the states with q(s) > exp(-16), which are put in `masked`; A (num_outcomes, n) and
- * ambiguity, every `stride`, are shared; q(o) is put in `expected`. pymdp.legacy.maths.spm_MDP_G.
- * Cost: num_outcomes * n multiply-adds, a logarithm an outcome. */
+ * ambiguity, every `stride`, are shared or own; q(o) is put in `expected`.
+ * pymdp.legacy.maths.spm_MDP_G. Cost: num_outcomes * n multiply-adds, a logarithm an outcome. */
 static void lanes_states_info_gain(const double *q, ptrdiff_t n, const double *ambiguity,
-                                   ptrdiff_t stride, const double *A, ptrdiff_t num_outcomes,
-                                   double *masked, double *expected, double *value)
+                                   ptrdiff_t stride, const double *A, int own,
+                                   ptrdiff_t num_outcomes, double *masked, double *expected,
+                                   double *value)
 {
     EACH_PART {
         vm gain = ROW(value, 0);
         for (ptrdiff_t s = 0; s < n; s++) {
             const vm here = ROW(q, s);
             const vm above = vm_select(here > VM_SPLAT(FC_MASK), here, VM_SPLAT(0.0));
-            gain = vm_fma(above, VM_SPLAT(ambiguity[s * stride]), gain);
+            gain = vm_fma(above, ENTRY(ambiguity, s * stride, own), gain);
             SET_ROW(masked, s, above);
         }
         SET_ROW(value, 0, gain);
     }
-    lanes_matmul(A, 1, n, masked, n, num_outcomes, expected);
+    lanes_matmul(A, own, 1, n, masked, n, num_outcomes, expected);
     EACH_PART {
         vm gain = ROW(value, 0);
         for (ptrdiff_t o = 0; o < num_outcomes; o++)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from freeagent_core._agent import threads
 from freeagent_core._agent.parameters import parameters_of, to_learn
 from freeagent_core._agent.population_file import read_population, write_population
+from freeagent_core._agent.population_learning import begin_learning
 from freeagent_core._agent.random_streams import agent_streams
 from freeagent_core._kernels.agents.population_core import PopulationCore
 from freeagent_core._kernels.base.state_lock import StateLock
@@ -458,11 +459,11 @@ class Population:
     ) -> None:
         core, num_threads = self._core, self._num_threads
         if to_learn is not None:
-            core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
+            begin_learning(core, self._model)
         cost = self._cost_ns.get(operations, 0.0)
         chunk = threads.chunk_size(self._size, num_threads, cost)
-        if core.lanes is not None:  # a part of a block takes as long as a whole one
-            chunk = -(-chunk // core.block) * core.block
+        if core.lane_block:  # a part of a block takes as long as a whole one
+            chunk = -(-chunk // core.lane_block) * core.lane_block
         elif core.block > 1:  # as many as share products, if each thread has two chunks
             chunk = max(chunk, min(core.block, self._size // (2 * num_threads)))
         expected = cost * self._size if cost else np.inf  # unknown: with all threads

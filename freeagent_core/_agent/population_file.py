@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._agent.atomic_file import write_atomically
+from freeagent_core._agent.population_learning import begin_learning
 from freeagent_core._model import validation as check
 from freeagent_core._model.layout import belief_slices
 from freeagent_core._model.sparse_columns import SparseColumns
@@ -105,7 +106,7 @@ class PopulationContents:
             array[:] = self._arrays[f"state/{name}"]
         for name, (agents, values) in learned.items():
             for row, i in enumerate(agents):
-                core.begin_learning(self._model.pA, self._model.pB, self._model.pD)
+                begin_learning(core, self._model)
                 core.learned_model(i).restore(name, [value[row] for value in values])
 
     def _learned(self, name: str) -> tuple[list[int], list[npt.NDArray[np.float64]]]:

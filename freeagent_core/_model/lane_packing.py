@@ -31,13 +31,17 @@ MAX_OF_ONE_FACTOR = 16_000.0
 MAX_OF_GRAPH = 70_000.0
 MAX_OF_DETERMINISTIC = 8_000.0
 MAX_OF_POINT_MASSES = 1_500.0
+# Agents that learn B, of which all is dense then (--learning): 0.14 us for each 1,000.
+MAX_OF_LEARNED = 70_000.0
 
 
 def _are_deterministic(arrays: Tables) -> bool:
     return all(bool(np.isin(whole(array, "it"), (0.0, 1.0)).all()) for array in arrays)
 
 
-def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
+def pack_lanes(
+    model: ModelArrays, packed: PackedModel, *, learned: bool = False
+) -> PackedLanes | None:
     """Return what blocks of eight agents need, or None for models that lanes do not pay for.
 
     Parameters
@@ -45,6 +49,8 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
     model : ModelArrays
     packed : PackedModel
         Its packed form.
+    learned : bool
+        For agents that have learned, each with arrays of its own.
 
     Returns
     -------
@@ -64,7 +70,8 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
     if packed.uses_belief_graph:
         limit = MAX_OF_GRAPH if len(model.num_states) > 1 else MAX_OF_ONE_FACTOR
         if _are_deterministic(model.B):
-            limit = MAX_OF_POINT_MASSES if _are_deterministic(model.A) else MAX_OF_DETERMINISTIC
+            is_exact = _are_deterministic(model.A) and not learned
+            limit = MAX_OF_POINT_MASSES if is_exact else MAX_OF_DETERMINISTIC
         packed = pack(model, {}, uses_belief_graph=False)
     A = [
         np.concatenate(
@@ -80,7 +87,12 @@ def pack_lanes(model: ModelArrays, packed: PackedModel) -> PackedLanes | None:
         np.ascontiguousarray(array.reshape(len(array), -1, array.shape[-1]).transpose(2, 1, 0))
         for array in (whole(B, "B") for B in model.B)
     ]
-    lanes = PackedLanes(packed, B, A)
+    if learned:  # as the packed model and what agents learn have it
+        B = [np.pad(array, [(0, 0), (0, 0), (0, -array.shape[2] % 8)]) for array in B]
+    lanes = PackedLanes(packed, B, A, learned)
+    if learned and model.pB is not None:
+        lanes.only_with_B = lanes.num_operations > limit
+        limit = max(limit, MAX_OF_LEARNED)
     if lanes.num_rows > MAX_LANE_DOUBLES or lanes.num_operations > limit:
         return None
     return lanes

@@ -5,15 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lane_populations import SIZE, nearly_the_same, observations, populated, small_model, state
 from parity import compared
 from random_arrays import distribution, object_array
 from random_models import models, with_single_states
 
-from freeagent_core import Agent, GenerativeModel, Population, population
+from freeagent_core import Agent, GenerativeModel, Population
 from freeagent_core._kernels.base.primitives import set_simd_level, simd_level, simd_levels
-from freeagent_core._model import lane_packing
-
-SIZE = 13  # a whole block and a part of one
 
 slow = settings(
     max_examples=100,
@@ -22,52 +20,6 @@ slow = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 seeds = st.integers(0, 2**32 - 1)
-ANY_SIZE = {
-    "MAX_LANE_STATES": 10**9,
-    "MAX_OF_PRODUCTS": 1e18,
-    "MAX_OF_ONE_FACTOR": 1e18,
-    "MAX_OF_GRAPH": 1e18,
-    "MAX_OF_DETERMINISTIC": 1e18,
-    "MAX_OF_POINT_MASSES": 1e18,
-    "MAX_LANE_DOUBLES": 10**9,
-}
-
-
-def populated(model, size, in_lanes=True, **options):
-    """Return a population that is stepped in lanes whatever its model's size, or agent by agent."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ANY_SIZE.items():
-            patch.setattr(lane_packing, name, value)
-        if not in_lanes:
-            patch.setattr(population, "pack_lanes", lambda *_: None)
-        made = Population(model, size, **{"seed": 3, **options})
-    assert (made._core.lanes is not None) == in_lanes
-    return made
-
-
-def observations(model, seed, steps, size=SIZE):
-    rng = np.random.default_rng(seed)
-    return [
-        np.stack([rng.integers(n, size=size) for n in model.num_obs], axis=1) for _ in range(steps)
-    ]
-
-
-def state(population):
-    """Return copies of everything that a step writes."""
-    return {name: array.copy() for name, array in population._core.state.items()}
-
-
-def small_model(**changes):
-    rng = np.random.default_rng(5)
-    arguments = {
-        "A": object_array(distribution(rng, (3, 2, 3), "smooth") for _ in range(2)),
-        "B": object_array([distribution(rng, (2, 2, 3), "smooth"), np.eye(3)[:, :, np.newaxis]]),
-        "C": object_array(rng.normal(size=3) for _ in range(2)),
-        "policy_len": 2,
-        "action_selection": "stochastic",
-        "alpha": 1.0,
-    }
-    return GenerativeModel(**{**arguments, **changes})
 
 
 def many_modalities(count):
@@ -75,13 +27,6 @@ def many_modalities(count):
     A = np.stack([np.eye(3)] * count)
     B = np.stack([np.roll(np.eye(3), shift, axis=0) for shift in range(2)], axis=-1)
     return GenerativeModel(object_array(A), object_array([0.9 * B + 0.1 / 3]), policy_len=2)
-
-
-def nearly_the_same(arguments, seed):
-    """Return the model with A changed in its last bits."""
-    rng = np.random.default_rng(seed)
-    A = [a + (a + 1e-16) * rng.choice([0.0, 1e-14], size=a.shape) for a in arguments["A"]]
-    return GenerativeModel(**{**arguments, "A": object_array(A)})
 
 
 @slow
@@ -93,7 +38,9 @@ def test_the_numbers_are_those_of_agents_alone(arguments, single, seed):
     arguments = with_single_states(arguments) if single else arguments
     model = GenerativeModel(**arguments)
     ours, others = (populated(model, SIZE, in_lanes) for in_lanes in (True, False))
-    changed = [populated(nearly_the_same(arguments, k), SIZE, False) for k in range(3)]
+    changed = [
+        populated(GenerativeModel(**nearly_the_same(arguments, k)), SIZE, False) for k in range(3)
+    ]
     steps = observations(model, seed, 4)
     compared["of"] += len(steps)
     for observed in steps:

@@ -5,6 +5,9 @@ Agents are gathered into rows of eight doubles, go through belief update, policy
 probabilities to choose by together, and are scattered again. Lanes that are left over compute what
 the first one does and are not kept; no operation crosses lanes, so that an agent's numbers do not
 depend on its block. One whose belief update fails in its lane is inferred alone.
+
+Agents that learn are in blocks of their own, whose matrices are gathered too, at each evaluation of
+policies: benchmarks/lanes.py --learning.
 """
 
 from libc.math cimport isfinite
@@ -19,8 +22,9 @@ from freeagent_core._kernels.base.status cimport NO_MEMORY, NOT_FINITE
 from freeagent_core._kernels.inference.lane_inference cimport (
     infer_posterior_in_lanes, predict_in_lanes,
 )
-from freeagent_core._kernels.model.lane_model cimport LANES, lane_memory
-from freeagent_core._kernels.model.structs cimport Factor, Model
+from freeagent_core._kernels.learning.dirichlet_updates cimport refresh_weights
+from freeagent_core._kernels.model.lane_model cimport LANES, LaneGroup, lane_memory
+from freeagent_core._kernels.model.structs cimport Factor, Group, Model
 from freeagent_core._kernels.planning.lane_policies cimport evaluate_in_lanes
 
 
@@ -29,8 +33,9 @@ cdef bint fit_lanes(const StepParameters* parameters) noexcept nogil:
                 or parameters.joint_likelihood)
 
 
-# agent_step.infer of 1 to 8 agents of one model, on the memory of the first one's workspace, which
-# all tasks may share; results are in `memory` until keep_lanes. task.status of each is 0,
+# agent_step.infer of 1 to 8 agents of one model, or (lanes.own) all of them with a model of their
+# own of that shape, on the memory of the first one's workspace, which all tasks may share; results
+# are in `memory` until keep_lanes. task.status of each is 0,
 # NOT_FINITE or NO_MEMORY. Cost: that of its parts.
 cdef void infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, int operations,
                          LaneMemory* memory) noexcept nogil:
@@ -43,17 +48,102 @@ cdef void infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, 
         return
     for i in range(LANES):
         task[i] = &tasks[i if i < count else 0]
+    _find_arrays(lanes, task, memory)
     if operations & INFER_STATES:
         _infer_states(lanes, task, count, memory)
     elif operations & INFER_POLICIES:
         _gather_beliefs(lanes, task, memory.qs)
     if operations & INFER_POLICIES:
+        if lanes.own:
+            _gather_arrays(lanes, task, count, memory)
         evaluate_in_lanes(lanes, memory, &tasks[0].agent.parameters.efe)
         for i in range(count):
             if tasks[i].status == 0 and not isfinite(memory.q_pi[i]):
                 tasks[i].status = NOT_FINITE
     if operations & SAMPLE_ACTION:
         _prepare_choices(lanes, task, count, operations, memory)
+
+
+# Whose arrays each lane reads. Cost: num_factors a lane.
+cdef void _find_arrays(const LaneModel* lanes, Task** task, LaneMemory* memory) noexcept nogil:
+    cdef const AgentState* agent
+    cdef Py_ssize_t lane, f
+    for lane in range(LANES):
+        agent = task[lane].agent
+        memory.D_of[lane] = agent.model.D
+        memory.A_of[lane] = (agent.model if agent.learned != NULL and agent.learned.has_A
+                             else lanes.model)
+        for f in range(lanes.model.num_factors):
+            memory.B_of[LANES * f + lane] = (
+                agent.model.factors[f].B if agent.learned != NULL and agent.learned.has_B
+                else lanes.B[f])
+
+
+# What the evaluation of policies reads of models that agents have learned, as arrays of lanes.
+# Cost: eight loads per entry of A, B and the utility; with weights twice as many, and those of
+# refresh_weights.
+cdef void _gather_arrays(const LaneModel* lanes, Task** task, Py_ssize_t count,
+                         LaneMemory* memory) noexcept nogil:
+    cdef const Model* model = lanes.model
+    cdef bint weights = task[0].agent.parameters.efe.use_param_info_gain
+    cdef Py_ssize_t i
+    for i in range(count if weights else 0):
+        if refresh_weights(task[i].agent.learned) != 0:
+            task[i].status = NO_MEMORY
+    for i in range(model.num_groups):
+        _gather_group(lanes, i, task, weights and model.groups[i].wA_by_state != NULL, memory)
+    for i in range(model.num_factors):
+        _gather_factor(lanes, i, task, weights and model.factors[i].wB != NULL, memory)
+
+
+cdef void _gather_group(const LaneModel* lanes, Py_ssize_t g, Task** task, bint weights,
+                        LaneMemory* memory) noexcept nogil:
+    cdef const Group* group = &lanes.model.groups[g]
+    cdef const LaneGroup* own = &lanes.groups[g]
+    cdef const double* rows[LANES]
+    cdef const Group* others
+    cdef double* here = memory.A + LANES * own.A_start
+    cdef Py_ssize_t k, m, s, lane, stride
+    for k in range(group.num_modalities):
+        m = group.modalities[k]
+        for lane in range(LANES):
+            rows[lane] = memory.A_of[lane].modalities[m].A
+        P.lanes.gather(rows, lanes.model.modalities[m].num_obs * group.num_joint, False, here)
+        here += LANES * lanes.model.modalities[m].num_obs * group.num_joint
+    for lane in range(LANES):
+        rows[lane] = memory.A_of[lane].groups[g].utility
+    P.lanes.gather(rows, group.num_utility_steps * group.num_joint, False,
+                   memory.utility + LANES * own.utility_start)
+    here = memory.neg_ambiguity + LANES * own.likelihood_start
+    for lane in range(LANES):
+        if task[lane].agent.learned.has_A:
+            rows[0], stride = task[lane].agent.learned.neg_ambiguity[g], 1
+        else:
+            others = &memory.A_of[lane].groups[g]
+            rows[0], stride = others.outcomes + others.num_outcomes, others.outcome_stride
+        for s in range(group.num_joint):
+            here[LANES * s + lane] = rows[0][s * stride]
+    for s in range(group.num_joint if weights else 0):
+        for lane in range(LANES):
+            rows[lane] = task[lane].agent.model.groups[g].wA_by_state + s * group.wA_stride
+        P.lanes.gather(rows, own.num_outcomes, False,
+                       memory.wA + LANES * (own.A_start + s * own.num_outcomes))
+
+
+cdef void _gather_factor(const LaneModel* lanes, Py_ssize_t f, Task** task, bint weights,
+                         LaneMemory* memory) noexcept nogil:
+    cdef const Factor* factor = &lanes.model.factors[f]
+    cdef const double* rows[LANES]
+    cdef Py_ssize_t row, start, lane
+    for row in range(factor.num_controls * factor.num_previous):
+        start = LANES * (lanes.B_start[f] + row * factor.num_states)
+        for lane in range(LANES):
+            rows[lane] = memory.B_of[LANES * f + lane] + row * factor.stride
+        P.lanes.gather(rows, factor.num_states, False, memory.B + start)
+        if weights:
+            for lane in range(LANES):
+                rows[lane] = task[lane].agent.model.factors[f].wB + row * factor.stride
+            P.lanes.gather(rows, factor.num_states, False, memory.wB + start)
 
 
 # x = the agents' beliefs. Cost: num_states loads a lane.

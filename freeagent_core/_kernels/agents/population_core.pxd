@@ -8,7 +8,7 @@ from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
 from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters
-from freeagent_core._kernels.model.lane_model cimport PackedLanes
+from freeagent_core._kernels.model.lane_model cimport LaneModel, PackedLanes
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.workspace cimport Workspace
@@ -47,8 +47,10 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly PackedModel packed
     cdef readonly Parameters parameters
     cdef readonly Py_ssize_t size
-    cdef readonly PackedLanes lanes    # agents are stepped in lanes; or None
-    cdef readonly Py_ssize_t block     # agents that are stepped together; 1: none are
+    # how agents are stepped in lanes, that have learned nothing or something; or None
+    cdef readonly PackedLanes lanes, learned_lanes
+    cdef readonly Py_ssize_t block     # agents that share a step, having learned nothing; or 1
+    cdef readonly Py_ssize_t lane_block  # agents that fill lanes; 0 without lanes
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
     cdef bint _filters             # beliefs alone are updated by filter_block
@@ -76,10 +78,12 @@ cdef class PopulationCore(ParallelWork):
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil
     cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
                           Workspace** works) noexcept nogil
+    cdef void _step_some(self, Py_ssize_t start, Py_ssize_t stop, bint learned,
+                         Workspace** works) noexcept nogil
     cdef void _filter_block(self, Py_ssize_t start, Py_ssize_t stop,
                             Workspace** works) noexcept nogil
     cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil
-    cdef void _infer_lanes(self, Task* tasks, const Py_ssize_t* index,
+    cdef void _infer_lanes(self, const LaneModel* lanes, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _keep_outcomes(self, Py_ssize_t i, const Py_ssize_t* outcomes) noexcept nogil

@@ -29,7 +29,7 @@ from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_s
 from freeagent_core._kernels.inference.block_filtering cimport filter_block, fits_filter
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters, LearnedModel
-from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory, PackedLanes
+from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, GEMM_ROWS, PolicyTree
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
@@ -48,7 +48,8 @@ cdef class PopulationCore(ParallelWork):
     parameters : Parameters
         Of all agents.
     lanes : PackedLanes, optional
-        Step agents that have learned nothing in SIMD lanes.
+        Step agents that have learned nothing in SIMD lanes; `begin_learning` is given that of the
+        others.
     """
 
     def __cinit__(self):
@@ -71,7 +72,7 @@ cdef class PopulationCore(ParallelWork):
             self._search_size = search_size(&packed.model, parameters.values.search.horizon)
         self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
         if lanes is not None and fit_lanes(&parameters.values):
-            self.lanes, self.block = lanes, LANES
+            self.lanes, self.block, self.lane_block = lanes, LANES, LANES
         self._filters = (fits_filter(&packed.model) and not parameters.values.passes_messages
                          and not parameters.values.joint_likelihood)
         self._lay_out_rows()
@@ -289,9 +290,7 @@ cdef class PopulationCore(ParallelWork):
     # --- kernels -----------------------------------------------------------------------------
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
-        cdef Py_ssize_t i, size = self.block
-        if self.lanes is None and self._learned != NULL:
-            size = 1
+        cdef Py_ssize_t i, size = max(self.block, self.lane_block)
         if self._operations >= LEARN_A:
             for i in range(start, stop):
                 if self._mask == NULL or self._mask[i]:
@@ -308,6 +307,13 @@ cdef class PopulationCore(ParallelWork):
             self._step_block(start, i, works)
             start = i
 
+    # The two kinds of agents apart: all of a block share a model, or each has its own.
+    cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
+                          Workspace** works) noexcept nogil:
+        self._step_some(start, stop, False, works)
+        if self._learned != NULL:
+            self._step_some(start, stop, True, works)
+
     cdef void _filter_block(self, Py_ssize_t start, Py_ssize_t stop,
                             Workspace** works) noexcept nogil:
         cdef const Model* model = &self.packed.model
@@ -319,10 +325,8 @@ cdef class PopulationCore(ParallelWork):
         cdef bint failed[GEMM_ROWS]
         cdef Py_ssize_t i, count = 0
         for i in range(start, stop):
-            if self._mask != NULL and not self._mask[i]:
-                continue
-            if self._learned != NULL and self._learned[i] != NULL:
-                self._step_block(i, i + 1, works)
+            if (self._mask != NULL and not self._mask[i]
+                    or self._learned != NULL and self._learned[i] != NULL):
                 continue
             before[count] = qs[count] = self._rows.qs + i * model.qs_size
             action[count] = self._rows.action + i if self._rows.has_action[i] else NULL
@@ -332,44 +336,58 @@ cdef class PopulationCore(ParallelWork):
         if filter_block(model, before, action, outcomes, count, qs, failed, works[0]) != 0:
             for i in range(count):
                 self._status[index[i]] = -NO_MEMORY
-            return
-        for i in range(count):
-            if failed[i]:
-                self._step_block(index[i], index[i] + 1, works)
+        else:
+            for i in range(count):
+                if failed[i]:
+                    self._step_block(index[i], index[i] + 1, works)
+        while self._learned != NULL and start < stop:
+            i = min(start + LANES, stop)
+            self._step_some(start, i, True, works)
+            start = i
 
-    cdef void _step_block(self, Py_ssize_t start, Py_ssize_t stop,
-                          Workspace** works) noexcept nogil:
+    # Agents that have learned something, or those that have not.
+    cdef void _step_some(self, Py_ssize_t start, Py_ssize_t stop, bint learned,
+                         Workspace** works) noexcept nogil:
+        cdef const LaneModel* lanes = NULL
         cdef AgentState agents[AGENTS_PER_GEMM]
         cdef History histories[AGENTS_PER_GEMM]
         cdef Task tasks[AGENTS_PER_GEMM]
         cdef Py_ssize_t index[AGENTS_PER_GEMM]
-        cdef Py_ssize_t i, count = 0
+        cdef Py_ssize_t i, count = 0, size = 1 if learned else self.block
+        if learned and self.learned_lanes is not None:
+            lanes = &self.learned_lanes.lanes
+        elif not learned and self.lanes is not None:
+            lanes = &self.lanes.lanes
         for i in range(start, stop):
-            if self._mask != NULL and not self._mask[i]:
+            if (self._mask != NULL and not self._mask[i]
+                    or (self._learned != NULL and self._learned[i] != NULL) != learned):
                 continue
             self._load(i, &agents[count], &histories[count])
             tasks[count].agent = &agents[count]
-            tasks[count].work = works[count if self.lanes is None else 0]
+            tasks[count].work = works[count % size if lanes == NULL else 0]
             tasks[count].observation.vectors = False
             tasks[count].observation.outcomes = (
                 self._observations + i * self.packed.model.num_modalities)
             tasks[count].history = &histories[count]
             tasks[count].joint_likelihood = self.parameters.values.joint_likelihood
             tasks[count].q_pi = NULL
-            index[count] = i
-            if self.lanes is not None and agents[count].learned != NULL:
+            if lanes != NULL and lanes.only_with_B and not agents[count].learned.has_B:
                 infer(&tasks[count], 1, self._operations)
                 self._end_step(i, &tasks[count])
-            else:
-                count += 1
-        if count == 0:
+                continue
+            index[count] = i
+            count += 1
+        if lanes != NULL:
+            if count > 0:
+                self._infer_lanes(lanes, tasks, index, count)
             return
-        if self.lanes is not None:
-            self._infer_lanes(tasks, index, count)
-            return
-        infer(tasks, count, self._operations)
-        for i in range(count):
-            self._end_step(index[i], &tasks[i])
+        start = 0
+        while start < count:
+            stop = min(start + size, count)
+            infer(tasks + start, stop - start, self._operations)
+            for i in range(start, stop):
+                self._end_step(index[i], &tasks[i])
+            start = stop
 
     cdef void _run_interrupted(self, Workspace** works) noexcept nogil:
         cdef Py_ssize_t i
@@ -385,12 +403,12 @@ cdef class PopulationCore(ParallelWork):
         elif task.status == INTERRUPTED:
             self.note_interrupted()
 
-    cdef void _infer_lanes(self, Task* tasks, const Py_ssize_t* index,
+    cdef void _infer_lanes(self, const LaneModel* lanes, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil:
         cdef LaneMemory memory
         cdef Py_ssize_t i
-        infer_in_lanes(&self.lanes.lanes, tasks, count, self._operations, &memory)
-        keep_lanes(&self.lanes.lanes, tasks, count, self._operations, &memory)
+        infer_in_lanes(lanes, tasks, count, self._operations, &memory)
+        keep_lanes(lanes, tasks, count, self._operations, &memory)
         for i in range(count):
             self._status[index[i]] = <unsigned char>(-tasks[i].status)
             if tasks[i].status == 0:
@@ -516,8 +534,9 @@ cdef class PopulationCore(ParallelWork):
 
     # --- learning --------------------------------------------------------------------------
 
-    def begin_learning(self, pA, pB, pD):
-        """Keep the Dirichlet parameters that agents begin with; none is copied yet."""
+    def begin_learning(self, pA, pB, pD, PackedLanes lanes=None):
+        """Keep the Dirichlet parameters that agents begin with, and how those that learn are
+        stepped in lanes; nothing is copied yet."""
         if self.learned is not None:
             return
         learned = <Learned**>calloc(self.size, sizeof(void*))
@@ -525,6 +544,8 @@ cdef class PopulationCore(ParallelWork):
             raise MemoryError("no memory for the population")
         self._learned = learned
         self._first_parameters = FirstParameters(pA, pB, pD)
+        if lanes is not None and fit_lanes(&self.parameters.values):
+            self.learned_lanes, self.lane_block = lanes, LANES
         self.learned = [None] * self.size
 
     def _own(self, int operation):

@@ -9,7 +9,7 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*gather)(const double** rows, Py_ssize_t n, int add, double* out) noexcept nogil
         void (*scatter)(const double* x, Py_ssize_t n, Py_ssize_t count,
                         double** rows) noexcept nogil
-        void (*matmul)(const double* M, Py_ssize_t in_stride, Py_ssize_t out_stride,
+        void (*matmul)(const double* M, bint own, Py_ssize_t in_stride, Py_ssize_t out_stride,
                        const double* x, Py_ssize_t n_in, Py_ssize_t n_out,
                        double* out) noexcept nogil
         void (*own_matmul)(const double** M, Py_ssize_t stride, const double* x, Py_ssize_t n_in,
@@ -31,8 +31,8 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*shared_dot)(const double* q, const double* w, Py_ssize_t n,
                            double* total) noexcept nogil
         void (*states_info_gain)(const double* q, Py_ssize_t n, const double* ambiguity,
-                                 Py_ssize_t stride, const double* A, Py_ssize_t num_outcomes,
-                                 double* masked, double* expected,
+                                 Py_ssize_t stride, const double* A, bint own,
+                                 Py_ssize_t num_outcomes, double* masked, double* expected,
                                  double* value) noexcept nogil
         void (*prefix_sums)(const double* x, const int32_t* index, Py_ssize_t count,
                             Py_ssize_t width, const int32_t* parent, double* out) noexcept nogil

@@ -13,8 +13,8 @@ from freeagent_core._kernels.model.lane_model cimport LANES, joint_in_lanes
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Modality, Model
 
 
-# memory.prior = B q(s_before) under each agent's last action, or D of those that have none;
-# memory.before has their beliefs. pymdp.legacy.control.get_expected_states_interactions.
+# memory.prior = B q(s_before) under each agent's last action, or D of those that have none, with
+# the B and D of each; memory.before has their beliefs. pymdp.legacy.control.get_expected_states_interactions.
 # Cost: num_previous * num_states a factor, of eight lanes, and as many loads a lane where actions
 # may differ.
 cdef void predict_in_lanes(const LaneModel* lanes, LaneMemory* memory, const Py_ssize_t** action,
@@ -34,18 +34,19 @@ cdef void predict_in_lanes(const LaneModel* lanes, LaneMemory* memory, const Py_
             sizes[d] = model.factors[f.dependencies[d]].num_states
         x = joint_in_lanes(parts, sizes, f.num_dependencies, lanes.max_joint, memory.joint)
         prior = memory.prior + LANES * lanes.state_start[i]
-        if f.num_controls == 1:
-            P.lanes.matmul(lanes.B[i], f.num_states, 1, x, f.num_previous, f.num_states, prior)
+        if f.num_controls == 1 and not lanes.own:
+            P.lanes.matmul(lanes.B[i], False, f.num_states, 1, x, f.num_previous, f.num_states,
+                           prior)
         else:
             for lane in range(LANES):
-                own[lane] = lanes.B[i]
+                own[lane] = memory.B_of[LANES * i + lane]
                 if has_action[lane]:
-                    own[lane] += action[lane][i] * f.num_previous * f.num_states
-            P.lanes.own_matmul(own, f.num_states, x, f.num_previous, f.num_states, prior)
+                    own[lane] += action[lane][i] * f.num_previous * lanes.B_stride[i]
+            P.lanes.own_matmul(own, lanes.B_stride[i], x, f.num_previous, f.num_states, prior)
         for lane in range(LANES):
             if not has_action[lane]:
                 for s in range(f.num_states):
-                    prior[LANES * s + lane] = model.D[f.offset + s]
+                    prior[LANES * s + lane] = memory.D_of[lane][f.offset + s]
 
 
 # memory.qs = q(s | o) from memory.prior, which may be overwritten; failed[lane] is set where the
@@ -75,33 +76,42 @@ cdef void infer_posterior_in_lanes(const LaneModel* lanes, LaneMemory* memory,
 cdef void _product_of_outcomes(const LaneModel* lanes, LaneMemory* memory,
                                const Py_ssize_t** outcomes) noexcept nogil:
     cdef const Group* group = &lanes.model.groups[0]
-    cdef const Modality* modality
     cdef const double* rows[LANES]
-    cdef Py_ssize_t i, lane
+    cdef Py_ssize_t i, m, lane
     for i in range(group.num_modalities):
-        modality = &lanes.model.modalities[group.modalities[i]]
+        m = group.modalities[i]
         for lane in range(LANES):
-            rows[lane] = modality.A + outcomes[lane][group.modalities[i]] * group.num_joint
+            rows[lane] = (memory.A_of[lane].modalities[m].A
+                          + outcomes[lane][m] * group.num_joint)
         P.lanes.multiply_eps(rows, memory.prior if i == 0 else memory.qs,
                              FC_EPS if i == 0 else 0.0, group.num_joint, memory.qs, memory.norm)
 
 
 # LL_g = sum_{m in g} log(A_m[o_m] + 1e-16). pymdp.legacy.algos.fpi.run_vanilla_fpi_factorized.
-# Cost: num_joint per modality.
+# Cost: num_joint per modality; of agents' own A as many logarithms.
 cdef void _log_likelihood(const LaneModel* lanes, LaneMemory* memory,
                           const Py_ssize_t** outcomes) noexcept nogil:
     cdef const Group* group
     cdef const Modality* modality
     cdef const double* rows[LANES]
-    cdef Py_ssize_t g, i, lane
+    cdef double* total
+    cdef Py_ssize_t g, i, m, lane
     for g in range(lanes.model.num_groups):
         group = &lanes.model.groups[g]
+        total = memory.log_likelihood + LANES * lanes.groups[g].likelihood_start
         for i in range(group.num_modalities):
-            modality = &lanes.model.modalities[group.modalities[i]]
+            m = group.modalities[i]
             for lane in range(LANES):
-                rows[lane] = modality.log_A + outcomes[lane][group.modalities[i]] * group.num_joint
-            P.lanes.gather(rows, group.num_joint, i > 0, memory.log_likelihood
-                           + LANES * lanes.groups[g].likelihood_start)
+                modality = &memory.A_of[lane].modalities[m]
+                rows[lane] = ((modality.A if lanes.own else modality.log_A)
+                              + outcomes[lane][m] * group.num_joint)
+            if not lanes.own:
+                P.lanes.gather(rows, group.num_joint, i > 0, total)
+                continue
+            P.lanes.gather(rows, group.num_joint, False, memory.row)
+            P.log_eps(memory.row, LANES * group.num_joint, memory.row if i else total)
+            if i:
+                P.axpy(1.0, memory.row, total, LANES * group.num_joint)
 
 
 # q_f = softmax(E_{q others}[LL] + log prior_f) of all factors at once, from uniform beliefs, until

@@ -56,4 +56,5 @@ cdef Py_ssize_t B_memory_size(const Learned* own) noexcept nogil
 cdef void adopt_A(Learned* own) noexcept nogil
 cdef void adopt_B(Learned* own) noexcept nogil
 cdef void refresh(Learned* own) noexcept nogil
+cdef int refresh_weights(Learned* own) noexcept nogil
 cdef int refresh_planning(Learned* own, bint weights, Workspace* work) noexcept nogil

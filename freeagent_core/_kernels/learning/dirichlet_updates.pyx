@@ -285,7 +285,7 @@ cdef void _refresh_backward(Learned* own, Py_ssize_t f) noexcept nogil:
 
 # What the evaluation of policies of one agent reads beyond that, for the columns that have changed
 # since: rows of outcomes, with `weights` wA and wB too. Returns 0 or NO_MEMORY.
-# Cost: a copy per entry of these columns; two divisions per entry for weights.
+# Cost: a copy per entry of these columns; that of refresh_weights.
 cdef int refresh_planning(Learned* own, bint weights, Workspace* work) noexcept nogil:
     cdef Py_ssize_t g
     if own.has_A:
@@ -293,7 +293,13 @@ cdef int refresh_planning(Learned* own, bint weights, Workspace* work) noexcept 
             return NO_MEMORY
         for g in range(own.num_groups):
             _refresh_outcomes(own, g, work)
-    if weights and (own.has_A or own.has_B):
+    return refresh_weights(own) if weights else 0
+
+
+# wA and wB of the columns that have changed. Returns 0 or NO_MEMORY.
+# Cost: two divisions per entry of these columns.
+cdef int refresh_weights(Learned* own) noexcept nogil:
+    if own.has_A or own.has_B:
         if own.weight_memory == NULL and _allocate_weights(own) != 0:
             return NO_MEMORY
         _refresh_weights(own)

@@ -7,7 +7,10 @@ FloatArray = npt.NDArray[np.float64]
 
 class PackedLanes:
     packed: PackedModel
-    def __init__(self, packed: PackedModel, B: list[FloatArray], A: list[FloatArray]) -> None: ...
+    def __init__(
+        self, packed: PackedModel, B: list[FloatArray], A: list[FloatArray], own: bool = False
+    ) -> None: ...
+    only_with_B: bool
     @property
     def num_rows(self) -> int: ...
     @property

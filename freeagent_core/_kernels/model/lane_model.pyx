@@ -16,9 +16,10 @@ import numpy as np
 
 
 cdef enum:
-    NUM_PARTS = 26                 # of LaneMemory
+    NUM_PARTS = 32                 # of LaneMemory
     TRANSCENDENTAL = 16            # operations of a logarithm or an exponential
     ITERATIONS = 8                 # of the fixed point, of the slowest of eight agents
+    GATHERED = 8                   # operations for an entry of agents' own arrays
 
 
 cdef class PackedLanes:
@@ -29,9 +30,11 @@ cdef class PackedLanes:
     packed : PackedModel
         With a policy tree, and no belief graph.
     B : list of ndarray of float64, shape (num_controls, num_previous, num_states)
-        Per factor.
+        Per factor; with `own` the last axis has the packed model's stride.
     A : list of ndarray of float64, shape (num_outcomes, num_joint)
         Per group of modalities.
+    own : bool
+        Of agents that learn, each with arrays of its own.
     """
 
     def __cinit__(self):
@@ -40,7 +43,7 @@ cdef class PackedLanes:
     def __dealloc__(self):
         free(self._groups)
 
-    def __init__(self, PackedModel packed not None, list B, list A):
+    def __init__(self, PackedModel packed not None, list B, list A, bint own=False):
         cdef const Model* model = &packed.model
         cdef const PolicyTree* tree = &model.tree
         cdef LaneModel* lanes = &self.lanes
@@ -58,11 +61,15 @@ cdef class PackedLanes:
         if self._groups == NULL:
             raise MemoryError("no memory for the lanes of a model")
         self.packed, self._keep = packed, []
-        lanes.model, lanes.groups = model, self._groups
+        lanes.model, lanes.groups, lanes.own = model, self._groups, own
         for f in range(model.num_factors):
             factor = &model.factors[f]
+            lanes.B_stride[f] = factor.stride if own else factor.num_states
             lanes.B[f] = self._array(
-                B[f], (factor.num_controls, factor.num_previous, factor.num_states), f"B[{f}]")
+                B[f], (factor.num_controls, factor.num_previous, lanes.B_stride[f]), f"B[{f}]")
+            lanes.B_start[f] = lanes.num_B
+            if own:
+                lanes.num_B += factor.num_controls * factor.num_previous * factor.num_states
             lanes.state_start[f] = lanes.num_states
             lanes.num_states += factor.num_states
             lanes.max_joint = max(lanes.max_joint, factor.num_previous)
@@ -76,6 +83,10 @@ cdef class PackedLanes:
             self._groups[g].num_outcomes = outcomes
             self._groups[g].likelihood_start = lanes.num_likelihoods
             lanes.num_likelihoods += group.num_joint
+            self._groups[g].A_start, self._groups[g].utility_start = lanes.num_A, lanes.num_utilities
+            if own:
+                lanes.num_A += outcomes * group.num_joint
+                lanes.num_utilities += group.num_utility_steps * group.num_joint
             lanes.max_joint = max(lanes.max_joint, group.num_joint)
             lanes.max_entries = max(lanes.max_entries, group.num_joint, outcomes)
         lanes.max_choice = max(tree.num_policies, model.num_controls_total)
@@ -98,7 +109,8 @@ cdef class PackedLanes:
     @property
     def num_operations(self):
         """Estimated multiply-adds of a block, the same for all beliefs; a logarithm or an
-        exponential counts as 16, and the fixed point has 8 iterations."""
+        exponential counts as 16, an entry of agents' own arrays as 8, and the fixed point has 8
+        iterations."""
         cdef const Model* model = &self.packed.model
         cdef const PolicyTree* tree = &model.tree
         cdef const Factor* factor
@@ -113,7 +125,16 @@ cdef class PackedLanes:
         if model.num_factors > 1:
             count += ITERATIONS * (TRANSCENDENTAL * self.lanes.num_states
                                    + 3 * self.lanes.num_likelihoods)
-        return count
+        return count + GATHERED * (self.lanes.num_A + self.lanes.num_B + self.lanes.num_utilities)
+
+    @property
+    def only_with_B(self):
+        """Whether it does not pay for agents that have not learned B."""
+        return self.lanes.only_with_B
+
+    @only_with_B.setter
+    def only_with_B(self, bint value):
+        self.lanes.only_with_B = value
 
     cdef const double* _array(self, object array, tuple shape, str name) except NULL:
         cdef const double[::1] view = array.reshape(-1)
@@ -155,6 +176,12 @@ cdef Py_ssize_t _parts(const LaneModel* lanes, LaneMemory* memory, double*** par
     parts[23], sizes[23] = <double**>&memory.active, 1
     parts[24], sizes[24] = &memory.choice, lanes.max_choice
     parts[25], sizes[25] = &memory.discarded, lanes.max_entries
+    parts[26], sizes[26] = &memory.A, lanes.num_A
+    parts[27], sizes[27] = &memory.B, lanes.num_B
+    parts[28], sizes[28] = &memory.wA, lanes.num_A if model.has_wA else 0
+    parts[29], sizes[29] = &memory.wB, lanes.num_B if model.has_wB else 0
+    parts[30], sizes[30] = &memory.utility, lanes.num_utilities
+    parts[31], sizes[31] = &memory.neg_ambiguity, lanes.num_likelihoods if lanes.own else 0
     for i in range(NUM_PARTS):
         rows += sizes[i]
     return rows

@@ -2,7 +2,8 @@
 
 The same tree on rows of eight doubles (csrc/lanes.h): a belief per factor node, the terms of G per
 group node, a sum per prefix. The matrices are the model's, so that each of their entries is read
-once for eight agents; all outcomes of a group are one matrix.
+once for eight agents; all outcomes of a group are one matrix. Of agents that learn they are arrays
+of lanes too, gathered before.
 """
 
 from libc.stdint cimport int32_t
@@ -51,7 +52,7 @@ cdef void _predict_nodes(const LaneModel* lanes, LaneMemory* memory, bint pB_gai
     cdef const int32_t* parents
     cdef const double* x
     cdef double* belief
-    cdef Py_ssize_t i, d, factor, action
+    cdef Py_ssize_t i, d, factor, action, row, own
     memset(memory.factor_value, 0, LANES * tree.num_factor_nodes * sizeof(double))
     for i in range(model.num_factors, tree.num_factor_nodes):
         factor, action = tree.node_factor[i], tree.node_action[i]
@@ -62,11 +63,14 @@ cdef void _predict_nodes(const LaneModel* lanes, LaneMemory* memory, bint pB_gai
             sizes[d] = model.factors[f.dependencies[d]].num_states
         x = joint_in_lanes(parts, sizes, f.num_dependencies, lanes.max_joint, memory.joint)
         belief = memory.beliefs + LANES * lanes.node_start[i]
-        P.lanes.matmul(lanes.B[factor] + action * f.num_previous * f.num_states, f.num_states, 1,
-                       x, f.num_previous, f.num_states, belief)
+        row = action * f.num_previous
+        own = LANES * (lanes.B_start[factor] + row * f.num_states)
+        P.lanes.matmul(memory.B + own if lanes.own else lanes.B[factor] + row * f.num_states,
+                       lanes.own, f.num_states, 1, x, f.num_previous, f.num_states, belief)
         if pB_gain and f.wB != NULL:
-            P.lanes.matmul(f.wB + action * f.num_previous * f.stride, f.stride, 1, x,
-                           f.num_previous, f.num_states, memory.row)
+            P.lanes.matmul(memory.wB + own if lanes.own else f.wB + row * f.stride, lanes.own,
+                           f.num_states if lanes.own else f.stride, 1, x, f.num_previous,
+                           f.num_states, memory.row)
             P.lanes.dot(-1.0, memory.row, belief, f.num_states, memory.factor_value + LANES * i)
         if f.inductive_cost != NULL:
             P.lanes.dot(1.0, memory.inductive_cost + LANES * lanes.state_start[factor], belief,
@@ -112,10 +116,10 @@ cdef void _evaluate_groups(const LaneModel* lanes, LaneMemory* memory,
     cdef const double* parts[MAX_FACTORS]
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef const double* q
-    cdef const double* utility
+    cdef const double* A
     cdef const int32_t* nodes
     cdef double* value
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i, k, step
     memset(memory.group_value, 0, LANES * tree.num_group_nodes * sizeof(double))
     for i in range(tree.num_group_nodes):
         group, own = &model.groups[tree.group_of[i]], &lanes.groups[tree.group_of[i]]
@@ -125,18 +129,30 @@ cdef void _evaluate_groups(const LaneModel* lanes, LaneMemory* memory,
             parts[k] = memory.beliefs + LANES * lanes.node_start[nodes[k]]
             sizes[k] = model.factors[group.factors[k]].num_states
         q = joint_in_lanes(parts, sizes, group.num_factors, lanes.max_joint, memory.joint)
+        A = memory.A + LANES * own.A_start if lanes.own else own.A
         if parameters.use_utility:
-            utility = group.utility
-            if group.num_utility_steps > 1:
-                utility += tree.group_step[i] * group.num_joint
-            P.lanes.shared_dot(q, utility, group.num_joint, value)
+            step = tree.group_step[i] * group.num_joint if group.num_utility_steps > 1 else 0
+            if lanes.own:
+                P.lanes.dot(1.0, q, memory.utility + LANES * (own.utility_start + step),
+                            group.num_joint, value)
+            else:
+                P.lanes.shared_dot(q, group.utility + step, group.num_joint, value)
         if parameters.use_states_info_gain:
-            P.lanes.states_info_gain(q, group.num_joint, group.outcomes + group.num_outcomes,
-                                     group.outcome_stride, own.A, own.num_outcomes, memory.row,
-                                     memory.other_row, value)
+            if lanes.own:
+                P.lanes.states_info_gain(
+                    q, group.num_joint, memory.neg_ambiguity + LANES * own.likelihood_start, 1, A,
+                    True, own.num_outcomes, memory.row, memory.other_row, value)
+            else:
+                P.lanes.states_info_gain(
+                    q, group.num_joint, group.outcomes + group.num_outcomes, group.outcome_stride,
+                    A, False, own.num_outcomes, memory.row, memory.other_row, value)
         if parameters.use_param_info_gain and group.wA_by_state != NULL:
-            P.lanes.matmul(group.wA_by_state, group.wA_stride, 1, q, group.num_joint,
-                           own.num_outcomes, memory.row)
-            P.lanes.matmul(own.A, 1, group.num_joint, q, group.num_joint, own.num_outcomes,
+            if lanes.own:
+                P.lanes.matmul(memory.wA + LANES * own.A_start, True, own.num_outcomes, 1, q,
+                               group.num_joint, own.num_outcomes, memory.row)
+            else:
+                P.lanes.matmul(group.wA_by_state, False, group.wA_stride, 1, q, group.num_joint,
+                               own.num_outcomes, memory.row)
+            P.lanes.matmul(A, lanes.own, 1, group.num_joint, q, group.num_joint, own.num_outcomes,
                            memory.other_row)
             P.lanes.dot(-1.0, memory.row, memory.other_row, own.num_outcomes, value)

@@ -1,0 +1,74 @@
+"""Populations that are stepped in lanes, and their twins that are not."""
+
+import numpy as np
+import pytest
+from random_arrays import distribution, object_array
+
+from freeagent_core import GenerativeModel, Population, population
+from freeagent_core._agent import population_learning
+from freeagent_core._model import lane_packing
+
+SIZE = 13  # a whole block and a part of one
+ANY_SIZE = {
+    "MAX_LANE_STATES": 10**9,
+    "MAX_OF_PRODUCTS": 1e18,
+    "MAX_OF_ONE_FACTOR": 1e18,
+    "MAX_OF_GRAPH": 1e18,
+    "MAX_OF_DETERMINISTIC": 1e18,
+    "MAX_OF_POINT_MASSES": 1e18,
+    "MAX_OF_LEARNED": 1e18,
+    "MAX_LANE_DOUBLES": 10**9,
+}
+
+
+def populated(model, size, in_lanes=True, learns=False, **options):
+    """Return a population that is stepped in lanes whatever its model's size, or agent by agent."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ANY_SIZE.items():
+            patch.setattr(lane_packing, name, value)
+        if not in_lanes:
+            patch.setattr(population, "pack_lanes", lambda *_: None)
+            patch.setattr(population_learning, "pack_lanes", lambda *_, **__: None)
+        made = Population(model, size, **{"seed": 3, **options})
+        if learns:
+            population_learning.begin_learning(made._core, model)
+    assert (made._core.lanes is not None) == in_lanes
+    assert (made._core.learned_lanes is not None) == (in_lanes and learns)
+    return made
+
+
+def observations(model, seed, steps, size=SIZE):
+    rng = np.random.default_rng(seed)
+    return [
+        np.stack([rng.integers(n, size=size) for n in model.num_obs], axis=1) for _ in range(steps)
+    ]
+
+
+def state(population):
+    """Return copies of everything that a step writes."""
+    return {name: array.copy() for name, array in population._core.state.items()}
+
+
+def small_model(**changes):
+    rng = np.random.default_rng(5)
+    arguments = {
+        "A": object_array(distribution(rng, (3, 2, 3), "smooth") for _ in range(2)),
+        "B": object_array([distribution(rng, (2, 2, 3), "smooth"), np.eye(3)[:, :, np.newaxis]]),
+        "C": object_array(rng.normal(size=3) for _ in range(2)),
+        "policy_len": 2,
+        "action_selection": "stochastic",
+        "alpha": 1.0,
+    }
+    return GenerativeModel(**{**arguments, **changes})
+
+
+def nearly_the_same(arguments, seed):
+    """Return the model's arguments with A and pA changed in their last bits."""
+    rng = np.random.default_rng(seed)
+    changed = dict(arguments)
+    A = [a + (a + 1e-16) * rng.choice([0.0, 1e-14], size=a.shape) for a in arguments["A"]]
+    changed["A"] = object_array(A)
+    if "pA" in arguments:
+        pA = [a * (1 + rng.choice([0.0, 1e-14], size=a.shape)) for a in arguments["pA"]]
+        changed["pA"] = object_array(pA)
+    return changed
