@@ -180,22 +180,23 @@ static void sparse_gemv_t(const double *weights, const double *M, const int32_t 
 
 /* Blocks as large as the level's registers hold: 32, 16 (AVX2), 16 (SSE2) or 32 (NEON). */
 GEMM_BLOCK(4, 3)
+GEMM_BLOCK(4, 2)
 GEMM_BLOCK(4, 1)
 GEMM_BLOCK(1, 8)
+GEMM_BLOCK(1, 4)
+GEMM_BLOCK(1, 2)
 GEMM_BLOCK(1, 1)
 #if defined(FC_LEVEL_AVX512)
 GEMM_BLOCK(1, 16)
 GEMM_BLOCK(8, 3)
 GEMM_BLOCK(8, 2)
 GEMM_BLOCK(8, 1)
-GEMM_BLOCK(4, 2)
 GEMM_BLOCK(3, 8)
 GEMM_BLOCK(3, 4)
 GEMM_BLOCK(3, 3)
 GEMM_BLOCK(3, 2)
 GEMM_BLOCK(3, 1)
 GEMM_BLOCK(1, 3)
-GEMM_BLOCK(1, 2)
 #endif
 
 #if defined(FC_LEVEL_AVX512)
@@ -244,10 +245,13 @@ static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const doub
     ptrdiff_t r = 0, j;
     for (; r + 4 <= rows; r += 4) {
         j = gemm_4_3(x + r, n, M, stride, stride, out + r, 0);
+        j = gemm_4_2(x + r, n, M, stride, stride, out + r, j);
         gemm_4_1(x + r, n, M, stride, stride, out + r, j);
     }
     for (; r < rows; r++) {
         j = gemm_1_8(x + r, n, M, stride, stride, out + r, 0);
+        j = gemm_1_4(x + r, n, M, stride, stride, out + r, j);
+        j = gemm_1_2(x + r, n, M, stride, stride, out + r, j);
         gemm_1_1(x + r, n, M, stride, stride, out + r, j);
     }
 }

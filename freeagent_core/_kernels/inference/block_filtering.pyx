@@ -43,26 +43,26 @@ cdef int filter_block(const Model* model, const double** qs, const Py_ssize_t** 
     cdef double* results[GEMM_ROWS]
     cdef double* q
     cdef double total = 0.0
-    cdef Py_ssize_t i, u, k, rows, left = count
+    cdef Py_ssize_t chosen[GEMM_ROWS]
+    cdef Py_ssize_t i, j, u, k, rows
     if grow(&work.extra, GEMM_ROWS * f.stride * <Py_ssize_t>sizeof(double)) != 0:
         return NO_MEMORY
     cdef double* memory = <double*>work.extra.data
     for i in range(count):
-        if action[i] == NULL:
+        chosen[i] = -1 if action[i] == NULL else action[i][0]
+        if chosen[i] < 0:
             memcpy(memory + i * f.stride, model.D, f.stride * sizeof(double))
-            left -= 1
-    for u in range(f.num_controls):
-        if left == 0:
-            break
-        rows = 0
-        for i in range(count):
-            if action[i] != NULL and action[i][0] == u:
-                sources[rows], results[rows] = qs[i], memory + i * f.stride
+    for i in range(count):
+        if chosen[i] < 0:
+            continue
+        rows, u = 0, chosen[i]
+        for j in range(i, count):
+            if chosen[j] == u:
+                sources[rows], results[rows] = qs[j], memory + j * f.stride
                 rows += 1
-        if rows:
-            P.gemm(sources, rows, f.num_previous, f.B + u * f.num_previous * f.stride, f.stride,
-                   results)
-        left -= rows
+                chosen[j] = -1
+        P.gemm(sources, rows, f.num_previous, f.B + u * f.num_previous * f.stride, f.stride,
+               results)
     for i in range(count):
         q = memory + i * f.stride
         for k in range(group.num_modalities):
