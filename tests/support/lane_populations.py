@@ -63,12 +63,13 @@ def small_model(**changes):
 
 
 def nearly_the_same(arguments, seed):
-    """Return the model's arguments with A and pA changed in their last bits."""
+    """Return the model's arguments with A, B and pA changed in their last bits."""
     rng = np.random.default_rng(seed)
     changed = dict(arguments)
     A = [a + (a + 1e-16) * rng.choice([0.0, 1e-14], size=a.shape) for a in arguments["A"]]
     changed["A"] = object_array(A)
-    if "pA" in arguments:
-        pA = [a * (1 + rng.choice([0.0, 1e-14], size=a.shape)) for a in arguments["pA"]]
-        changed["pA"] = object_array(pA)
+    for name in sorted({"B", "pA"} & set(arguments)):
+        changed[name] = object_array(
+            array * (1 + rng.choice([0.0, 1e-14], size=array.shape)) for array in arguments[name]
+        )
     return changed

@@ -35,17 +35,17 @@ cdef bint fit_lanes(const StepParameters* parameters) noexcept nogil:
 
 # agent_step.infer of 1 to 8 agents of one model, or (lanes.own) all of them with a model of their
 # own of that shape, on the memory of the first one's workspace, which all tasks may share; results
-# are in `memory` until keep_lanes. task.status of each is 0,
-# NOT_FINITE or NO_MEMORY. Cost: that of its parts.
-cdef void infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, int operations,
-                         LaneMemory* memory) noexcept nogil:
+# are in `memory` until keep_lanes. task.status of each is 0, NOT_FINITE or NO_MEMORY. Returns 0, or
+# NO_MEMORY where there is nothing to keep. Cost: that of its parts.
+cdef int infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, int operations,
+                        LaneMemory* memory) noexcept nogil:
     cdef Task* task[LANES]
     cdef Py_ssize_t i
     cdef int status = lane_memory(lanes, tasks[0].work, memory)
     for i in range(count):
         tasks[i].status = status
     if status != 0:
-        return
+        return status
     for i in range(LANES):
         task[i] = &tasks[i if i < count else 0]
     _find_arrays(lanes, task, memory)
@@ -62,6 +62,7 @@ cdef void infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, 
                 tasks[i].status = NOT_FINITE
     if operations & SAMPLE_ACTION:
         _prepare_choices(lanes, task, count, operations, memory)
+    return 0
 
 
 # Whose arrays each lane reads. Cost: num_factors a lane.

@@ -407,8 +407,8 @@ cdef class PopulationCore(ParallelWork):
                            Py_ssize_t count) noexcept nogil:
         cdef LaneMemory memory
         cdef Py_ssize_t i
-        infer_in_lanes(lanes, tasks, count, self._operations, &memory)
-        keep_lanes(lanes, tasks, count, self._operations, &memory)
+        if infer_in_lanes(lanes, tasks, count, self._operations, &memory) == 0:
+            keep_lanes(lanes, tasks, count, self._operations, &memory)
         for i in range(count):
             self._status[index[i]] = <unsigned char>(-tasks[i].status)
             if tasks[i].status == 0:
