@@ -93,6 +93,7 @@ headers = [
         "dirichlet",
         "entropies",
         "lanes",
+        "marginal_messages",
     )
 ] + ["freeagent_core/include/freeagent_core.h"]
 

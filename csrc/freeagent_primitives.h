@@ -87,6 +87,26 @@ typedef struct {
     const double *neg_ambiguity; /* per column s: sum_o A[o, s] log(A[o, s] + exp(-16)) */
 } fc_sparse_rows;
 
+/* A message before its logarithm: x @ M, M of shape (rows, stride), or x itself where M is NULL. */
+typedef struct {
+    const double *x;
+    const double *M;
+    ptrdiff_t rows, stride;
+} fc_message;
+
+/* What updates a belief in marginal message passing. */
+typedef struct {
+    const double *log_likelihood; /* added to those of `messages`; NULL: none */
+    const double *log_prior;      /* the message from before; NULL: it is one of `messages` */
+    const fc_message *messages;   /* likelihoods; from the step before; from the one after */
+    ptrdiff_t num_likelihoods, num_future;
+    double future_weight; /* of messages from the step after */
+    double balance;       /* c: 2 with messages from both sides, else 1 */
+    double coupling;      /* share of q . lnA that F has of other factors */
+    double tau;
+    int gradient;
+} fc_marginal_update;
+
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" or "neon" */
 
@@ -156,6 +176,11 @@ typedef struct {
     double (*softmaxes_of_sums)(const double *const *x, const double *const *y,
                                 const ptrdiff_t *size, ptrdiff_t count, double *const *out,
                                 double *norm);
+    /* With gradient: err = balance (lnA - log(q + FC_EPS)) + lnB_past + lnB_future, error = err -
+     * mean(err), q = softmax(log(q + FC_EPS) + tau error); returns (q . err - coupling q . lnA) / 2
+     * of the old q. Else: q = softmax(lnA + lnB_past + lnB_future); returns 0. `error` has n entries
+     * (of up to 8 states it may be NULL). Matrices and vectors x are read up to n columns. */
+    double (*update_marginal)(const fc_marginal_update *u, ptrdiff_t n, double *q, double *error);
 
     fc_lane_functions lanes;
 

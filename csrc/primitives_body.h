@@ -346,6 +346,7 @@ static double softmaxes_of_sums(const double *const *x, const double *const *y,
     }
 }
 
+#include "marginal_messages.h"
 #include "belief_columns.h"
 #include "dirichlet.h"
 
@@ -403,6 +404,7 @@ const fc_primitives FC_TABLE = {
     multiply_eps,
     scale,
     softmaxes_of_sums,
+    update_marginal,
     {
         lanes_gather,
         lanes_scatter,

@@ -15,13 +15,13 @@ from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, History,
 )
 from freeagent_core._kernels.base.interrupts cimport interrupted
-from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.primitives cimport P, fc_message
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.inference.message_passing cimport (
     log_likelihood_sum, pass_messages,
 )
 from freeagent_core._kernels.base.growable_array cimport grow
-from freeagent_core._kernels.model.structs cimport Group, Modality, Model, PolicyTree
+from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, PolicyTree
 from freeagent_core._kernels.planning.policy_evaluation cimport evaluate_sequences
 
 
@@ -34,14 +34,19 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     cdef const History* history = task.history
     cdef Py_ssize_t num_modalities = model.num_modalities, past_len = history.num_steps + 1
     cdef Py_ssize_t largest = 1, joint = 1, num_doubles, sequences, g, k, t
+    cdef Py_ssize_t num_messages, message_size = 0
+    cdef Py_ssize_t message_doubles = sizeof(fc_message) // sizeof(double)
     cdef bint factorized = not task.joint_likelihood
     cdef Py_ssize_t num_terms = num_modalities if factorized else 1
     cdef double* here
     cdef int32_t* term_group
     for g in range(model.num_groups):
         largest = max(largest, model.groups[g].num_joint)
+    num_messages = num_terms + 1
     for k in range(model.num_factors):
         joint *= model.factors[k].num_states
+        num_messages += model.factors[k].num_dependencies
+        message_size = max(message_size, model.factors[k].stride)
     window.past_len = past_len
     window.infer_len = past_len + model.tree.policy_len
     window.future_cutoff = window.infer_len - 2
@@ -52,6 +57,8 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     window.log_joint = NULL
     sequences = model.tree.num_policies * (window.infer_len * model.qs_size + 1)
     num_doubles = sequences + num_modalities + past_len * (num_terms * (1 + largest) + 1)
+    num_doubles += past_len * model.qs_size
+    num_doubles += num_messages * (message_size + message_doubles)
     if not agent.parameters.mmp.grad_descent:
         num_doubles += (past_len + 2) * joint
     if grow(&task.work.extra, num_doubles * <Py_ssize_t>sizeof(double)) != 0:
@@ -69,8 +76,16 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     here += past_len * num_terms
     window.log_joint = <const double**>here
     here += past_len
+    window.messages = <fc_message*>here
+    here += num_messages * message_doubles
+    window.message_memory, window.message_size = here, message_size
+    here += num_messages * message_size
+    window.log_likelihood = here
+    here += past_len * model.qs_size
+    memset(window.log_likelihood, 0, past_len * model.qs_size * sizeof(double))
     for t in range(past_len):
         _likelihoods_of_step(task, window, t, largest, here)
+        _sum_log_likelihoods(model, window, t, task.work.row)
         here += num_terms * largest
     if agent.parameters.mmp.grad_descent:
         window.log_joint = NULL
@@ -82,6 +97,22 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
         window.log_joint[t] = here
         here += joint
     return 0
+
+
+# window.log_likelihood of a step. Cost: a logarithm per state and term of one factor.
+cdef void _sum_log_likelihoods(const Model* model, MMPWindow* window, Py_ssize_t step,
+                               double* scratch) noexcept nogil:
+    cdef const Group* group
+    cdef const Factor* f
+    cdef Py_ssize_t k
+    for k in range(window.num_terms):
+        group = &model.groups[window.term_group[k]]
+        if group.num_factors != 1:
+            continue
+        f = &model.factors[group.factors[0]]
+        P.log_eps(window.likelihood[step * window.num_terms + k], f.num_states, scratch)
+        P.axpy(1.0, scratch, window.log_likelihood + step * model.qs_size + f.offset,
+               f.num_states)
 
 
 # p(o_t | s) of each term of a window's step: a row of A, or sum_o p_t(o) p(o | s) into `out`.

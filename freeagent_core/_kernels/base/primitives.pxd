@@ -52,6 +52,19 @@ cdef extern from "freeagent_primitives.h" nogil:
         const double* value
         const double* neg_ambiguity
 
+    ctypedef struct fc_message:
+        const double* x
+        const double* M
+        Py_ssize_t rows, stride
+
+    ctypedef struct fc_marginal_update:
+        const double* log_likelihood
+        const double* log_prior
+        const fc_message* messages
+        Py_ssize_t num_likelihoods, num_future
+        double future_weight, balance, coupling, tau
+        bint gradient
+
     ctypedef struct fc_primitives:
         const char* name
         void (*log)(const double* x, Py_ssize_t n, double* out) noexcept nogil
@@ -88,6 +101,8 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
         double (*softmaxes_of_sums)(const double** x, const double** y, const Py_ssize_t* size,
                                     Py_ssize_t count, double** out, double* norm) noexcept nogil
+        double (*update_marginal)(const fc_marginal_update* u, Py_ssize_t n, double* q,
+                                  double* error) noexcept nogil
         fc_lane_functions lanes
         void (*push_columns)(const double* x, Py_ssize_t x_stride, Py_ssize_t count,
                              const int32_t* next, const double* weight, Py_ssize_t num_states,

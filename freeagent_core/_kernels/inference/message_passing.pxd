@@ -1,5 +1,6 @@
 from libc.stdint cimport int32_t
 
+from freeagent_core._kernels.base.primitives cimport fc_message
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.workspace cimport Workspace
 
@@ -18,6 +19,11 @@ cdef struct MMPWindow:             # what is inferred over: observed steps, then
     Py_ssize_t num_terms           # likelihoods a step has: modalities, or 1
     const int32_t* term_group      # (num_terms,): the group whose factors each depends on
     const double** likelihood      # (past_len, num_terms): p(o | s) over the group's joint states
+    double* log_likelihood         # (past_len, qs_size): the sum of log(p(o | s) + 1e-16) over the
+                                   # terms that depend on one factor alone
+    fc_message* messages           # (num_messages,): of one update, and where those are computed
+    double* message_memory         # (num_messages, message_size)
+    Py_ssize_t message_size
     const double** log_joint       # (past_len,): log of the sum of likelihoods over all factors'
                                    # joint states; used without grad_descent only
     double* joint_memory           # (2, joint states of all factors), with log_joint

@@ -12,7 +12,9 @@ steps, to the bit: `pass_messages` infers such policies together.
 from libc.math cimport isfinite
 from libc.string cimport memcpy, memset
 
-from freeagent_core._kernels.base.primitives cimport FC_EPS, P
+from freeagent_core._kernels.base.primitives cimport (
+    FC_EPS, P, fc_marginal_update, fc_message,
+)
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
 from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
 
@@ -40,27 +42,41 @@ cdef void _marginal(const Model* model, const Group* group, Py_ssize_t j, const 
     memcpy(out, partial, model.factors[group.factors[j]].num_states * sizeof(double))
 
 
-# lnA[s] = sum_m log(E_{q(s_others)}[p(o_m | s)] + 1e-16), over the terms that depend on `factor`
-# pymdp.legacy.algos.mmp.run_mmp_factorized (lnA); 0 after the observed steps.
+cdef enum:
+    MAX_FUSED = 16                 # states up to which a product is part of update_marginal
+
+
+# The likelihoods' messages to `factor` at an observed step, without those that depend on no other
+# factor (window.log_likelihood): E_{q(s_others)}[p(o_m | s)].
+# pymdp.legacy.algos.mmp.run_mmp_factorized (lnA). Returns how many.
 # Cost: the joint of each such term.
-cdef void _likelihood_message(const Model* model, const MMPWindow* window, Py_ssize_t step,
-                              Py_ssize_t factor, const double* qs, Workspace* work,
-                              double* lnA) noexcept nogil:
-    cdef Py_ssize_t n = model.factors[factor].num_states, k, j, s
+cdef Py_ssize_t _likelihood_messages(const Model* model, const MMPWindow* window,
+                                     Py_ssize_t step, Py_ssize_t factor, const double* qs,
+                                     Workspace* work, fc_message* messages) noexcept nogil:
+    cdef const Factor* f = &model.factors[factor]
+    cdef const double* likelihood
+    cdef const Factor* other
     cdef const Group* group
-    memset(lnA, 0, n * sizeof(double))
-    if step >= window.past_len:
-        return
+    cdef double* store
+    cdef Py_ssize_t k, j, count = 0
     for k in range(window.num_terms):
         group = &model.groups[window.term_group[k]]
+        if group.num_factors == 1:
+            continue
+        likelihood = window.likelihood[step * window.num_terms + k]
         for j in range(group.num_factors):
             if group.factors[j] != factor:
                 continue
-            _marginal(model, group, j, window.likelihood[step * window.num_terms + k], qs, work,
-                      work.row)
-            P.log_eps(work.row, n, work.row)
-            for s in range(n):
-                lnA[s] += work.row[s]
+            if group.num_factors == 2 and j == 1 and f.num_states <= MAX_FUSED:
+                other = &model.factors[group.factors[0]]
+                messages[count].x, messages[count].M = qs + other.offset, likelihood
+                messages[count].rows, messages[count].stride = other.num_states, f.num_states
+            else:
+                store = window.message_memory + count * window.message_size
+                _marginal(model, group, j, likelihood, qs, work, store)
+                messages[count].x, messages[count].M = store, NULL
+            count += 1
+    return count
 
 
 # message[p] = sum_n qs'[n] b[p, n] / sum_p' b[p', n]: the message to `factor` from the next
@@ -159,53 +175,61 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
                            const double* earlier, double* qs, const double* later,
                            const double* log_prior, Workspace* work, double* error) noexcept nogil:
     cdef const Factor* f = &model.factors[factor]
-    cdef double* q = qs + f.offset
-    cdef double* lnA = work.message
-    cdef double* lnB_past = work.prior
-    cdef double* lnB_future = work.qs_new
-    cdef double* log_q = work.joint
-    cdef const double* previous[MAX_FACTORS]
-    cdef Py_ssize_t i, d, s, n = f.num_states, num_factors = model.num_factors
-    cdef double c, mean, F = 0.0
     cdef const Factor* source
-    _likelihood_message(model, window, step, factor, qs, work, lnA)
+    cdef const double* previous[MAX_FACTORS]
+    cdef fc_marginal_update update
+    cdef fc_message* message = window.messages
+    cdef double* store
+    cdef Py_ssize_t i, d, stride, action
+    update.messages = window.messages
+    update.log_likelihood = update.log_prior = NULL
+    update.num_likelihoods = update.num_future = 0
+    if step < window.past_len:
+        update.log_likelihood = window.log_likelihood + step * model.qs_size + f.offset
+        update.num_likelihoods = _likelihood_messages(model, window, step, factor, qs, work,
+                                                      message)
+        message += update.num_likelihoods
     if step == 0:
-        memcpy(lnB_past, log_prior + f.offset, n * sizeof(double))
+        update.log_prior = log_prior + f.offset
     else:
-        for d in range(f.num_dependencies):
-            previous[d] = earlier + model.factors[f.dependencies[d]].offset
-        predict(model, factor, before[factor], previous, work, lnB_past)
-        P.log_eps(lnB_past, n, lnB_past)
-    memset(lnB_future, 0, n * sizeof(double))
+        action = before[factor]
+        if f.num_dependencies == 1 and f.num_states <= MAX_FUSED and not f.is_sparse[action]:
+            message.x = earlier + model.factors[f.dependencies[0]].offset
+            message.M = f.B + action * f.num_previous * f.stride
+            message.rows, message.stride = f.num_previous, f.stride
+        else:
+            for d in range(f.num_dependencies):
+                previous[d] = earlier + model.factors[f.dependencies[d]].offset
+            store = window.message_memory + (message - window.messages) * window.message_size
+            predict(model, factor, action, previous, work, store)
+            message.x, message.M = store, NULL
+        message += 1
     if step < window.future_cutoff:
-        for i in range(num_factors):
+        for i in range(model.num_factors):
             source = &model.factors[i]
             for d in range(source.num_dependencies):
                 if source.dependencies[d] != factor:
                     continue
-                _backward_message(model, factor, i, after[i], later, work, work.row)
-                P.log_eps(work.row, n, work.row)
-                for s in range(n):
-                    lnB_future[s] += work.row[s] * (0.5 if window.factorized else 1.0)
-    if not parameters.grad_descent:
-        for s in range(n):
-            q[s] = lnA[s] + lnB_past[s] + lnB_future[s]
-        P.softmax(q, n, q)
-        return 0.0
-    P.log_eps(q, n, log_q)
-    c = 1.0 if step >= window.future_cutoff else 2.0
-    for s in range(n):
-        error[s] = c * lnA[s] + lnB_past[s] + lnB_future[s] - c * log_q[s]
-    mean = P.sum(error, n) / n
-    if step == 0 or step == window.infer_len - 1:
-        F = 0.5 * P.dot(q, error, n)
-    else:
-        F = 0.5 * (P.dot(q, error, n) - (num_factors - 1) * P.dot(q, lnA, n) / num_factors)
-    for s in range(n):
-        error[s] -= mean
-        q[s] = log_q[s] + parameters.tau * error[s]
-    P.softmax(q, n, q)
-    return F
+                if source.num_dependencies == 1 and f.num_states <= MAX_FUSED:
+                    stride = (source.num_previous + 7) // 8 * 8
+                    message.x = later + source.offset
+                    message.M = source.backward + after[i] * source.num_states * stride
+                    message.rows, message.stride = source.num_states, stride
+                else:
+                    store = (window.message_memory
+                             + (message - window.messages) * window.message_size)
+                    _backward_message(model, factor, i, after[i], later, work, store)
+                    message.x, message.M = store, NULL
+                message += 1
+                update.num_future += 1
+    update.future_weight = 0.5 if window.factorized else 1.0
+    update.balance = 1.0 if step >= window.future_cutoff else 2.0
+    update.coupling = 0.0
+    if 0 < step < window.infer_len - 1:
+        update.coupling = <double>(model.num_factors - 1) / model.num_factors
+    update.tau = parameters.tau
+    update.gradient = parameters.grad_descent
+    return P.update_marginal(&update, f.num_states, qs + f.offset, error)
 
 
 # F = sum_f (q_f . log(q_f + 1e-16) - q_f . prior_f) - E_q[log p(o | s)], one step without
@@ -309,7 +333,8 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                 if step == num_steps - 1:
                     F[member] = shared
                 for f in range(num_factors):
-                    error = work.error
+                    # which update_marginal needs for long beliefs
+                    error = NULL if model.factors[f].num_states <= 8 else work.error
                     if vn != NULL:
                         error = vn + (iteration * num_steps + step) * size + model.factors[f].offset
                     # the steps before the last are those of the first member

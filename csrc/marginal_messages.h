@@ -1,0 +1,117 @@
+/* marginal_messages.h: the update of one belief in marginal message passing. */
+#ifndef FREEAGENT_MARGINAL_MESSAGES_H
+#define FREEAGENT_MARGINAL_MESSAGES_H
+
+#include "vectors.h"
+
+/* The vector of a message's logarithm that begins at state j. Cost: a logarithm per vector, and a
+ * multiply-add per row. */
+ALWAYS_INLINE vm log_message(const fc_message *message, ptrdiff_t j, ptrdiff_t n)
+{
+    if (message->M == NULL)
+        return log_eps_vm(vm_load_some(message->x + j, n - j, 1.0));
+    vm total = VM_SPLAT(0.0);
+    for (ptrdiff_t i = 0; i < message->rows; i++)
+        total = vm_fma(VM_SPLAT(message->x[i]),
+                       vm_load_some(message->M + i * message->stride + j, n - j, 0.0), total);
+    return log_eps_vm(total);
+}
+
+/* The vector from state j on of the error, or without gradient of the sum of messages; beyond n it
+ * is not defined. Part of update_marginal. Cost: that of the messages and a logarithm. */
+ALWAYS_INLINE vm marginal_error(const fc_marginal_update *u, const double *q, ptrdiff_t j,
+                                ptrdiff_t n, vm *log_q, vm *F)
+{
+    const fc_message *message = u->messages;
+    const vm balance = VM_SPLAT(u->balance);
+    vm lnA = VM_SPLAT(0.0), future = lnA;
+    if (u->log_likelihood != NULL)
+        lnA = vm_load_some(u->log_likelihood + j, n - j, 0.0);
+    for (ptrdiff_t k = 0; k < u->num_likelihoods; k++)
+        lnA += log_message(message++, j, n);
+    vm others = u->log_prior != NULL ? vm_load_some(u->log_prior + j, n - j, 0.0)
+                                     : log_message(message++, j, n);
+    for (ptrdiff_t k = 0; k < u->num_future; k++)
+        future += log_message(message++, j, n);
+    others = vm_fma(VM_SPLAT(u->future_weight), future, others);
+    if (!u->gradient)
+        return lnA + others;
+    const vm belief = vm_load_some(q + j, n - j, 0.0);
+    *log_q = log_eps_vm(belief);
+    const vm error = vm_fma(balance, lnA - *log_q, others);
+    *F = vm_fma(belief, vm_fma(VM_SPLAT(-u->coupling), lnA, error), *F);
+    return error;
+}
+
+static const double FIRST_LANES[2 * 8] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+
+/* update_marginal of up to `count` vectors, a constant: nothing goes through memory. */
+ALWAYS_INLINE double update_marginal_in_registers(const fc_marginal_update *u, ptrdiff_t n,
+                                                  double *q, double *error, int count)
+{
+    const ptrdiff_t last = (count - 1) * VM_LANES;
+    const vmi in_use = vm_load(FIRST_LANES + 8 - (n - last)) > VM_SPLAT(0.5);
+    vm x[4], log_q[4], F = VM_SPLAT(0.0), best = VM_SPLAT(-INFINITY), total = VM_SPLAT(0.0);
+    UNROLL for (int b = 0; b < count; b++)
+        x[b] = marginal_error(u, q, b * VM_LANES, n, &log_q[b], &F);
+    if (u->gradient) {
+        UNROLL for (int b = 0; b < count; b++)
+            total += b < count - 1 ? x[b] : vm_select(in_use, x[b], VM_SPLAT(0.0));
+        const vm mean = VM_SPLAT(vm_sum_lanes(total) / (double)n);
+        UNROLL for (int b = 0; b < count; b++) {
+            x[b] -= mean;
+            if (error != NULL)
+                vm_store_some(error + b * VM_LANES, x[b], n - b * VM_LANES);
+            x[b] = vm_fma(VM_SPLAT(u->tau), x[b], log_q[b]);
+        }
+    }
+    x[count - 1] = vm_select(in_use, x[count - 1], VM_SPLAT(-INFINITY));
+    UNROLL for (int b = 0; b < count; b++) best = vm_max(best, x[b]);
+    const vm top = VM_SPLAT(vm_max_lanes(best));
+    total = VM_SPLAT(0.0);
+    UNROLL for (int b = 0; b < count; b++) {
+        x[b] = exp_vm(x[b] - top);
+        total += x[b]; /* exp(-746) beyond n is 0 */
+    }
+    const vm norm = VM_SPLAT(vm_sum_lanes(total));
+    UNROLL for (int b = 0; b < count; b++)
+        vm_store_some(q + b * VM_LANES, x[b] / norm, n - b * VM_LANES);
+    return 0.5 * vm_sum_lanes(F);
+}
+
+/* err = c lnA + lnB_past + lnB_future - c log q
+ * q <- softmax(log q + tau (err - mean err))             with gradient
+ * q <- softmax(lnA + lnB_past + lnB_future)              without
+ * Returns (q . err - coupling q . lnA) / 2 of the old q, 0 without gradient.
+ * pymdp.legacy.algos.mmp.run_mmp_factorized and run_mmp. Cost: that of the messages, a logarithm
+ * and an exponential per state. */
+static double update_marginal(const fc_marginal_update *u, ptrdiff_t n, double *q, double *error)
+{
+    switch ((n + VM_LANES - 1) / VM_LANES) {
+    case 1: return update_marginal_in_registers(u, n, q, error, 1);
+    case 2: return update_marginal_in_registers(u, n, q, error, 2);
+    case 3: return update_marginal_in_registers(u, n, q, error, 3);
+    case 4: return update_marginal_in_registers(u, n, q, error, 4);
+    default: break;
+    }
+    vm F = VM_SPLAT(0.0), log_q = F;
+    for (ptrdiff_t j = 0; j < n; j += VM_LANES) {
+        const vm x = marginal_error(u, q, j, n, &log_q, &F);
+        if (u->gradient)
+            vm_store_some(error + j, x, n - j);
+        vm_store_some(q + j, u->gradient ? log_q : x, n - j);
+    }
+    if (u->gradient) {
+        const vm mean = VM_SPLAT(sum(error, n) / (double)n);
+        for (ptrdiff_t j = 0; j < n; j += VM_LANES) {
+            const vm x = vm_load_some(error + j, n - j, 0.0) - mean;
+            vm_store_some(error + j, x, n - j);
+            vm_store_some(q + j, vm_fma(VM_SPLAT(u->tau), x, vm_load_some(q + j, n - j, 0.0)),
+                          n - j);
+        }
+    }
+    softmax(q, n, q);
+    return 0.5 * vm_sum_lanes(F);
+}
+
+#endif
