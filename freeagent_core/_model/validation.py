@@ -99,6 +99,10 @@ def check_shape(array: HasShape, expected: tuple[int, ...], name: str) -> None:
         raise ValueError(f"{name} must have shape {expected}, got {array.shape}")
 
 
+def _first(bad: npt.NDArray[np.bool_]) -> str:
+    return ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
+
+
 def check_non_negative(array: FloatArray, name: str) -> None:
     """Check that all entries are finite and none is negative."""
     if array.size and array.min() >= 0.0 and array.max() < np.inf:  # no NaN either
@@ -144,8 +148,9 @@ def check_preferences(array: FloatArray, num_obs: int, num_steps: int, name: str
             f"{name} must have a column for each of the {num_steps} steps of the longest policy, "
             f"got shape {array.shape}"
         )
-    if np.isnan(array).any() or (array == np.inf).any():
-        raise ValueError(f"{name} must not have NaN or +inf")
+    bad = np.isnan(array) | (array == np.inf)
+    if bad.any():
+        raise ValueError(f"{name}[{_first(bad)}] must not be NaN or +inf")
     if not (array.max(axis=0) > -np.inf).all():
         raise ValueError(f"{name} must have a finite entry in every column")
 
@@ -202,10 +207,11 @@ def items(value: Any, name: str) -> list[Any]:
 
 def factor_lists(value: Any, count: int, num_factors: int, name: str) -> list[list[int]]:
     """Return A_factor_list or B_factor_list: `count` lists of distinct factors."""
-    try:
-        lists = [list(item) for item in value]
-    except TypeError:
-        raise TypeError(f"{name} must be a list of lists of int") from None
+    lists = items(value, name)
+    for i, item in enumerate(lists):
+        if isinstance(item, str | bytes | set | frozenset | dict):  # these have no order or no int
+            raise TypeError(f"{name}[{i}] must be a list of int, got {item!r:.80}")
+        lists[i] = items(item, f"{name}[{i}]")
     if len(lists) != count:
         raise ValueError(f"{name} must have {count} lists, got {len(lists)}")
     for i, item in enumerate(lists):
@@ -241,8 +247,13 @@ def policy_list(value: Any, num_controls: Sequence[int]) -> list[npt.NDArray[np.
             policy = np.asarray(item)
         except ValueError:
             raise TypeError(f"policies[{i}] must be an array of integers") from None
-        if policy.dtype.kind not in "iuf" or not np.all(policy == np.floor(policy)):
+        if policy.dtype.kind not in "iuf":
             raise TypeError(f"policies[{i}] must be an array of integers")
+        bad = policy != np.floor(policy)
+        if bad.any():
+            raise TypeError(
+                f"policies[{i}][{_first(bad)}] must be an integer, got {policy[bad][0]}"
+            )
         if policy.ndim != 2 or len(policy) == 0 or policy.shape[1] != len(num_controls):
             raise ValueError(
                 f"policies[{i}] must have shape (policy_len, {len(num_controls)}), "

@@ -81,7 +81,7 @@ def _packed_policies(policies: Any, num_controls: Any) -> Any:
         num_controls = np.max([policy.max(axis=0) for policy in policies], axis=0) + 1
     controls = [
         check.integer(n, 1, 2**24, f"num_controls[{f}]")
-        for f, n in enumerate(check.items(num_controls, "num_controls"))
+        for f, n in enumerate(read.each_size(num_controls, "num_controls"))
     ]
     one = [1] * len(controls)  # states and outcomes play no part
     return pack_arrays(
@@ -172,7 +172,9 @@ def choose(
     limit = check.number(tolerance, "tolerance")
     if limit < 0.0:
         raise ValueError(f"tolerance must not be negative, got {limit}")
-    return kernels.best(values, limit, bool(first_of_ties), read.count(repeats))
+    return kernels.best(
+        values, limit, check.flag(first_of_ties, "first_of_ties"), read.count(repeats)
+    )
 
 
 def sample(p: Any, *, repeats: int = 1) -> int:

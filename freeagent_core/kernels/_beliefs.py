@@ -193,9 +193,9 @@ def update_beliefs(
     """
     packed = _likelihoods(model, prior, A_factor_list, "prior", joint_likelihood)
     found = kernels.updated_beliefs(
-        packed, observation, prior, bool(joint_likelihood),
+        packed, observation, prior, check.flag(joint_likelihood, "joint_likelihood"),
         check.integer(num_iter, 0, 2**31, "num_iter"), check.number(dF, "dF"),
-        check.number(dF_tol, "dF_tol"), bool(compute_vfe), read.count(repeats),
+        check.number(dF_tol, "dF_tol"), check.flag(compute_vfe, "compute_vfe"), read.count(repeats),
     )  # fmt: skip
     return read.into(out, found)
 
@@ -249,7 +249,12 @@ def free_energy(
     if prior is None and not isinstance(model, GenerativeModel):
         raise ValueError("prior must be given with A")
     return kernels.free_energy(
-        packed, observation, qs, prior, bool(joint_likelihood), read.count(repeats)
+        packed,
+        observation,
+        qs,
+        prior,
+        check.flag(joint_likelihood, "joint_likelihood"),
+        read.count(repeats),
     )
 
 
@@ -261,7 +266,10 @@ def _likelihoods(
     if beliefs is None:
         raise ValueError(f"{name} must be given with A")
     return read.packed_likelihoods(
-        model, read.sizes_of(beliefs, name), A_factor_list, joint_likelihood=bool(joint_likelihood)
+        model,
+        read.sizes_of(beliefs, name),
+        A_factor_list,
+        joint_likelihood=check.flag(joint_likelihood, "joint_likelihood"),
     )
 
 
@@ -365,9 +373,6 @@ def pass_messages(
         )  # fmt: skip
         start = [np.full(n, 1.0 / n) for n in num_states]
     steps, taken = _sequence(observations, "observations"), _sequence(actions, "actions")
-    taken = [
-        read.vector(action, f"actions[{t}]", len(num_states)) for t, action in enumerate(taken)
-    ]
     if prior is not None:
         start = read.beliefs(prior, num_states, "prior")
     if not steps or len(taken) != len(steps) - 1:
@@ -377,7 +382,9 @@ def pass_messages(
         )
     parameters = Parameters()
     parameters.set_message_passing(
-        check.integer(num_iter, 1, 2**31, "num_iter"), bool(grad_descent), check.number(tau, "tau")
+        check.integer(num_iter, 1, 2**31, "num_iter"),
+        check.flag(grad_descent, "grad_descent"),
+        check.number(tau, "tau"),
     )
     qs, F, _ = infer_sequences(
         packed, parameters, steps, taken, start, True, False, False,

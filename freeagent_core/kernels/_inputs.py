@@ -78,6 +78,14 @@ def each(value: Any, name: str) -> list[Any]:
     return list(value)
 
 
+def each_size(value: Any, name: str) -> list[Any]:
+    """Return the entries of a list, tuple or array of integers, at least one."""
+    entries = check.items(value, name) if isinstance(value, list | tuple | np.ndarray) else []
+    if not entries:
+        raise TypeError(f"{name} must be a list of int, got {value!r:.80}")
+    return entries
+
+
 def all_weights(value: Any, name: str) -> list[FloatArray]:
     """Return `weights` of every array."""
     return [weights(array, f"{name}[{i}]") for i, array in enumerate(each(value, name))]

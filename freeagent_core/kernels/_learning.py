@@ -22,11 +22,12 @@ def _like(value: Any, array: FloatArray, name: str) -> FloatArray:
 def _joint(beliefs: Any, shape: tuple[int, ...], name: str) -> FloatArray:
     """Return the joint belief of factors of these sizes, flat."""
     parts = read.each(beliefs, name)
-    if len(shape) == 1 and np.ndim(parts[0]) == 0:  # a sequence of numbers is one belief
-        parts = [beliefs]
+    one = isinstance(beliefs, np.ndarray) and beliefs.dtype != object
+    if len(shape) == 1 and not isinstance(parts[0], list | tuple | np.ndarray):
+        one, parts = True, [beliefs]  # a sequence of numbers is one belief
     check.check_count(parts, len(shape), name, "factor")
     checked = [
-        read.weights(part, f"{name}[{f}]", (n,))
+        read.weights(part, name if one else f"{name}[{f}]", (n,))
         for f, (part, n) in enumerate(zip(parts, shape, strict=True))
     ]
     return joint_belief(checked).reshape(-1)
@@ -87,7 +88,7 @@ def update_A(
     if counts.ndim < 2:
         raise ValueError(f"pA must have shape (num_obs, *num_states), got {counts.shape}")
     target = read.result(out, counts.shape)
-    if np.ndim(observation) == 0:
+    if not isinstance(observation, list | tuple) and np.ndim(observation) == 0:
         outcome = check.integer(observation, 0, len(counts), "observation")
         weights = np.zeros(len(counts))
         weights[outcome] = 1.0

@@ -124,9 +124,10 @@ def states_info_gain(
     >>> round(kernels.states_info_gain(np.eye(2), [[0.5, 0.5]]), 3)  # ln 2
     0.693
     """
-    if isinstance(model, GenerativeModel) and joint_outcomes:
+    joint = check.flag(joint_outcomes, "joint_outcomes")
+    if isinstance(model, GenerativeModel) and joint:
         raise ValueError("joint_outcomes must not be given beside a model, which has its own")
-    packed = _packed_likelihoods(model, qs, A_factor_list, joint_likelihood=bool(joint_outcomes))
+    packed = _packed_likelihoods(model, qs, A_factor_list, joint_likelihood=joint)
     return kernels.terms(packed, qs, 0, False, True, False, read.count(repeats))
 
 
@@ -358,14 +359,16 @@ def evaluate_policies(
     if not isinstance(model, GenerativeModel):
         raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
     precision = check.number(model.gamma if gamma is None else gamma, "gamma")
+    utility, states, params = (
+        check.flag(getattr(model, name) if value is None else value, name)
+        for name, value in (
+            ("use_utility", use_utility),
+            ("use_states_info_gain", use_states_info_gain),
+            ("use_param_info_gain", use_param_info_gain),
+        )
+    )
     return kernels.evaluate_policies(
-        model.packed,
-        qs,
-        precision,
-        bool(model.use_utility if use_utility is None else use_utility),
-        bool(model.use_states_info_gain if use_states_info_gain is None else use_states_info_gain),
-        bool(model.use_param_info_gain if use_param_info_gain is None else use_param_info_gain),
-        read.count(repeats),
+        model.packed, qs, precision, utility, states, params, read.count(repeats)
     )
 
 
@@ -428,7 +431,7 @@ def _packed_likelihoods(model: Any, qs: Any, A_factor_list: Any, **others: Any) 
     if isinstance(model, GenerativeModel):
         return read.packed(model, C=others.get("C"), A_factor_list=A_factor_list)
     if "C" in others:
-        A = read.each(model, "A")
+        model = A = read.all_weights(model, "A")
         C = read.each(others["C"], "C")
         check.check_count(C, len(A), "C", "modality")
         arrays = [read.real(c, f"C[{m}]") for m, c in enumerate(C)]

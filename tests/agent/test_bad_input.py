@@ -65,7 +65,7 @@ BAD_MODELS = [
     ("B of two axes", changed("B", 1, lambda b: b[..., 0]), ValueError, r"B\[1\] must have shape"),
     ("C too long", changed("C", 0, lambda c: np.zeros(4)), ValueError, r"C\[0\] must have shape"),
     ("C too few", arguments(C=object_array([np.zeros(3)])), ValueError, "C must have one array"),
-    ("C NaN", changed("C", 1, put(0, np.nan)), ValueError, r"C\[1\] must not have NaN"),
+    ("C NaN", changed("C", 1, put(0, np.nan)), ValueError, r"C\[1\]\[0\] must not be NaN"),
     (
         "C too few steps",
         {**changed("C", 0, lambda c: c[:, None]), "policy_len": 2},
@@ -111,7 +111,12 @@ BAD_MODELS = [
         ValueError,
         r"policies\[0\] must have shape",
     ),
-    ("policy of floats", arguments(policies=[[[0.5, 0]]]), TypeError, r"policies\[0\].*integers"),
+    (
+        "policy of floats",
+        arguments(policies=[[[0.5, 0]]]),
+        TypeError,
+        r"policies\[0\]\[0, 0\] must be an integer",
+    ),
     ("policy of no steps", arguments(policies=[np.zeros((0, 2))]), ValueError, r"policies\[0\]"),
     ("too many policies", arguments(policy_len=70), ValueError, "policy_len 70"),
     ("too many to list", arguments(policy_len=40, E=np.ones(2)), ValueError, r"E must have shape"),

@@ -87,7 +87,11 @@ def test_choose(seed, n):
             ValueError,
             "in 0 to 1",
         ),
-        (lambda: kernels.action_marginals([[[0.5]]], [1.0]), TypeError, "array of integers"),
+        (
+            lambda: kernels.action_marginals([[[0.5]]], [1.0]),
+            TypeError,
+            r"policies\[0\]\[0, 0\] must be an integer",
+        ),
         (lambda: kernels.sharpen([]), ValueError, "p must not be empty"),
         (lambda: kernels.sharpen([-1.0]), ValueError, r"p\[0\] must be non-negative"),
         (lambda: kernels.sharpen([1.0], alpha="x"), TypeError, "alpha must be a number"),

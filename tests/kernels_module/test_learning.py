@@ -79,7 +79,7 @@ def test_they_are_the_kernels_of_an_agent():
     [
         (lambda: kernels.update_A(np.ones(2), 0, [1.0]), ValueError, "pA must have shape"),
         (lambda: kernels.update_A(np.ones((2, 2)), 2, [0.5, 0.5]), ValueError, "observation must"),
-        (lambda: kernels.update_A(np.ones((2, 2)), 0, [1.0]), ValueError, r"qs\[0\] must have"),
+        (lambda: kernels.update_A(np.ones((2, 2)), 0, [1.0]), ValueError, r"qs must have"),
         (lambda: kernels.update_A(np.ones((2, 2, 2)), 0, [0.5, 0.5]), ValueError, "qs"),
         (lambda: kernels.update_A(np.ones((2, 2)), [0.5], [0.5, 0.5]), ValueError, "observation"),
         (lambda: kernels.update_A(np.ones((2, 2)), 0, [np.nan, 1]), ValueError, "must be finite"),

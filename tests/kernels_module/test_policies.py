@@ -138,7 +138,7 @@ C3 = np.zeros((2, 3))
     [
         (lambda: kernels.expected_utility(A2, HALF), TypeError, "C must be an array"),
         (lambda: kernels.expected_utility(A2, HALF, [[0.0] * 3]), ValueError, r"C\[0\] must have"),
-        (lambda: kernels.expected_utility(A2, HALF, [[0.0, np.nan]]), ValueError, "C.0. must"),
+        (lambda: kernels.expected_utility(A2, HALF, [[0.0, np.nan]]), ValueError, r"C.0..1. must"),
         (lambda: kernels.expected_utility(A2, HALF, [C3], step=3), ValueError, "step"),
         (lambda: kernels.expected_utility(A2, HALF, [C3], step=-1), ValueError, "step"),
         (lambda: kernels.expected_utility(MODEL, HALF, [[0.0] * 2]), ValueError, "C must not be"),

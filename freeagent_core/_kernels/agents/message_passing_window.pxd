@@ -14,7 +14,8 @@ cdef class Window:
     cdef bint prior_is_D           # the latest belief is the model's D, whatever becomes of it
     cdef int load_history(self, PackedModel packed, OwnedWorkspace workspace, AgentState* state,
                           list prev_obs, object prev_actions,
-                          Observation* observation) except -1
+                          Observation* observation, str observations_name=*,
+                          str actions_name=*) except -1
     cdef int load_prior(self, PackedModel packed, OwnedWorkspace workspace, AgentState* state) except -1
     cdef int load_sequences(self, PackedModel packed, OwnedWorkspace workspace,
                             AgentState* state) except -1

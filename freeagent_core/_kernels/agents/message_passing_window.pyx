@@ -45,7 +45,8 @@ cdef class Window:
     # present observation moves out of the way, for the past is read by way of the workspace.
     cdef int load_history(self, PackedModel packed, OwnedWorkspace workspace, AgentState* state,
                           list prev_obs, object prev_actions,
-                          Observation* observation) except -1:
+                          Observation* observation, str observations_name="prev_obs",
+                          str actions_name="prev_actions") except -1:
         cdef const Model* model = &packed.model
         cdef Py_ssize_t horizon = state.parameters.inference_horizon
         cdef Py_ssize_t num_steps = min(<Py_ssize_t>len(prev_obs), horizon - 1)
@@ -79,14 +80,16 @@ cdef class Window:
         observation.distributions = distributions + num_steps * model.num_obs_total
         for t in range(num_steps):
             entry = prev_obs[first_step + t]
-            vectors[t] = read_observation(packed, workspace, entry, not isinstance(entry, tuple))
+            vectors[t] = read_observation(packed, workspace, entry, not isinstance(entry, tuple),
+                                          observations_name, first_step + t)
             memcpy(outcomes + t * model.num_modalities, workspace.work.observation,
                    model.num_modalities * sizeof(Py_ssize_t))
             memcpy(distributions + t * model.num_obs_total,
                    workspace.work.outcome_probabilities, model.num_obs_total * sizeof(double))
         actions = <Py_ssize_t*>self._actions.data
         for t in range(num_actions):
-            read_action(packed, workspace, prev_actions[first_action + t])
+            read_action(packed, workspace, prev_actions[first_action + t], actions_name,
+                        first_action + t)
             for f in range(model.num_factors):
                 actions[t * model.num_factors + f] = workspace.work.action[f]
         self.history.num_steps = num_steps

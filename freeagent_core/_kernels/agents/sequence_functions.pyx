@@ -73,10 +73,12 @@ def infer_sequences(PackedModel packed not None, Parameters parameters not None,
     task.joint_likelihood = not factorized
     last = observations[num_steps]
     task.observation.vectors = read_observation(packed, workspace, last,
-                                                not isinstance(last, tuple))
+                                                not isinstance(last, tuple), "observations",
+                                               num_steps)
     task.observation.outcomes = workspace.work.observation
     task.observation.distributions = workspace.work.outcome_probabilities
-    window.load_history(packed, workspace, &state, observations[:num_steps], actions, &task.observation)
+    window.load_history(packed, workspace, &state, observations[:num_steps], actions,
+                        &task.observation, "observations", "actions")
     raise_status(lay_out_window(&task, &mmp), "the window")
     if last_timestep:
         mmp.infer_len -= 1

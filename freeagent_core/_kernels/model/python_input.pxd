@@ -9,6 +9,7 @@ cdef int read_doubles(object value, Py_ssize_t n, double* out, str name) except 
 cdef int read_probabilities(object value, Py_ssize_t n, double* out, str name) except -1
 cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value,
                       str name) except -1
-cdef int read_action(PackedModel packed, OwnedWorkspace workspace, object value) except -1
+cdef int read_action(PackedModel packed, OwnedWorkspace workspace, object value,
+                     str name=*, Py_ssize_t step=*) except -1
 cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object observation,
-                          bint distr_obs) except -1
+                          bint distr_obs, str name=*, Py_ssize_t step=*) except -1

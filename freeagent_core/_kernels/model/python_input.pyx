@@ -16,6 +16,7 @@ from libc.string cimport memcpy
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.model.structs cimport Factor, Model
 
+from numbers import Real as _Real
 from operator import index as _as_index
 
 import numpy as np
@@ -69,6 +70,14 @@ cdef int read_doubles(object value, Py_ssize_t n, double* out, str name) except 
     return 0
 
 
+cdef bint _is_real_number(object value):
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return isinstance(value, (_Real, np.bool_))
+
+
 cdef object _float_array(object value, str name):
     if np.ma.is_masked(value):
         raise ValueError(f"{name} must not have masked entries")
@@ -79,6 +88,10 @@ cdef object _float_array(object value, str name):
         if array.dtype.kind not in "biuf":
             raise TypeError
     except (TypeError, ValueError):
+        if isinstance(value, (list, tuple)):
+            for i, entry in enumerate(value):
+                if not _is_real_number(entry):
+                    raise TypeError(f"{name}[{i}] must be a real number, got {entry!r:.80}") from None
         raise TypeError(f"{name} must be an array of real numbers, got {value!r:.80}") from None
     return np.ascontiguousarray(array, dtype=np.float64)
 
@@ -102,14 +115,17 @@ cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value
                       str name) except -1:
     """Write the beliefs of all factors, an object array or a sequence, to work.qs_new."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
+    cdef bint is_one = False
     cdef const Factor* f
     if num_factors == 1 and isinstance(value, _ndarray) and value.dtype != object:
-        value = [value.squeeze() if value.ndim > 1 else value]
+        value, is_one = [value.squeeze() if value.ndim > 1 else value], True
     try:
-        count = len(value)
+        count = -1 if isinstance(value, (dict, set, frozenset)) else len(value)
     except TypeError:
+        count = -1
+    if count < 0:
         raise TypeError(f"{name} must be an object array with one array per factor, "
-                        f"got {type(value).__name__}") from None
+                        f"got {type(value).__name__}")
     if count != num_factors:
         raise ValueError(f"{name} must have one array per factor ({num_factors}), got {count}")
     for i in range(num_factors):
@@ -118,25 +134,30 @@ cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value
         # the name is made only where it is needed
         if not _is_plain_belief(belief, f.num_states, workspace.work.qs_new + f.offset):
             read_probabilities(belief, f.num_states, workspace.work.qs_new + f.offset,
-                               f"{name}[{i}]" if num_factors > 1 else name)
+                               name if is_one else f"{name}[{i}]")
     return 0
 
 
-cdef int read_action(PackedModel packed, OwnedWorkspace workspace, object value) except -1:
+# What an argument is called, or its entry of a time step.
+cdef str _of_step(str name, Py_ssize_t step):
+    return name if step < 0 else f"{name}[{step}]"
+
+
+cdef int read_action(PackedModel packed, OwnedWorkspace workspace, object value,
+                     str name="action", Py_ssize_t step=-1) except -1:
     """Write an action, one control per factor, to work.action."""
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef Py_ssize_t* action = workspace.work.action
     # p_actions is free between calls, and every factor has at least one control
     cdef double* values = workspace.work.p_actions
-    read_doubles(value, num_factors, values, "action")
+    if not (_copy_plain(value, num_factors, values) and isfinite(P.sum(values, num_factors))):
+        read_doubles(value, num_factors, values, _of_step(name, step))
     for i in range(num_factors):
-        if not -1.0 < values[i] < 1e9:  # NaN too; the conversion is defined then
-            raise ValueError(f"action[{i}] must be an integer in 0 to "
-                             f"{packed.model.factors[i].num_controls - 1}, got {values[i]}")
-        action[i] = <Py_ssize_t>values[i]
+        # the conversion is defined in the bounds
+        action[i] = <Py_ssize_t>values[i] if -1.0 < values[i] < 1e9 else -1
         if not (0.0 <= values[i] < packed.model.factors[i].num_controls
                 and values[i] == action[i]):
-            raise ValueError(f"action[{i}] must be an integer in 0 to "
+            raise ValueError(f"{_of_step(name, step)}[{i}] must be an integer in 0 to "
                              f"{packed.model.factors[i].num_controls - 1}, got {values[i]}")
     return 0
 
@@ -158,7 +179,8 @@ cdef bint _are_indices(const Model* model, list values, Py_ssize_t* indices) exc
 
 
 cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object observation,
-                          bint distr_obs) except -1:
+                          bint distr_obs, str name="observation",
+                          Py_ssize_t step=-1) except -1:
     """Write indices to work.observation and return 0, or vectors to work.distributions: 1.
 
     Accepts an int (one modality), a sequence of ints, an integer array with an entry per
@@ -170,10 +192,10 @@ cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object o
                                                   workspace.work.observation):
         return 0
     if isinstance(observation, _ndarray):
-        if observation.dtype == object:
-            pass
-        elif observation.ndim == 0:
+        if observation.ndim == 0:
             observation = [observation[()]]
+        elif observation.dtype == object:
+            pass
         elif observation.ndim == 1 and observation.dtype.kind in "iu" and (
                 len(observation) == num_modalities and not (distr_obs and num_modalities == 1)):
             observation = observation.tolist()
@@ -182,8 +204,11 @@ cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object o
     elif not isinstance(observation, (list, tuple)):
         if num_modalities == 1 or not hasattr(observation, "__len__"):
             observation = [observation]
+        elif isinstance(observation, (dict, set, frozenset)):
+            raise TypeError(f"{_of_step(name, step)} must be a sequence with one entry per "
+                            f"modality, got {observation!r:.80}")
     if len(observation) != num_modalities:
-        raise ValueError(f"observation must have one entry per modality ({num_modalities}), "
+        raise ValueError(f"{_of_step(name, step)} must have one entry per modality ({num_modalities}), "
                          f"got {len(observation)}")
     for m in range(num_modalities):
         entry = observation[m]
@@ -193,26 +218,28 @@ cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object o
             except OverflowError:
                 i = -1
         elif isinstance(entry, (bool, np.bool_)):
-            raise TypeError(f"observation[{m}] must be an integer, got {entry!r}")
+            raise TypeError(f"{_of_step(name, step)}[{m}] must be an integer, got {entry!r}")
         else:
             try:
                 i = _as_index(entry)
             except OverflowError:
                 i = -1
             except (TypeError, np.ma.MAError):
-                if isinstance(entry, (np.ndarray, list, tuple)) and np.ndim(entry) > 0:
-                    return _read_vectors(packed, workspace, observation, distr_obs)
-                raise TypeError(f"observation[{m}] must be an integer or a vector, "
+                if isinstance(entry, (list, tuple)) or (
+                        isinstance(entry, _ndarray) and entry.ndim > 0):
+                    return _read_vectors(packed, workspace, observation, distr_obs,
+                                         _of_step(name, step))
+                raise TypeError(f"{_of_step(name, step)}[{m}] must be an integer or a vector, "
                                 f"got {entry!r:.80}") from None
         if not 0 <= i < model.modalities[m].num_obs:
-            raise ValueError(f"observation[{m}] must be in 0 to "
+            raise ValueError(f"{_of_step(name, step)}[{m}] must be in 0 to "
                              f"{model.modalities[m].num_obs - 1}, got {entry!r:.80}")
         workspace.work.observation[m] = i
     return 0
 
 
 cdef int _read_vectors(PackedModel packed, OwnedWorkspace workspace, object observation,
-                       bint distr_obs) except -1:
+                       bint distr_obs, str name) except -1:
     """Write one vector per modality: one-hot, or any distribution with distr_obs."""
     cdef const Model* model = &packed.model
     cdef Py_ssize_t m, o, ones, others
@@ -220,7 +247,7 @@ cdef int _read_vectors(PackedModel packed, OwnedWorkspace workspace, object obse
     for m in range(model.num_modalities):
         vector = <double*>workspace.work.distributions[m]
         read_probabilities(observation[m], model.modalities[m].num_obs, vector,
-                           f"observation[{m}]")
+                           f"{name}[{m}]")
         if distr_obs:
             continue
         ones = others = 0
@@ -228,6 +255,6 @@ cdef int _read_vectors(PackedModel packed, OwnedWorkspace workspace, object obse
             ones += vector[o] == 1.0
             others += vector[o] != 0.0 and vector[o] != 1.0
         if ones != 1 or others:
-            raise ValueError(f"observation[{m}] must be an index or a one-hot vector; "
+            raise ValueError(f"{name}[{m}] must be an index or a one-hot vector; "
                              "give distributions with distr_obs=True")
     return 1
