@@ -67,6 +67,13 @@ def validity(
     return step_valid, transition_valid
 
 
+def provide_log_B(agent: Agent) -> None:
+    """Give the agent's model the logarithms of B, which vmp reads, unless it has them."""
+    model = agent._inference.model
+    if not model.has_log_B:
+        model.set_log_B([_tables.log_stable(_tables.next_state_last(B)) for B in agent.B])
+
+
 def infer_window(
     agent: Agent,
     observations: Any,
@@ -85,8 +92,8 @@ def infer_window(
         if actions is not None:
             actions = actions[:, max(actions.shape[1] - horizon + 1, 0) :]
     inference = agent._inference
-    if variational and not agent._has_log_B():
-        inference.model.set_log_B([_tables.log_stable(_tables.next_state_last(B)) for B in agent.B])
+    if variational:
+        provide_log_B(agent)
     observed = Observations(inference.model, observations, distributions)
     steps = observed.num_steps
     if actions is not None and actions.shape[1] != steps - 1:

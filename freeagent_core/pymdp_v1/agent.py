@@ -390,9 +390,6 @@ class Agent:
             self.__dict__["_inference_of"] = inference
         return inference
 
-    def _has_log_B(self) -> bool:
-        return self._inference.model.has_log_B
-
     def _planning(self) -> BatchedInference:
         """Return the compiled inference with the policies' plan and tables in place."""
         inference: BatchedInference = self.__dict__.get("_inference_of") or self._inference

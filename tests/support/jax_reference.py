@@ -17,19 +17,19 @@ def to_jax(x):
     return jnp.asarray(x) if isinstance(x, np.ndarray | np.generic) else x
 
 
-def assert_equal(ours, theirs, atol=1e-9, name=""):
+def assert_equal(ours, theirs, atol=1e-9, name="", rtol=1e-9):
     """Assert that nested lists and dicts hold the same numbers."""
     if isinstance(theirs, dict):
         assert set(ours) == set(theirs), name
         for key in theirs:
-            assert_equal(ours[key], theirs[key], atol, f"{name}[{key!r}]")
+            assert_equal(ours[key], theirs[key], atol, f"{name}[{key!r}]", rtol)
     elif isinstance(theirs, list | tuple):
         assert len(ours) == len(theirs), name
         for i, (own, their) in enumerate(zip(ours, theirs, strict=True)):
-            assert_equal(own, their, atol, f"{name}[{i}]")
+            assert_equal(own, their, atol, f"{name}[{i}]", rtol)
     elif theirs is None:
         assert ours is None, name
     else:
         theirs = np.asarray(theirs)
         assert np.shape(ours) == theirs.shape, name
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=atol, err_msg=name)
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=name)

@@ -18,6 +18,11 @@ cdef double _digamma(double x) noexcept nogil:
         1.0 / 240 - y * (1.0 / 132 - y * (691.0 / 32760 - y / 12)))))) - below
 
 
+# digamma(x + 1) - log(x): what `pymdp.maths.spm_wnorm` is made of.
+cdef double log_ratio(double x) noexcept nogil:
+    return _digamma(x + 1.0) - log(x)
+
+
 def digamma(x):
     """Derivative of the logarithm of the gamma function.
 
@@ -47,7 +52,7 @@ def expected_log_ratio(x):
     cdef Py_ssize_t i
     with nogil:
         for i in range(values.shape[0]):
-            results[i] = _digamma(values[i] + 1.0) - log(values[i])
+            results[i] = log_ratio(values[i])
     return out
 
 

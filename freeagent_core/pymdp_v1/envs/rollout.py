@@ -1,8 +1,8 @@
 """Running agents in environments: ``pymdp.envs.rollout``.
 
-`rollout` runs without Python in the loop where agents infer one step at a time (fpi, ovf, exact),
-do not learn on the way, evaluate their own policies, and the environment is a `PymdpEnv`.
-Otherwise each step calls the agent's methods, for the whole batch at once.
+`rollout` runs without Python in the loop where agents evaluate their own policies and the
+environment is a `PymdpEnv` (`_compiled_rollout`). Otherwise each step calls the agent's methods,
+for the whole batch at once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freeagent_core._kernels.agents.batched_rollout import run_rollout
 from freeagent_core.pymdp_v1 import random
 from freeagent_core.pymdp_v1._arrays import Array, as_array, as_size
+from freeagent_core.pymdp_v1.envs._compiled_rollout import can_run, run_compiled
 from freeagent_core.pymdp_v1.envs.env import Env, PymdpEnv
 
 if TYPE_CHECKING:
@@ -235,24 +235,22 @@ def rollout(
     """
     steps = as_size(num_timesteps, "num_timesteps") + 1
     learns_online = agent.learning_mode == "online" and (agent.learn_A or agent.learn_B)
-    windowed = agent.inference_algo in _SEQUENCE_METHODS or (
+    length = 0
+    if agent.inference_algo in _SEQUENCE_METHODS or (
         agent.inference_algo in _SMOOTHING_METHODS and learns_online
-    )
+    ):
+        length = _history_length(agent, steps)
     key = random.as_key(rng_key)
-    compiled = (
-        not (windowed or learns_online or agent.preprocess_fn)
-        and policy_search in (None, default_policy_search)
+    if (
+        policy_search in (None, default_policy_search)
         and initial_carry is None
         and isinstance(env, PymdpEnv)
-        and type(env).step is PymdpEnv.step
-        and type(env).reset is PymdpEnv.reset
-        and env.categorical_obs == agent.categorical_obs
-    )
-    if compiled:
-        last, info = _run_compiled(agent, env, steps, key, env_params)  # type: ignore[arg-type]
+        and can_run(agent, env, learns_online)
+    ):
+        last, info = run_compiled(agent, env, steps, key, env_params, length, learns_online)
     else:
         last, info = _run_steps(
-            agent, env, steps, key, initial_carry, policy_search, env_params, windowed
+            agent, env, steps, key, initial_carry, policy_search, env_params, length
         )
     if agent.learning_mode == "offline":
         last["agent"] = last["agent"].infer_parameters(
@@ -261,69 +259,6 @@ def rollout(
             info["action"],
         )
     return last, info
-
-
-# --- without Python in the loop ------------------------------------------------------------------
-
-
-def _run_compiled(
-    agent: Agent, env: PymdpEnv, steps: int, key: random.Keys, env_params: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    packed = env.pack(agent.batch_size, env_params)
-    qs, prior, q_pi, neg_efe, actions, states, seen, rng_key = run_rollout(
-        agent._planning(),
-        packed,
-        agent.D,
-        key,
-        steps,
-        agent.num_iter,
-        agent.categorical_obs,
-        agent.action_selection == "stochastic",
-        agent.sampling_mode == "marginal",
-        agent.upstream_faults,
-        np.ascontiguousarray(agent.alpha),
-    )
-    observations = [
-        _outcomes(seen[:, :, m], n if agent.categorical_obs else None)
-        for m, n in enumerate(packed.num_obs)
-    ]
-    info = {
-        "qs": qs,
-        "env_state": [states[:, :-1, f] for f in range(states.shape[-1])],
-        "observation": [o[:, :-1] for o in observations],
-        "action": actions,
-        "empirical_prior": prior,
-        "qpi": q_pi,
-        "neg_efe": neg_efe,
-    }
-    last = {
-        "action": actions[:, -1],
-        "observation": [o[:, -1] for o in observations],
-        "qs": [q[:, -1:] for q in qs],
-        "env_state": [states[:, -1, f] for f in range(states.shape[-1])],
-        "agent": agent,
-        "rng_key": rng_key,
-    }
-    if agent.learn_A:
-        info |= {"A": _repeated(agent.A, steps), "pA": _repeated(agent.pA, steps)}
-    if agent.learn_B:
-        info |= {"B": _repeated(agent.B, steps), "pB": _repeated(agent.pB, steps)}
-    return last, info
-
-
-def _outcomes(index: Array, size: int | None) -> Array:
-    """Return indices (batch, steps) as (batch, steps, 1), or one-hot (batch, steps, 1, size)."""
-    if size is None:
-        return index[..., None]
-    return np.asarray(index[..., None, None] == np.arange(size), dtype=np.float64)
-
-
-def _repeated(arrays: Sequence[Any] | None, steps: int) -> Any:
-    """Return arrays (batch, ...) as they are at each of some steps."""
-    return arrays and [
-        None if x is None else np.broadcast_to(x[:, None], (len(x), steps, *x.shape[1:]))
-        for x in arrays
-    ]
 
 
 # --- step by step --------------------------------------------------------------------------------
@@ -337,15 +272,15 @@ def _run_steps(
     initial_carry: Mapping[str, Any] | None,
     policy_search: PolicySearch | None,
     env_params: Any,
-    windowed: bool,
+    length: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     keys = random.split(key, agent.batch_size + 1)
     observation, state = _each(env, "reset", keys[1:], env_params)
-    carry = _first_carry(agent, observation, state, keys[0], steps - 1, windowed)
+    carry = _first_carry(agent, observation, state, keys[0], length)
     carry |= initial_carry or {}
     records = []
     for _ in range(steps):
-        carry, record = _step(carry, env, policy_search, env_params, windowed)
+        carry, record = _step(carry, env, policy_search, env_params, length)
         records.append(record)
     return carry, {name: _stacked([record[name] for record in records]) for name in records[0]}
 
@@ -355,8 +290,7 @@ def _first_carry(
     observation: list[Array],
     state: Any,
     rng_key: random.Keys,
-    num_timesteps: int,
-    windowed: bool,
+    length: int,
 ) -> dict[str, Any]:
     batch, nf = agent.batch_size, agent.policies.policy_arr.shape[-1]
     carry: dict[str, Any] = {
@@ -366,9 +300,8 @@ def _first_carry(
         "agent": agent,
         "rng_key": rng_key,
     }
-    if not windowed:
+    if not length:
         return carry | {"qs": [d[:, None] for d in agent.D]}
-    length = _history_length(agent, num_timesteps)
     carry |= {
         "qs": [np.repeat(d[:, None], length, axis=1) for d in agent.D],
         "observation_hist": [_padded(o, length, agent.categorical_obs) for o in observation],
@@ -380,18 +313,18 @@ def _first_carry(
     return carry
 
 
-def _history_length(agent: Agent, num_timesteps: int) -> int:
+def _history_length(agent: Agent, steps: int) -> int:
     if agent.inference_horizon is not None:
         return agent.inference_horizon
-    if num_timesteps + 1 > MAX_WINDOWED_HISTORY_WITHOUT_HORIZON:
+    if steps > MAX_WINDOWED_HISTORY_WITHOUT_HORIZON:
         warnings.warn(
             "No `inference_horizon` provided for a windowed inference mode; capping rollout "
             f"history to {MAX_WINDOWED_HISTORY_WITHOUT_HORIZON} steps. Set `inference_horizon` "
             "explicitly to override this cap.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=3,
         )
-    return min(num_timesteps + 1, MAX_WINDOWED_HISTORY_WITHOUT_HORIZON)
+    return min(steps, MAX_WINDOWED_HISTORY_WITHOUT_HORIZON)
 
 
 def _padded(observation: Any, length: int, categorical: bool) -> Array:
@@ -408,14 +341,14 @@ def _step(
     env: Env,
     policy_search: PolicySearch | None,
     env_params: Any,
-    windowed: bool,
+    length: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     agent, qs_prev = carry["agent"], carry["qs"]
     keys = random.split(carry["rng_key"], agent.batch_size + 2)
     arguments: dict[str, Any] = {}
     observation = carry["observation"]
     sequence = agent.inference_algo in _SEQUENCE_METHODS
-    if windowed:
+    if length:
         seen, done = carry["observation_hist"], carry["action_hist"]
         arguments = {"learning_observations": seen, "learning_actions": done}
         if sequence:
@@ -452,9 +385,8 @@ def _step(
         "agent": updated,
         "rng_key": keys[0],
     }
-    if windowed:
+    if length:
         later["qs"] = qs if sequence else [_shifted(w, q) for w, q in zip(qs_prev, qs, strict=True)]
-        length = done.shape[1] + 1
         if sequence:
             later["empirical_prior"] = _next_prior(updated, qs, done, carry, length)
         later |= {

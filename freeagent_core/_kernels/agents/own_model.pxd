@@ -1,0 +1,59 @@
+from freeagent_core._kernels.model.batched_model cimport BatchedTables, Table
+from freeagent_core._kernels.planning.shared_prefixes cimport SharedPolicies
+
+
+# Dirichlet counts of a modality or a factor to begin with, and after each step.
+ctypedef struct Counts:
+    Table prior                    # (num_outcomes, width); data is NULL if it is not learned
+    double* counts                 # (batch_size, num_steps, num_outcomes, width)
+    double* mean
+
+
+ctypedef struct Preferences:
+    Py_ssize_t num_steps
+    Table C                        # (num_steps, num_obs)
+
+
+# What agents learn while they run.
+ctypedef struct Learning:
+    bint A, B, utility
+    Counts* modalities
+    Counts* factors
+    Preferences* preferences       # (num_modalities,)
+
+
+cdef class LearnedParts:
+    cdef Learning learning
+    cdef readonly object pA, A, pB, B
+    cdef list _kept
+    cdef void* _block
+    cdef tuple _read(self, Counts* counts, object arrays, tuple shapes, Py_ssize_t batch_size,
+                     Py_ssize_t num_steps, str name)
+
+
+# What an agent has learned of a modality or a factor.
+ctypedef struct OwnTable:
+    double* counts                 # (num_outcomes, width), as pymdp has them
+    double* mean
+    double* p                      # outcomes last, as the kernels read them
+    double* log_p
+    double* novelty
+
+
+# One agent's model and policies: agent 0 of a batch of one.
+ctypedef struct OwnModel:
+    BatchedTables t
+    SharedPolicies p
+    OwnTable* modalities
+    OwnTable* factors
+    double** linear                # (num_groups,)
+    double** certain
+    void* block
+
+
+cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
+                      const Learning* learning) noexcept nogil
+cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
+                  const Learning* learning, Py_ssize_t agent) noexcept nogil
+cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent) noexcept nogil
+cdef void adopt_B(OwnModel* own, const Learning* learning) noexcept nogil

@@ -1,0 +1,319 @@
+"""The model of one agent of a batch, which it changes when it learns."""
+
+cimport numpy as cnp
+from libc.float cimport DBL_EPSILON
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from freeagent_core._kernels.base.contractions cimport log_clipped
+from freeagent_core._kernels.base.special_functions cimport log_ratio
+from freeagent_core._kernels.learning.window_counts cimport expected_probabilities
+from freeagent_core._kernels.model.batched_model cimport (
+    BatchedModel, Likelihood, of_agent, ParentGroup, Transition)
+from freeagent_core._kernels.planning.shared_prefixes cimport (
+    GroupValues, OutcomeTables, TransitionTables)
+
+import numpy as np
+
+cnp.import_array()
+
+
+cdef class LearnedParts:
+    """Counts to begin with, and arrays for those of each step.
+
+    Parameters
+    ----------
+    model : BatchedModel
+    pA, pB : list of (batch_size, num_outcomes, width) array, or None
+        None, or an entry of None, where nothing is learned.
+    C : list of (agents, steps, num_obs) array
+        `agents` is 1 or `batch_size`.
+    utility : bool
+        Whether C counts.
+    num_steps : int
+
+    Attributes
+    ----------
+    pA, A, pB, B : list of (batch_size, num_steps, num_outcomes, width) array, or None
+    """
+
+    def __cinit__(self, BatchedModel model, object pA, object pB, list C, bint utility,
+                  Py_ssize_t num_steps):
+        cdef Learning* learning = &self.learning
+        cdef Py_ssize_t batch = model.tables.batch_size, i
+        cdef Py_ssize_t nm = model.tables.num_modalities, nf = model.tables.num_factors
+        self._kept, self._block = [], NULL
+        self._block = malloc((nm + nf) * sizeof(Counts) + nm * sizeof(Preferences))
+        if self._block == NULL:
+            raise MemoryError("no memory for learning")
+        learning.modalities = <Counts*>self._block
+        learning.factors = learning.modalities + nm
+        learning.preferences = <Preferences*>(learning.factors + nf)
+        learning.A, learning.B, learning.utility = pA is not None, pB is not None, utility
+        for i in range(nm):
+            learning.preferences[i].num_steps = C[i].shape[1]
+            model._set(&learning.preferences[i].C, C[i], (C[i].shape[1], model.num_obs[i]), "C")
+            self._kept.append(C[i])
+        widths = tuple((model.tables.modalities[i].num_obs, model.tables.modalities[i].size)
+                       for i in range(nm))
+        self.pA, self.A = self._read(learning.modalities, pA, widths, batch, num_steps, "pA")
+        widths = tuple((model.tables.factors[i].num_states,
+                        model.tables.factors[i].size * model.tables.factors[i].num_controls)
+                       for i in range(nf))
+        self.pB, self.B = self._read(learning.factors, pB, widths, batch, num_steps, "pB")
+
+    cdef tuple _read(self, Counts* counts, object arrays, tuple shapes, Py_ssize_t batch_size,
+                     Py_ssize_t num_steps, str name):
+        cdef Py_ssize_t i
+        cdef list all_counts = [], means = []
+        if arrays is None:
+            return None, None
+        if len(arrays) != len(shapes):
+            raise ValueError(f"{name} must have {len(shapes)} arrays, got {len(arrays)}")
+        for i in range(len(shapes)):
+            counts[i].prior.data = NULL
+            prior = arrays[i]
+            if prior is None:
+                all_counts.append(None)
+                means.append(None)
+                continue
+            shape = (batch_size, *shapes[i])
+            if (prior.dtype != np.float64 or not prior.flags.c_contiguous
+                    or prior.shape != shape):
+                raise ValueError(f"{name}[{i}] must be float64 of shape {shape}, got "
+                                 f"{prior.dtype} {prior.shape}")
+            every, mean = (np.empty((batch_size, num_steps, *shapes[i])) for _ in range(2))
+            counts[i].prior.data = <const double*>cnp.PyArray_DATA(<cnp.ndarray>prior)
+            counts[i].prior.stride = shapes[i][0] * shapes[i][1]
+            counts[i].counts = <double*>cnp.PyArray_DATA(<cnp.ndarray>every)
+            counts[i].mean = <double*>cnp.PyArray_DATA(<cnp.ndarray>mean)
+            self._kept.append(prior)
+            all_counts.append(every)
+            means.append(mean)
+        return all_counts, means
+
+    def __dealloc__(self):
+        free(self._block)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+# Cuts a table's arrays off `numbers`; with NULL only counts. Returns how many there are.
+cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t size) noexcept nogil:
+    if numbers != NULL:
+        own.counts, own.mean, own.p = numbers, numbers + size, numbers + 2 * size
+        own.log_p, own.novelty = numbers + 3 * size, numbers + 4 * size
+    return 5 * size
+
+
+cdef Py_ssize_t _lay_out(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
+                         const Learning* learning, double* numbers) noexcept nogil:
+    cdef Py_ssize_t i, used = 0, size
+    for i in range(t.num_modalities):
+        if learning.A and learning.modalities[i].prior.data != NULL:
+            size = t.modalities[i].num_obs * t.modalities[i].size
+            used += _cut(&own.modalities[i], numbers + used if numbers != NULL else NULL, size)
+    for i in range(t.num_groups):
+        size = p.groups[i].num_steps * t.groups[i].size
+        if numbers != NULL:
+            own.linear[i], own.certain[i] = numbers + used, numbers + used + size
+        used += 2 * size
+    for i in range(t.num_factors):
+        if learning.B:
+            size = t.factors[i].size * t.factors[i].num_controls
+            used += _cut(&own.factors[i], numbers + used if numbers != NULL else NULL,
+                         size * t.factors[i].num_states)
+    return used
+
+
+# Room for the model of an agent; 0, or -1 without memory. `own.block` is to be freed.
+# learning: NULL if nothing is learned.
+cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
+                      const Learning* learning) noexcept nogil:
+    cdef Py_ssize_t nm = t.num_modalities, nf = t.num_factors, ng = t.num_groups
+    cdef Py_ssize_t structs = (
+        nm * (sizeof(Likelihood) + sizeof(OutcomeTables) + sizeof(OwnTable))
+        + nf * (sizeof(Transition) + sizeof(TransitionTables) + sizeof(OwnTable))
+        + ng * (sizeof(GroupValues) + 2 * sizeof(double*)))
+    cdef Py_ssize_t numbers = 0
+    if learning != NULL:
+        numbers = _lay_out(own, t, p, learning, NULL)
+    own.block = malloc(structs + numbers * sizeof(double))
+    if own.block == NULL:
+        return -1
+    own.t, own.p = t[0], p[0]
+    own.t.batch_size = 1
+    own.t.modalities = <Likelihood*>own.block
+    own.t.factors = <Transition*>(own.t.modalities + nm)
+    own.p.groups = <GroupValues*>(own.t.factors + nf)
+    own.p.modalities = <OutcomeTables*>(own.p.groups + ng)
+    own.p.factors = <TransitionTables*>(own.p.modalities + nm)
+    own.modalities = <OwnTable*>(own.p.factors + nf)
+    own.factors = own.modalities + nm
+    own.linear = <double**>(own.factors + nf)
+    own.certain = own.linear + ng
+    if learning != NULL:
+        _lay_out(own, t, p, learning, <double*>(own.certain + ng))
+    return 0
+
+
+# --- an agent's tables ----------------------------------------------------------------------------
+
+cdef inline void _only(Table* table, Py_ssize_t agent) noexcept nogil:
+    if table.data != NULL:
+        table.data += agent * table.stride
+    table.stride = 0
+
+
+# Makes `own` the model, policies and first counts of an agent. Cost: one copy of the counts.
+cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
+                  const Learning* learning, Py_ssize_t agent) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef const Counts* counts
+    cdef TransitionTables* f
+    memcpy(own.t.modalities, t.modalities, t.num_modalities * sizeof(Likelihood))
+    memcpy(own.t.factors, t.factors, t.num_factors * sizeof(Transition))
+    memcpy(own.p.groups, p.groups, t.num_groups * sizeof(GroupValues))
+    memcpy(own.p.modalities, p.modalities, t.num_modalities * sizeof(OutcomeTables))
+    memcpy(own.p.factors, p.factors, t.num_factors * sizeof(TransitionTables))
+    own.p.log_E, own.p.gamma, own.p.log_epsilon = p.log_E, p.gamma, p.log_epsilon
+    _only(&own.p.log_E, agent)
+    _only(&own.p.gamma, agent)
+    _only(&own.p.log_epsilon, agent)
+    for i in range(t.num_groups):
+        _only(&own.p.groups[i].linear, agent)
+        _only(&own.p.groups[i].certain, agent)
+    for i in range(t.num_modalities):
+        _only(&own.t.modalities[i].log_A, agent)
+        _only(&own.p.modalities[i].A, agent)
+        _only(&own.p.modalities[i].novelty, agent)
+        if learning == NULL or not learning.A or learning.modalities[i].prior.data == NULL:
+            continue
+        counts = &learning.modalities[i]
+        memcpy(own.modalities[i].counts, of_agent(&counts.prior, agent),
+               counts.prior.stride * sizeof(double))
+    for i in range(t.num_factors):
+        _only(&own.t.factors[i].B, agent)
+        _only(&own.t.factors[i].log_B, agent)
+        f = &own.p.factors[i]
+        _only(&f.novelty, agent)
+        _only(&f.inductive, agent)
+        if f.next_state != NULL:
+            f.next_state += agent * f.next_state_stride
+            f.next_state_stride = 0
+        if learning != NULL and learning.B:
+            counts = &learning.factors[i]
+            memcpy(own.factors[i].counts, of_agent(&counts.prior, agent),
+                   counts.prior.stride * sizeof(double))
+
+
+# The mean of counts (n, size, controls), with the outcomes last (controls, size, n), and the
+# weights of the information gain about them, `pymdp_v1._tables.novelty`, in the same order.
+# Cost: a division for each count; with novelty a digamma too.
+cdef void _adopt(OwnTable* own, Py_ssize_t n, Py_ssize_t size, Py_ssize_t controls,
+                 bint novelty) noexcept nogil:
+    cdef Py_ssize_t width = size * controls, i, u, s
+    cdef double total, ratio, value
+    cdef double* out
+    expected_probabilities(own.counts, n, width, own.mean)
+    for u in range(controls):
+        for i in range(size):
+            out = own.p + (u * size + i) * n
+            for s in range(n):
+                out[s] = own.mean[s * width + i * controls + u]
+    if not novelty:
+        return
+    for u in range(controls):
+        for i in range(size):
+            out = own.novelty + (u * size + i) * n
+            total = 0.0
+            for s in range(n):
+                total += max(own.counts[s * width + i * controls + u], DBL_EPSILON)
+            ratio = log_ratio(total)
+            for s in range(n):
+                value = own.counts[s * width + i * controls + u]
+                out[s] = ratio - log_ratio(max(value, DBL_EPSILON)) if value > 0.0 else 0.0
+
+
+# What joint states of a group's parents are worth: `pymdp_v1._tables.group_values`, and less the
+# novelty where the state is certain. Cost: the sizes of A.
+cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group,
+                       Py_ssize_t agent) noexcept nogil:
+    cdef const ParentGroup* g = &own.t.groups[group]
+    cdef GroupValues* values = &own.p.groups[group]
+    cdef const Preferences* preferences
+    cdef const double* A
+    cdef const double* log_A
+    cdef const double* C
+    cdef const double* novelty
+    cdef Py_ssize_t step, i, k, m, o, n
+    cdef double utility, information, gain
+    for i in range(values.num_steps * g.size):
+        own.linear[group][i] = own.certain[group][i] = 0.0
+    for k in range(g.num_modalities):
+        m = g.modalities[k]
+        n = own.t.modalities[m].num_obs
+        log_A = own.t.modalities[m].log_A.data
+        preferences = &learning.preferences[m]
+        for i in range(g.size):
+            A = own.p.modalities[m].A.data + i * n
+            information = gain = 0.0
+            if own.p.states_info_gain:
+                for o in range(n):
+                    information += A[o] * log_A[o * g.size + i]
+            if own.p.modalities[m].novelty.data != NULL:
+                novelty = own.p.modalities[m].novelty.data + i * n
+                for o in range(n):
+                    gain += A[o] * novelty[o]
+            for step in range(values.num_steps):
+                utility = 0.0
+                if learning.utility:
+                    C = of_agent(&preferences.C, agent) + min(step, preferences.num_steps - 1) * n
+                    for o in range(n):
+                        utility += C[o] * A[o]
+                own.linear[group][step * g.size + i] += utility + information
+                own.certain[group][step * g.size + i] += utility - gain
+    values.linear.data, values.certain.data = own.linear[group], own.certain[group]
+
+
+# Use the likelihoods that the counts now give.
+cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent) noexcept nogil:
+    cdef Py_ssize_t i, k, n, size
+    cdef OwnTable* table
+    cdef bint changed
+    for i in range(own.t.num_modalities):
+        if learning.modalities[i].prior.data == NULL:
+            continue
+        table = &own.modalities[i]
+        n, size = own.t.modalities[i].num_obs, own.t.modalities[i].size
+        _adopt(table, n, size, 1, own.p.modalities[i].novelty.data != NULL)
+        log_clipped(table.mean, n * size, table.log_p)
+        own.t.modalities[i].log_A.data = table.log_p
+        own.p.modalities[i].A.data = table.p
+        if own.p.modalities[i].novelty.data != NULL:
+            own.p.modalities[i].novelty.data = table.novelty
+    for i in range(own.t.num_groups):
+        changed = False
+        for k in range(own.t.groups[i].num_modalities):
+            changed |= learning.modalities[own.t.groups[i].modalities[k]].prior.data != NULL
+        if changed:
+            _value_group(own, learning, i, agent)
+
+
+# Use the transitions that the counts now give: none is certain, as no probability is 0.
+cdef void adopt_B(OwnModel* own, const Learning* learning) noexcept nogil:
+    cdef Py_ssize_t i, size
+    cdef Transition* f
+    cdef OwnTable* table
+    for i in range(own.t.num_factors):
+        f = &own.t.factors[i]
+        table = &own.factors[i]
+        size = f.num_states * f.size * f.num_controls
+        _adopt(table, f.num_states, f.size, f.num_controls, own.p.factors[i].novelty.data != NULL)
+        f.B.data = table.p
+        if f.log_B.data != NULL:
+            log_clipped(table.p, size, table.log_p)
+            f.log_B.data = table.log_p
+        if own.p.factors[i].novelty.data != NULL:
+            own.p.factors[i].novelty.data = table.novelty
+        own.p.factors[i].next_state = NULL

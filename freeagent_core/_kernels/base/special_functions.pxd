@@ -1,0 +1,1 @@
+cdef double log_ratio(double x) noexcept nogil

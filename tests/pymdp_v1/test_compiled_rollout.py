@@ -1,0 +1,159 @@
+"""Compiled rollouts against the same run step by step, over random batches and every setting."""
+
+import warnings
+
+import numpy as np
+import pytest
+from jax_reference import assert_equal
+from random_batches import random_batch
+
+from freeagent_core.pymdp_v1 import Agent, random
+from freeagent_core.pymdp_v1.envs import PymdpEnv, rollout
+from freeagent_core.pymdp_v1.envs import _compiled_rollout as compiled
+from freeagent_core.pymdp_v1.envs.rollout import default_policy_search
+
+ALGORITHMS = ("fpi", "ovf", "exact", "mmp", "vmp")
+SEEDS = range(12)
+CLOSE = {"atol": 1e-12, "rtol": 1e-12}
+
+
+def random_world(algorithm, seed, learning, **changes):
+    """Return agents, and an environment as they believe it to be.
+
+    learning: what is learned online, or "offline".
+    """
+    options = random_batch(algorithm, seed, seed)
+    options |= {"learn_A": "A" in learning, "learn_B": "B" in learning, **changes}
+    if learning == "offline":
+        options |= {"learn_A": True, "learn_B": True, "learning_mode": "offline"}
+    if options["learn_B"] and seed % 4:
+        options["use_inductive"] = False  # with goals, learning B is not compiled
+    for name in "AB":
+        if options[f"learn_{name}"] and f"p{name}" not in options:
+            options[f"p{name}"] = [3 * x + 0.1 for x in options[name]]
+    agent = Agent(**options)
+    # no two policies are worth the same: which of equals is best is up to the rounding
+    E = np.random.default_rng(seed).dirichlet(np.full(agent.policies.num_policies, 20.0))
+    agent = agent.replace(E=E)
+    env = PymdpEnv(
+        agent.A, agent.B, agent.D, agent.A_dependencies, agent.B_dependencies,
+        categorical_obs=agent.categorical_obs,
+    )  # fmt: skip
+    return agent, env
+
+
+def both(agent, env, steps, seed):
+    """Run compiled and step by step."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = rollout(agent, env, steps, random.PRNGKey(seed))
+        theirs = rollout(
+            agent, env, steps, random.PRNGKey(seed),
+            policy_search=lambda a, q, k: default_policy_search(a, q, k),
+        )  # fmt: skip
+    return ours, theirs
+
+
+def assert_same_dtypes(ours, theirs, name=""):
+    if isinstance(theirs, dict):
+        for key in theirs:
+            assert_same_dtypes(ours[key], theirs[key], f"{name}[{key!r}]")
+    elif isinstance(theirs, list):
+        for i, their in enumerate(theirs):
+            assert_same_dtypes(ours[i], their, f"{name}[{i}]")
+    elif isinstance(theirs, np.ndarray):
+        assert ours.dtype == theirs.dtype, name
+
+
+def assert_same_run(ours, theirs):
+    (last, info), (their_last, their_info) = ours, theirs
+    last, their_last = dict(last), dict(their_last)
+    np.testing.assert_array_equal(info["action"], their_info["action"])
+    assert_equal(info, their_info, **CLOSE)
+    assert_same_dtypes(info, their_info)
+    agent, their_agent = last.pop("agent"), their_last.pop("agent")
+    assert_equal(last, their_last, **CLOSE)
+    assert_same_dtypes(last, their_last)
+    for name in ("A", "B", "pA", "pB", "C", "D", "I"):
+        assert_equal(getattr(agent, name), getattr(their_agent, name), **CLOSE, name=name)
+
+
+def is_compiled(agent, env):
+    online = agent.learning_mode == "online" and (agent.learn_A or agent.learn_B)
+    return compiled.can_run(agent, env, online)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("learning", ["", "A", "B", "AB", "offline"])
+def test_random_batches(algorithm, learning):
+    ran = 0
+    for seed in SEEDS:
+        agent, env = random_world(algorithm, seed, learning, categorical_obs=seed % 3 == 0)
+        ran += is_compiled(agent, env)
+        assert_same_run(*both(agent, env, 5, seed))
+    assert ran > len(SEEDS) // 2
+
+
+@pytest.mark.parametrize("algorithm", ["ovf", "exact", "mmp", "vmp"])
+@pytest.mark.parametrize("horizon", [1, 2, 5, 9])
+def test_windows_shorter_and_longer_than_the_run(algorithm, horizon):
+    for seed in SEEDS[:4]:
+        agent, env = random_world(algorithm, seed, "AB", inference_horizon=horizon)
+        assert_same_run(*both(agent, env, 6, seed))
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_short_runs(steps):
+    for algorithm in ALGORITHMS:
+        agent, env = random_world(algorithm, 1, "AB")
+        assert_same_run(*both(agent, env, steps, 1))
+
+
+def test_smoothing_of_factors_with_several_parents():
+    ran = 0
+    for seed in SEEDS:
+        agent, env = random_world("fpi", seed, "AB", inference_algo="ovf", use_inductive=False)
+        assert_same_run(*both(agent, env, 5, seed))
+        if any(len(f) > 1 for f in agent.B_dependencies):
+            ran += 1
+            with pytest.raises(ValueError, match="requires square 2D transitions"):
+                rollout(agent.replace(upstream_faults=True), env, 5, random.PRNGKey(0))
+    assert ran > 2
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_upstream_faults(algorithm):
+    for seed in SEEDS[:6]:
+        agent, env = random_world(algorithm, seed, "A", upstream_faults=True)
+        assert_same_run(*both(agent, env, 4, seed))
+
+
+def test_many_agents_of_one_model_see_windows_that_others_saw():
+    A = [np.array([[0.9, 0.1, 0.3], [0.1, 0.9, 0.7]])]
+    B = [np.random.default_rng(0).dirichlet(np.ones(3), (3, 2)).transpose(2, 0, 1)]
+    env = PymdpEnv(A, B, [np.ones(3) / 3])
+    for algorithm in ("mmp", "vmp"):
+        agent = Agent(
+            A, B, C=[np.array([0.3, 1.0])], batch_size=200, policy_len=2, inference_algo=algorithm,
+            inference_horizon=3, action_selection="stochastic",
+        )  # fmt: skip
+        assert_same_run(*both(agent, env, 12, 5))
+
+
+def test_agents_that_ran_are_as_before():
+    agent, env = random_world("mmp", 3, "AB", use_inductive=False)
+    before = [np.array(x) for x in (*agent.A, *agent.B, *agent.pA, *agent.pB)]
+    last, _ = rollout(agent, env, 4, random.PRNGKey(0))
+    assert last["agent"] is not agent
+    for x, y in zip((*agent.A, *agent.B, *agent.pA, *agent.pB), before, strict=True):
+        np.testing.assert_array_equal(x, y)
+    for x in (*last["agent"].A, *last["agent"].pB):
+        assert not x.flags.writeable
+
+
+def test_environments_that_do_not_fit():
+    for algorithm in ("fpi", "mmp"):
+        agent, _ = random_world(algorithm, 3, "A")
+        env = PymdpEnv([np.eye(7)], [np.eye(7)[..., None]], [np.ones(7) / 7])
+        with pytest.raises(ValueError, match=r"env has 1 (modalities|factors)|modality 0 of env"):
+            rollout(agent, env, 3, random.PRNGKey(0))
