@@ -217,6 +217,24 @@ cdef void _write_actions(PopulationCore core, const uint8_t* mask,
 # --- operations ----------------------------------------------------------------------------------
 
 
+# The operation that is set, on all agents. When Ctrl-C ends it, those that were not reached or in the
+# middle of a kernel are as they were, with the status INTERRUPTED.
+cdef int _run_all(PopulationCore core, Workspace** works) noexcept nogil:
+    cdef Py_ssize_t reached = 0, size = core.size
+    cdef int code = 0
+    memset(&core._status[0], 0, size)
+    while code == 0:
+        reached = core.run_until_interrupted(reached, size, works)
+        if reached == size and not _is_interrupted(core):
+            return 0
+        code = _handle_interrupt()
+        if code == 0:
+            core._run_interrupted(works)
+    if reached < size:
+        memset(&core._status[reached], <unsigned char>(-INTERRUPTED), size - reached)
+    return code
+
+
 cdef int act(CoreTarget target, int operations, const Input* given, int64_t* actions,
              int64_t num_actions) noexcept nogil:
     """Do `Operation`s; write the actions with SAMPLE_ACTION."""
@@ -237,12 +255,7 @@ cdef int act(CoreTarget target, int operations, const Input* given, int64_t* act
     if code == 0:
         code = _take_memory(target, &memory)
     if code == 0:
-        memset(&target.core._status[0], 0, target.core.size)
-        target.core._run(0, target.core.size, memory.works)
-        while code == 0 and _is_interrupted(target.core):
-            code = _handle_interrupt()
-            if code == 0:
-                target.core._run_interrupted(memory.works)
+        code = _run_all(target.core, memory.works)
         _give_back_memory(target, &memory)
         if code == 0:
             code = _fail_status(target.core)
@@ -345,7 +358,7 @@ cdef int learn(CoreTarget target, int operation, const Input* given) noexcept no
             target.core._lr = target.lr_pD if operation == LEARN_D else target.lr_pB
             if operation == LEARN_A:
                 target.core._to_learn, target.core._lr = target.modalities_to_learn, target.lr_pA
-            target.core._run(0, target.core.size, memory.works)
+            code = _run_all(target.core, memory.works)
             target.core._given_qs = NULL
             _give_back_memory(target, &memory)
         target.lock.release_without_gil()

@@ -15,8 +15,9 @@
  *
  * Results. Functions return FREEAGENT_OK (0) or a negative `freeagent_error`; then nothing was
  * written, no agent has changed (FREEAGENT_NOT_FINITE, _NO_MEMORY and _INTERRUPTED in a population:
- * agents with an action of -1 have not, the others have stepped), and `last_error_message` of the same thread
- * says what is wrong. All input is checked. Success leaves the last error as it was.
+ * agents with an action of -1 have not, the others have stepped; where Ctrl-C ends what returns no
+ * actions, the first agents are done and the others are as they were), and `last_error_message` of
+ * the same thread says what is wrong. All input is checked. Success leaves the last error as it was.
  *
  * Handles. A `freeagent_model *`, `freeagent_agent *` or `freeagent_population *` is an opaque
  * number, not an address. NULL, a freed handle, one of another kind and any other value are
@@ -33,8 +34,9 @@
  * or population wait for each other, and for calls from Python on the same object. A call runs on
  * the thread that calls: to use several processors, make a population per thread
  * (`first_agent` gives each the random numbers of its part of the whole). Free a handle when no
- * other thread is in a call with it. Ctrl-C waits until Python runs
- * again, but in steps of more than 20 ms on the main thread (FREEAGENT_INTERRUPTED).
+ * other thread is in a call with it. Ctrl-C waits until Python runs again, but in calls of more than
+ * 20 ms on the main thread, which look for it in long kernels and every 64 agents
+ * (FREEAGENT_INTERRUPTED).
  *
  * Random numbers. Agents and populations made here draw from streams of their own, which depend on
  * `seed` and the agent's index alone, like those of freeagent_core.Population. An agent taken from

@@ -24,6 +24,8 @@ cdef class ParallelWork:
     cdef int provide(self, Py_ssize_t num_slots, list models) except -1
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
     cdef bint _work(self, Py_ssize_t slot) noexcept nogil
+    cdef Py_ssize_t run_until_interrupted(self, Py_ssize_t start, Py_ssize_t stop,
+                                          Workspace** works) noexcept nogil
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil
     cdef void _run_interrupted(self, Workspace** works) noexcept nogil
     cdef void note_interrupted(self) noexcept nogil

@@ -78,6 +78,8 @@ cdef Py_ssize_t MAX_SLOTS = 64
 cdef int64_t LINGER_NS = 200_000
 # What the counter of chunks holds between ticks: nothing to take.
 cdef Py_ssize_t IDLE = <Py_ssize_t>1 << 60
+# Of `run_until_interrupted`: a multiple of all blocks, whose agents are then those of one range.
+cdef Py_ssize_t CHUNK = 64
 
 
 cdef class ThreadMemory:
@@ -196,6 +198,17 @@ cdef class ParallelWork:
             if self._considerate:  # a thread that waits for a processor gets this one
                 fc_pause(0)
         return False
+
+    # `_work` for a caller without `arm`, in chunks that are short enough to look for Ctrl-C between
+    # them: items [start, stop), or those up to the one returned. One chunk looks for nothing.
+    cdef Py_ssize_t run_until_interrupted(self, Py_ssize_t start, Py_ssize_t stop,
+                                          Workspace** works) noexcept nogil:
+        cdef Py_ssize_t i
+        while start < stop and not (start > 0 and interrupted()):
+            i = min(start + CHUNK, stop)
+            self._run(start, i, works)
+            start = i
+        return start
 
     def help(self):
         """What a thread beside the caller's does; see `expect_helpers`."""
