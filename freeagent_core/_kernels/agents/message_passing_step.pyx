@@ -57,7 +57,7 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     window.log_joint = NULL
     sequences = model.tree.num_policies * (window.infer_len * model.qs_size + 1)
     num_doubles = sequences + num_modalities + past_len * (num_terms * (1 + largest) + 1)
-    num_doubles += past_len * model.qs_size
+    num_doubles += past_len * model.qs_size + 2 * model.num_controls_total
     num_doubles += num_messages * (message_size + message_doubles)
     if not agent.parameters.mmp.grad_descent:
         num_doubles += (past_len + 2) * joint
@@ -80,6 +80,9 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     here += num_messages * message_doubles
     window.message_memory, window.message_size = here, message_size
     here += num_messages * message_size
+    window.last_belief = <const double**>here
+    window.last_F = here + model.num_controls_total
+    here += 2 * model.num_controls_total
     window.log_likelihood = here
     here += past_len * model.qs_size
     memset(window.log_likelihood, 0, past_len * model.qs_size * sizeof(double))

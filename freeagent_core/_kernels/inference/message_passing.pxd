@@ -24,6 +24,8 @@ cdef struct MMPWindow:             # what is inferred over: observed steps, then
     fc_message* messages           # (num_messages,): of one update, and where those are computed
     double* message_memory         # (num_messages, message_size)
     Py_ssize_t message_size
+    const double** last_belief     # (num_controls_total,): the last step's after each action, and
+    double* last_F                 # its share of F; in use within an iteration
     const double** log_joint       # (past_len,): log of the sum of likelihoods over all factors'
                                    # joint states; used without grad_descent only
     double* joint_memory           # (2, joint states of all factors), with log_joint

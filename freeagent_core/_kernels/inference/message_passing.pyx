@@ -6,7 +6,8 @@ steps and the old ones of later steps.
 
 The last step receives a message from the step before it only, and sends none; its action is
 the policy's last. Policies that agree in all other actions therefore share all other
-steps, to the bit: `pass_messages` infers such policies together.
+steps, to the bit: `pass_messages` infers such policies together. Among these, a factor's belief at
+the last step depends on the action of that factor alone, and is inferred once for each.
 """
 
 from libc.math cimport isfinite
@@ -302,7 +303,8 @@ cdef void log_likelihood_sum(const Model* model, const MMPWindow* window, Py_ssi
 #   F = sum over steps and factors of _update_belief's shares (or of _free_energy)
 # pymdp.legacy.algos.mmp.run_mmp_factorized and run_mmp.
 # Returns 0, or -1 if a belief or F is not finite.
-# Cost: num_iter * (infer_len - 1 + num_members) updates of every factor.
+# Cost: num_iter * (infer_len - 1) updates of every factor, and num_iter for each action that the
+# members have last.
 cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                        const MMPWindow* window, const Py_ssize_t* members,
                        Py_ssize_t num_members, const double* prior, double* qs, double* F,
@@ -315,6 +317,11 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
     cdef double shared, part
     cdef Py_ssize_t actions[2][MAX_FACTORS]
     cdef int iteration
+    # nothing but the step before reaches the last one
+    cdef bint one_per_action = (num_members > 1 and num_steps - 1 >= window.past_len
+                                and num_steps - 1 >= window.future_cutoff)
+    cdef const double* known
+    cdef Py_ssize_t at
     for step in range(num_members * num_steps):
         for f in range(num_factors):
             factor = &model.factors[f]
@@ -325,6 +332,8 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
         P.log_eps(prior + factor.offset, factor.num_states, work.log_prior + factor.offset)
     for iteration in range(parameters.num_iter):
         shared = 0.0
+        if one_per_action:
+            memset(window.last_belief, 0, model.num_controls_total * sizeof(double*))
         for step in range(num_steps):
             for member in range(num_members if step == num_steps - 1 else 1):
                 _actions_at(model, window, members[member], step - 1, actions[0])
@@ -333,6 +342,15 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                 if step == num_steps - 1:
                     F[member] = shared
                 for f in range(num_factors):
+                    factor = &model.factors[f]
+                    if one_per_action and step == num_steps - 1:
+                        at = factor.control_offset + actions[0][f]
+                        known = window.last_belief[at]
+                        if known != NULL:
+                            memcpy(last + factor.offset, known,
+                                   factor.num_states * sizeof(double))
+                            F[member] += window.last_F[at]
+                            continue
                     # which update_marginal needs for long beliefs
                     error = NULL if model.factors[f].num_states <= 8 else work.error
                     if vn != NULL:
@@ -342,10 +360,12 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                         model, parameters, window, step, f, actions[0], actions[1],
                         qs + (step - 1) * size, last, qs + (step + 1) * size, work.log_prior, work,
                         error)
-                    if step == num_steps - 1:
-                        F[member] += part
-                    else:
+                    if step < num_steps - 1:
                         shared += part
+                        continue
+                    F[member] += part
+                    if one_per_action:
+                        window.last_belief[at], window.last_F[at] = last + factor.offset, part
                 if not parameters.grad_descent:
                     part = _free_energy(model, window, step, last, prior, work)
                     if step == num_steps - 1:
