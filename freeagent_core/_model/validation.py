@@ -245,6 +245,8 @@ def policy_list(value: Any, num_controls: Sequence[int]) -> list[npt.NDArray[np.
             raise ValueError(f"policies[{i}] must not have masked entries")
         try:
             policy = np.asarray(item)
+            if policy.dtype == object:  # numbers in an object array are numbers
+                policy = np.asarray(policy.tolist())
         except ValueError:
             raise TypeError(f"policies[{i}] must be an array of integers") from None
         if policy.dtype.kind not in "iuf":

@@ -242,3 +242,78 @@ def test_what_is_wrong_is_named(name, i, argument):
         if complaint is not None:
             complaints.append(f"{what}: {complaint}")
     assert not complaints, "\n".join(complaints)
+
+
+def _forms(array):
+    """Yield other forms of the same numbers."""
+    yield "read-only", _locked(array)
+    yield "Fortran order", np.asfortranarray(array)
+    yield "strided", np.repeat(array, 2, axis=-1)[..., ::2]
+    yield "backwards", np.ascontiguousarray(array[::-1])[::-1]
+    yield "float32", array.astype(np.float32)
+    yield "other byte order", array.astype(array.dtype.newbyteorder())
+    yield "objects", array.astype(object)
+    yield "list", array.tolist()
+
+
+def _locked(array):
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+def _same(left, right):
+    if isinstance(left, tuple) or (isinstance(left, np.ndarray) and left.dtype == object):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return np.array_equal(left, right)
+
+
+@pytest.mark.parametrize(("name", "i", "argument"), list(_calls()))
+def test_another_form_of_the_same_numbers_gives_the_same(name, i, argument):
+    function, valid = getattr(kernels, name), CALLS[name][i]
+    value, expected = valid[argument], getattr(kernels, name)(**CALLS[name][i])
+    others = {}
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        others = dict(_forms(value))
+    elif _is_list(value):
+        others = {"object array": _objects(list(value)), "tuple": tuple(value)}
+        if all(isinstance(item, np.ndarray) for item in value):
+            for k, item in enumerate(value):
+                for what, form in _forms(item):
+                    others[f"[{k}] {what}"] = [*value[:k], form, *value[k + 1 :]]
+    for what, form in others.items():
+        assert _same(expected, function(**{**valid, argument: form})), what
+
+
+@pytest.mark.parametrize("name", kernels.__all__)
+def test_repeats(name):
+    for wrong in ("x", 1.5, None, True, 0, -1, 2**70, [1], float("nan")):
+        with pytest.raises((TypeError, ValueError), match=r"^repeats must be "):
+            getattr(kernels, name)(**CALLS[name][0], repeats=wrong)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in kernels.__all__
+        if "out" in inspect.signature(getattr(kernels, name)).parameters
+    ],
+)
+def test_out(name):
+    function, valid = getattr(kernels, name), CALLS[name][0]
+    expected = function(**valid)
+    several = expected.dtype == object
+    arrays = list(expected) if several else [expected]
+    for k, array in enumerate(arrays):
+        wrong = {
+            "shape": np.empty((*array.shape, 1)), "float32": array.astype(np.float32),
+            "integers": array.astype(int), "read-only": _locked(array), "list": array.tolist(),
+            "strided": np.repeat(array, 2, axis=-1)[..., ::2], "text": "x",
+        }  # fmt: skip
+        for what, form in wrong.items():
+            out = [np.full(a.shape, 7.0) for a in arrays]
+            given = [*out[:k], form, *out[k + 1 :]] if several else form
+            with pytest.raises((TypeError, ValueError), match=rf"^out(\[{k}\])? must "):
+                function(**valid, out=given)
+            assert all((a == 7.0).all() for a in out), what
