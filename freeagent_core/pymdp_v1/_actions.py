@@ -16,15 +16,19 @@ Array = npt.NDArray[Any]
 
 def checked_q_pi(q_pi: Any, num_policies: int, batch_size: int | None) -> Array:
     """Return q_pi as an array (num_policies,) or (agents, num_policies) of float64."""
-    array = as_array(q_pi)
+    array = as_array(q_pi, "q_pi")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"q_pi must hold real numbers, got {array.dtype}")
     wrong = array.shape[-1:] != (num_policies,) or array.ndim > 2
     if batch_size is not None:
         wrong = array.shape != (batch_size, num_policies)
     if wrong:
         agents = "..." if batch_size is None else batch_size
         raise ValueError(f"q_pi must have shape ({agents}, {num_policies}), got {array.shape}")
-    array = array if array.dtype == np.float64 else array.astype(np.float64)
-    return array
+    if not np.isfinite(array).all():
+        at = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+        raise ValueError(f"q_pi{at} must be finite, got {array[tuple(at)]}")
+    return array if array.dtype == np.float64 else array.astype(np.float64)
 
 
 def marginals(q_pi: Array, policies: Array, num_controls: Sequence[int]) -> list[Array]:

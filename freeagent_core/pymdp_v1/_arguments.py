@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._model.validation import MAX_INT, integer
 from freeagent_core.pymdp_v1._arrays import as_array
 
 Array = npt.NDArray[Any]
@@ -57,7 +58,7 @@ def register_with_jax() -> None:
 
 def floats(value: Any, name: str) -> Array:
     """Return a read-only float64 copy of an array, or of a Distribution's data."""
-    array = as_array(getattr(value, "data", value) if hasattr(value, "event") else value)
+    array = as_array(getattr(value, "data", value) if hasattr(value, "event") else value, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
     array = array.astype(np.float64)
@@ -89,20 +90,65 @@ def with_agents(
     )
 
 
+def as_list(values: Any, name: str, of: str) -> list[Any]:
+    """Return a list, tuple or array as a list; `of` says what it should hold."""
+    if not isinstance(values, str | bytes | Mapping | Set):
+        try:
+            return list(values)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be a list of {of}, got {type(values).__name__} {values!r:.80}")
+
+
+def integers(values: Any, name: str, low: int = 0, high: int = MAX_INT) -> list[int]:
+    """Return a list of integers in range(low, high)."""
+    result = []
+    for i, value in enumerate(as_list(values, name, "int")):
+        try:
+            result.append(integer(value, low, high, f"{name}[{i}]"))
+        except ValueError as error:
+            raise ModelError(str(error)) from None
+    return result
+
+
 def dependencies(lists: Any, count: int, num_factors: int, name: str) -> list[list[int]]:
     """Return lists of factors, one for each modality or factor, as lists of ints."""
+    lists = as_list(lists, name, "lists of int")
     if len(lists) != count:
         raise ModelError(f"{name} must have {count} lists, got {len(lists)}")
     result = []
     for i, factors in enumerate(lists):
-        factors = [int(f) for f in factors]
+        factors = integers(factors, f"{name}[{i}]", 0, num_factors)
         if not factors or len(set(factors)) != len(factors):
             raise ModelError(f"{name}[{i}] must be distinct factors, at least one, got {factors}")
-        for f in factors:
-            if not 0 <= f < num_factors:
-                raise ModelError(f"{name}[{i}] must hold factors in range({num_factors}), got {f}")
         result.append(factors)
     return result
+
+
+def whole_numbers(value: Any, name: str) -> Array:
+    """Return an array of integers, which may be held as floats."""
+    array = as_array(value, name)
+    if array.dtype.kind not in "iubf" or not (array == np.floor(array)).all():
+        raise TypeError(f"{name} must hold integers, got {array.dtype}")
+    return array
+
+
+def outcomes(value: Any, num_obs: int, name: str) -> Array:
+    """Return indices of outcomes, -1 for no evidence, as an array of integers."""
+    array = whole_numbers(value, name)
+    wrong = (array < -1) | (array >= num_obs)
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(f"{name}{list(at)} must be in range(-1, {num_obs}), got {array[at]}")
+    return array
+
+
+def checked_actions(value: Any, name: str, count: int) -> Array:
+    """Return actions (..., count) as an array of numbers."""
+    array = whole_numbers(value, name)
+    if array.shape[-1:] != (count,):
+        raise ValueError(f"{name} must have shape (..., {count}), got {array.shape}")
+    return array
 
 
 def check_normalised(array: Array, name: str) -> None:
@@ -163,15 +209,22 @@ def num_states_of(B: Sequence[Array], B_dependencies: Sequence[Sequence[int]]) -
 
 
 def flatten_actions(
-    arrays: Sequence[Any], action_dependencies: Sequence[Sequence[int]], num_controls: Sequence[int]
+    arrays: Sequence[Any],
+    action_dependencies: Sequence[Sequence[int]],
+    num_controls: Sequence[int],
+    name: str,
 ) -> list[Any]:
     """Give each factor's transitions one axis of actions instead of one for each dependency."""
     flat = []
-    for array, controls in zip(arrays, action_dependencies, strict=True):
+    for f, (array, controls) in enumerate(zip(arrays, action_dependencies, strict=True)):
         kept = array.ndim - len(controls)
-        flat.append(
-            array.reshape(*array.shape[:kept], math.prod(num_controls[c] for c in controls))
-        )
+        actions = tuple(num_controls[c] for c in controls)
+        if kept < 0 or (len(controls) and array.shape[kept:] != actions):
+            raise ModelError(
+                f"{name}[{f}] must end in axes of {actions} actions, those of the controls "
+                f"{list(controls)}, got shape {array.shape}"
+            )
+        flat.append(array.reshape(*array.shape[:kept], math.prod(actions)))
     return flat
 
 

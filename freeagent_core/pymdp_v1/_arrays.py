@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._model.validation import integer
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]
 Array = npt.NDArray[Any]
 
+MAX_SIZE = 2**62  # sizes are below this
 
-def as_array(x: Any) -> Array:
+
+def as_array(x: Any, name: str = "an array") -> Array:
     """Return `x` as a NumPy array, without a copy where its memory can be read.
 
     JAX arrays and others that have ``__array__`` are asked for it, others that have only
-    ``__dlpack__`` for that; sparse arrays are made dense. JAX is not imported.
+    ``__dlpack__`` for that; sparse arrays are made dense. JAX is not imported. An error about what
+    is no array begins with `name`.
     """
     if isinstance(x, np.ndarray):
         return x
@@ -26,7 +30,10 @@ def as_array(x: Any) -> Array:
         x = x.todense()
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
-    return np.asarray(x)
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{name} must be an array or nested lists of equal lengths") from None
 
 
 def as_floats(x: Any) -> Array:
@@ -37,13 +44,21 @@ def as_floats(x: Any) -> Array:
 
 def as_size(x: Any, name: str, minimum: int = 0) -> int:
     """Return an integer argument as an int; raise an error with its name if it is none."""
-    try:
-        size = operator.index(x)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {type(x).__name__}") from None
-    if size < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {size}")
+    size = integer(x, minimum, None, name)
+    if size >= MAX_SIZE:
+        raise ValueError(f"{name} must be less than 2**62, got {size}")
     return size
+
+
+def as_real(x: Any, name: str) -> float:
+    """Return a number, which may be infinite, as a float; raise an error with its name if not."""
+    try:
+        value = float(x)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} must be a number, got {x!r:.80}") from None
+    if value != value:
+        raise ValueError(f"{name} must not be NaN")
+    return value
 
 
 def as_shape(shape: Any, name: str = "shape") -> tuple[int, ...]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._model.policies import MAX_POLICIES, exceeds
+from freeagent_core.pymdp_v1._arrays import as_array, as_size
+
 IntArray = npt.NDArray[np.int64]
+
+MAX_STEPS = 2**28  # of all policies that are enumerated
 
 
 class Policies:
@@ -44,7 +49,7 @@ class Policies:
     num_policies: int
 
     def __init__(self, policy_arr: Any) -> None:
-        array = np.asarray(policy_arr)
+        array = as_array(policy_arr, "policies")
         if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "iub":
             raise ValueError(
                 "policies must be integers of shape (num_policies, policy_len, num_factors), "
@@ -91,16 +96,30 @@ def all_policies(
     -------
     (num_policies, policy_len, num_factors) array of int64
 
+    Raises
+    ------
+    ValueError
+        If there are more than 2**24, or more than 2**28 steps of all policies.
+
     Source: `pymdp.control.construct_policies`.
     """
     num_factors = len(num_states)
     if num_controls is None:
         controlled = range(num_factors) if control_fac_idx is None else control_fac_idx
         num_controls = [n if f in controlled else 1 for f, n in enumerate(num_states)]
-    if policy_len < 1:
-        raise ValueError(f"policy_len must be at least 1, got {policy_len}")
-    choices = [range(n) for n in num_controls] * policy_len
-    flat = np.array(list(itertools.product(*choices)), dtype=np.int64)
+    policy_len = as_size(policy_len, "policy_len", 1)
+    joint = math.prod(num_controls)
+    if exceeds(joint, policy_len, MAX_POLICIES) or joint**policy_len * policy_len > MAX_STEPS:
+        raise ValueError(
+            f"policy_len={policy_len} with num_controls={list(num_controls)} gives {joint}**"
+            f"{policy_len} policies; at most {MAX_POLICIES}, of {MAX_STEPS} steps in all, are "
+            "enumerated: choose some as `policies`"
+        )
+    flat = np.empty((joint**policy_len, policy_len * num_factors), dtype=np.int64)
+    repeats, numbers = 1, np.arange(len(flat))
+    for column, n in reversed(list(enumerate([*num_controls] * policy_len))):
+        flat[:, column] = numbers // repeats % n
+        repeats *= n
     return flat.reshape(-1, policy_len, num_factors)
 
 

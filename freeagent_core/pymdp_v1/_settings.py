@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from freeagent_core._model.validation import MAX_INT, choice, flag, integer
 from freeagent_core.pymdp_v1._arguments import (
     ModelArrays,
     ModelError,
     action_maps,
+    as_list,
     backward_reachability,
     check_normalised,
     dependencies,
     encode,
     flatten_actions,
     floats,
+    integers,
     num_states_of,
     parts,
     per_agent,
     with_agents,
 )
-from freeagent_core.pymdp_v1._arrays import as_array
+from freeagent_core.pymdp_v1._arrays import as_size
 from freeagent_core.pymdp_v1._policies import Policies, all_policies
 
 Array = npt.NDArray[Any]
@@ -55,7 +58,7 @@ CHOICES = {
 # What `replace` takes, besides `policies`.
 ARRAYS = ("A", "B", "C", "D", "E", "pA", "pB", "H", "I")
 PER_AGENT = ("gamma", "alpha", "inductive_threshold", "inductive_epsilon")
-NUMBERS = ("num_iter", "inference_horizon", "inductive_depth")
+NUMBERS = {"num_iter": 0, "inference_horizon": -MAX_INT, "inductive_depth": 0}  # from where on
 REPLACEABLE = {*ARRAYS, *PER_AGENT, *NUMBERS, *FLAGS, *CHOICES, "policies", "preprocess_fn"}
 
 
@@ -84,9 +87,15 @@ def model_structure(
     A, B, C, pB, policies
         As they go on from here.
     """
+    A, B = as_list(A, "A", "arrays"), as_list(B, "B", "arrays")
     num_factors, num_modalities = len(B), len(A)
     if not num_factors or not num_modalities:
         raise ModelError("A and B must have at least one array each")
+    policy_len = as_size(policy_len, "policy_len", 1)
+    if num_controls is not None:
+        num_controls = integers(num_controls, "num_controls", 1)
+        if not num_controls:
+            raise ModelError("num_controls must have a number for each control")
     if A_dependencies is None or B_dependencies is None:
         A_lists, B_lists = _default_dependencies(A, B)
     A_lists = A_lists if A_dependencies is None else A_dependencies
@@ -103,10 +112,11 @@ def model_structure(
         action_lists = _action_dependencies(B_action_dependencies, num_factors, len(num_controls))
         if policies is None:
             maps = action_maps(action_lists, num_controls)
-            B_arrays = flatten_actions(B_arrays, action_lists, num_controls)
+            B_arrays = flatten_actions(B_arrays, action_lists, num_controls, "B")
             if pB is not None:
+                pB = parts(pB, num_factors, "pB", "hidden state factor")
                 pB = [floats(p, f"pB[{f}]") for f, p in enumerate(pB)]
-                pB = flatten_actions(pB, action_lists, num_controls)
+                pB = flatten_actions(pB, action_lists, num_controls, "pB")
             multi = all_policies(num_controls, num_controls, policy_len, control_fac_idx)
             policies = encode(multi, maps)
     num_states = num_states_of(B_arrays, B_lists)
@@ -114,7 +124,7 @@ def model_structure(
     if control_fac_idx is None:
         control_fac_idx = [f for f in range(num_factors) if flat_controls[f] > 1]
     else:
-        control_fac_idx = [int(f) for f in control_fac_idx]
+        control_fac_idx = integers(control_fac_idx, "control_fac_idx", -MAX_INT)
         for f in control_fac_idx:
             if not 0 <= f < num_factors:
                 raise ModelError(
@@ -130,12 +140,13 @@ def model_structure(
     if policies is None:
         policies = Policies(all_policies(num_states, flat_controls, policy_len, control_fac_idx))
     sizes = {
+        "policy_len": policy_len,
         "num_factors": num_factors,
         "num_modalities": num_modalities,
         "num_states": num_states,
         "num_obs": [a.shape[-1 - len(fs)] for a, fs in zip(A_arrays, A_lists, strict=True)],
         "num_controls": flat_controls,
-        "num_controls_multi": None if num_controls is None else [int(n) for n in num_controls],
+        "num_controls_multi": num_controls,
         "A_dependencies": A_lists,
         "B_dependencies": B_lists,
         "B_action_dependencies": action_lists,
@@ -159,20 +170,21 @@ def checked_settings(agent: Mapping[str, Any], given: Mapping[str, Any]) -> dict
             new[name] = per_agent(given[name], agent["batch_size"], name)
     for name in FLAGS:
         if name in given:
-            new[name] = bool(given[name])
+            new[name] = flag(given[name], name)
     for name, choices in CHOICES.items():
         if name in given:
             value = given[name]
             if name == "inference_algo" and isinstance(value, str):
                 value = value.lower()
-            if value not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {given[name]!r}")
-            new[name] = value
-    for name in NUMBERS:
+            new[name] = choice(value, choices, name)
+    for name, low in NUMBERS.items():
         if name in given:
-            new[name] = None if given[name] is None else int(given[name])
+            optional = given[name] is None and name != "num_iter"
+            new[name] = None if optional else integer(given[name], low, MAX_INT, name)
     if "preprocess_fn" in given:
-        new["preprocess_fn"] = given["preprocess_fn"]
+        new["preprocess_fn"] = function = given["preprocess_fn"]
+        if not (function is None or callable(function)):
+            raise TypeError(f"preprocess_fn must be callable, got {type(function).__name__}")
     if "policies" in given:
         policies = given["policies"]
         new["policies"] = policies if isinstance(policies, Policies) else Policies(policies)
@@ -183,11 +195,9 @@ def checked_settings(agent: Mapping[str, Any], given: Mapping[str, Any]) -> dict
     def now(name: str) -> Any:
         return new[name] if name in new else agent[name]
 
-    if now("num_iter") < 0:
-        raise ValueError(f"num_iter must not be negative, got {now('num_iter')}")
     if now("inference_horizon") is not None and now("inference_horizon") < 1:
         raise ValueError("`inference_horizon` must be >= 1 when provided")
-    if now("use_inductive") and now("inductive_depth") < 1:
+    if now("use_inductive") and (now("inductive_depth") or 0) < 1:
         raise ValueError("`inductive_depth` must be >= 1 when `use_inductive` is True")
     if now("learn_A") and now("pA") is None:
         raise ModelError("pA is required for A learning")
@@ -217,7 +227,7 @@ def _checked_arrays(agent: Mapping[str, Any], name: str, values: Any) -> Any:
     """Check one part of the model: a list of arrays with a leading axis of agents."""
     batch = agent["batch_size"]
     if name == "E":
-        return None if values is None else as_array(getattr(values, "data", values))
+        return values  # its size is that of the policies, which follow
     modalities = name in ("A", "C", "pA")
     count = agent["num_modalities"] if modalities else agent["num_factors"]
     if values is None:
@@ -300,16 +310,11 @@ def _with_axis_of(A: list[Array], A_dependencies: list[list[int]], C: list[Any])
 
 def _action_dependencies(lists: Any, num_factors: int, count: int) -> list[list[int]]:
     """Return lists of controls, one for each factor, as lists of ints; they may be empty."""
+    name = "B_action_dependencies"
+    lists = as_list(lists, name, "lists of int")
     if len(lists) != num_factors:
-        raise ModelError(f"B_action_dependencies must have {num_factors} lists, got {len(lists)}")
-    result = [[int(c) for c in controls] for controls in lists]
-    for f, controls in enumerate(result):
-        for c in controls:
-            if not 0 <= c < count:
-                raise ModelError(
-                    f"B_action_dependencies[{f}] must hold controls in range({count}), got {c}"
-                )
-    return result
+        raise ModelError(f"{name} must have {num_factors} lists, got {len(lists)}")
+    return [integers(controls, f"{name}[{f}]", 0, count) for f, controls in enumerate(lists)]
 
 
 def _check_exact(num_factors: int, A_lists: list[list[int]], B_lists: list[list[int]]) -> None:

@@ -14,7 +14,14 @@ import numpy.typing as npt
 from freeagent_core._kernels.agents import batched_windows
 from freeagent_core._kernels.agents.batched_inference import Observations
 from freeagent_core.pymdp_v1 import _tables
-from freeagent_core.pymdp_v1._arguments import ModelArrays, floats, per_agent
+from freeagent_core.pymdp_v1._arguments import (
+    ModelArrays,
+    as_list,
+    floats,
+    parts,
+    per_agent,
+    whole_numbers,
+)
 from freeagent_core.pymdp_v1._arrays import as_array
 from freeagent_core.pymdp_v1._settings import EXACT_METHOD, SMOOTHING_METHODS
 
@@ -27,26 +34,56 @@ Array = npt.NDArray[Any]
 # --- windows --------------------------------------------------------------------------------------
 
 
-def history_of(past_actions: Any, batch_size: int, num_factors: int) -> Array | None:
+def history_of(
+    past_actions: Any, batch_size: int, num_factors: int, name: str = "past_actions"
+) -> Array | None:
     """Return past actions as an array (batch_size, steps, num_factors), or None."""
     if past_actions is None:
         return None
-    actions: Array = as_array(past_actions)
+    actions = whole_numbers(past_actions, name)
     if actions.ndim == 2 and num_factors == 1 and actions.shape[0] == batch_size:
         actions = actions[:, :, None]
     elif actions.ndim == 2 and batch_size == 1 and actions.shape[1] == num_factors:
         actions = actions[None]
     if actions.ndim != 3 or actions.shape[::2] != (batch_size, num_factors):
         raise ValueError(
-            f"past_actions must have shape ({batch_size}, steps - 1, {num_factors}), got "
-            f"{actions.shape}"
+            f"{name} must have shape ({batch_size}, steps - 1, {num_factors}), got {actions.shape}"
         )
     return actions
 
 
+def histories_of(agent: Agent, beliefs: Any, name: str) -> list[Array]:
+    """Return beliefs as arrays (batch_size, steps, num_states), one for each factor."""
+    histories = []
+    for f, value in enumerate(parts(beliefs, agent.num_factors, name, "hidden state factor")):
+        array = as_array(value, f"{name}[{f}]")
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name}[{f}] must hold real numbers, got {array.dtype}")
+        if array.ndim != 3 or array.shape[::2] != (agent.batch_size, agent.num_states[f]):
+            raise ValueError(
+                f"{name}[{f}] must have shape ({agent.batch_size}, steps, {agent.num_states[f]}), "
+                f"got {array.shape}"
+            )
+        histories.append(array)
+    return histories
+
+
 def _last_steps(observations: Sequence[Any], distributions: bool, horizon: int) -> list[Array]:
-    arrays = [as_array(o) for o in observations]
+    arrays = [as_array(o, f"observations[{m}]") for m, o in enumerate(observations)]
     return [o[:, -horizon:] if o.ndim > 1 + distributions else o for o in arrays]
+
+
+def checked_valid_steps(valid_steps: Any, batch_size: int) -> Array:
+    """Return an integer, or one for each agent, as an array."""
+    valid = as_array(valid_steps, "valid_steps")
+    if valid.dtype.kind not in "iu":
+        raise TypeError(f"valid_steps must hold integers, got {valid.dtype}")
+    if valid.shape not in ((), (batch_size,)):
+        raise ValueError(
+            "`valid_steps` must be a scalar or have shape `(batch_size,)`, got "
+            f"{valid.shape} for batch_size {batch_size}"
+        )
+    return valid
 
 
 def validity(
@@ -56,9 +93,7 @@ def validity(
 
     Returns (batch_size, steps) and (batch_size, steps - 1) arrays of bool.
     """
-    valid = as_array(valid_steps)
-    if valid.dtype.kind not in "iu" or valid.shape not in ((), (batch_size,)):
-        raise ValueError("`valid_steps` must be a scalar or have shape `(batch_size,)`")
+    valid = checked_valid_steps(valid_steps, batch_size)
     count = np.broadcast_to(np.clip(valid, 1, steps), (batch_size,))
     step_valid: Array = np.greater_equal(np.arange(steps), steps - count[:, None])
     transition_valid: Array = step_valid[:, :-1] & step_valid[:, 1:]
@@ -166,14 +201,20 @@ def masked(
 
     Returns distributions over outcomes, and A.
     """
-    if len(mask) != agent.num_modalities:
+    shares = as_list(mask, "mask", "numbers in [0, 1], one for each modality")
+    if len(shares) != agent.num_modalities:
         raise ValueError(
-            f"mask must have {agent.num_modalities} entries, one for each modality, got {len(mask)}"
+            f"mask must have {agent.num_modalities} entries, one for each modality, got "
+            f"{len(shares)}"
         )
-    soft = list(observations) if distributions else agent.make_categorical(observations)
+    if not distributions:
+        observations = agent.make_categorical(observations)
+    soft = parts(observations, agent.num_modalities, "observations", "modality")
     likelihoods = []
-    for m, (share, n) in enumerate(zip(mask, agent.num_obs, strict=True)):
+    for m, (share, n) in enumerate(zip(shares, agent.num_obs, strict=True)):
         weight = per_agent(share, agent.batch_size, f"mask[{m}]")
+        if not ((weight >= 0.0) & (weight <= 1.0)).all():
+            raise ValueError(f"mask[{m}] must be in [0, 1], got {share}")
         o, A = floats(soft[m], f"observations[{m}]"), agent.A[m]
         w = weight.reshape(-1, *[1] * (o.ndim - 1))
         soft[m] = w * o + (1 - w) / n
@@ -198,16 +239,17 @@ def learned(
 ) -> dict[str, Any]:
     """Return the parts of the model that `Agent.infer_parameters` changes."""
     model = agent._inference.model
-    sequence = beliefs_A if beliefs_B is None else beliefs_B
-    steps = as_array(sequence[0]).shape[1]
+    beliefs_A = histories_of(agent, beliefs_A, "beliefs_A")
+    sequence = beliefs_A if beliefs_B is None else histories_of(agent, beliefs_B, "beliefs_B")
+    steps = sequence[0].shape[1]
     smoothed = agent.inference_algo in SMOOTHING_METHODS
     if not (agent.learn_B or smoothed):
         actions = None  # not needed, whatever they are
     if actions is not None:
-        actions = as_array(actions)
+        actions = as_array(actions, "actions")
         if actions.ndim == 2:
             actions = actions[:, None]
-        actions = history_of(actions, agent.batch_size, agent.num_factors)
+        actions = history_of(actions, agent.batch_size, agent.num_factors, "actions")
         actions = as_array(actions)[:, : max(steps - 1, 0)]
     transitions = (
         actions is not None

@@ -14,13 +14,18 @@ from freeagent_core._kernels.agents import batch_threads, batched_inference
 from freeagent_core._kernels.agents.batched_inference import BatchedInference
 from freeagent_core._kernels.model.batched_model import BatchedModel
 from freeagent_core._kernels.planning.shared_prefixes import PolicyPlan
+from freeagent_core._model.validation import MAX_INT, integer
 from freeagent_core.pymdp_v1 import _actions, _tables, _windows
 from freeagent_core.pymdp_v1._arguments import (
     ModelArrays,
     ModelError,
+    checked_actions,
     decode,
     encode,
+    outcomes,
+    parts,
     register_with_jax,
+    whole_numbers,
 )
 from freeagent_core.pymdp_v1._arrays import as_array
 from freeagent_core.pymdp_v1._policies import Policies, shared_parts
@@ -219,16 +224,14 @@ class Agent:
             )
         if learn_A and pA is None:
             raise ModelError("pA is required for A learning")
-        if batch_size < 1:
-            raise ModelError(f"batch_size must be at least 1, got {batch_size}")
+        batch_size = integer(batch_size, 1, MAX_INT, "batch_size")
         sizes, A, B, C, pB, policies = model_structure(
             A, B, C, pB, A_dependencies, B_dependencies, B_action_dependencies, num_controls,
             control_fac_idx, policy_len, policies,
         )  # fmt: skip
         self._set(
             **sizes,
-            batch_size=int(batch_size),
-            policy_len=int(policy_len),
+            batch_size=batch_size,
             pA=None,
             pB=None,
             H=None,
@@ -349,8 +352,16 @@ class Agent:
 
     def __getitem__(self, index: Any) -> Agent:
         """Return the agents of the batch that an int, slice or array of int picks, as an agent."""
-        numbers = np.arange(self.batch_size)[index]
-        numbers = numbers.reshape(-1)
+        if not isinstance(index, int | slice):
+            index = as_array(index, "index of agents")
+            if index.dtype.kind not in "iub" or (index.dtype == bool and index.ndim == 0):
+                raise TypeError(
+                    "index of agents must be an int, a slice or an array of int, got "
+                    f"{index.dtype} {index.shape}"
+                )
+        elif isinstance(index, bool):
+            raise TypeError(f"index of agents must be an int, got {index}")
+        numbers = np.arange(self.batch_size)[index].reshape(-1)
         if not len(numbers):
             raise IndexError(f"no agents at {index} of {self.batch_size}")
         agent = self._copy()
@@ -440,7 +451,10 @@ class Agent:
         if self.preprocess_fn is not None:
             return self.preprocess_fn(observations)  # type: ignore[no-any-return]
         if self.categorical_obs:
-            return observations  # type: ignore[no-any-return]
+            return [
+                as_array(o, f"observations[{m}]")
+                for m, o in enumerate(self._modalities(observations))
+            ]
         return self.make_categorical(observations)
 
     def make_categorical(self, observations: Any) -> list[Array]:
@@ -455,9 +469,14 @@ class Agent:
         list of (..., num_obs) array
         """
         return [
-            (as_array(o)[..., None] == np.arange(self.num_obs[m])).astype(np.float64)
-            for m, o in enumerate(observations)
+            (outcomes(o, n, f"observations[{m}]")[..., None] == np.arange(n)).astype(np.float64)
+            for m, (o, n) in enumerate(
+                zip(self._modalities(observations), self.num_obs, strict=True)
+            )
         ]
+
+    def _modalities(self, observations: Any) -> list[Any]:
+        return parts(observations, self.num_modalities, "observations", "modality")
 
     def infer_states(
         self,
@@ -486,7 +505,8 @@ class Agent:
         qs_hist : list of (batch_size, steps, num_states) array, optional
             Beliefs before; fpi, ovf and exact append to them.
         valid_steps : int or (batch_size,) array of int, optional
-            For mmp and vmp: only so many steps at the end of the window count.
+            For mmp and vmp: only so many steps at the end of the window count, at least 1 and
+            at most all.
         mask : list, optional
             For each modality 1 to observe it and 0 not to, or a share between.
         preprocess_fn : callable, optional
@@ -511,6 +531,8 @@ class Agent:
         distributions = self.categorical_obs
         preprocess = self.preprocess_fn if preprocess_fn is None else preprocess_fn
         if preprocess is not None:
+            if not callable(preprocess):
+                raise TypeError(f"preprocess_fn must be callable, got {type(preprocess).__name__}")
             observations, distributions = preprocess(observations), True
         agent = self
         if mask is not None:
@@ -520,10 +542,16 @@ class Agent:
             agent._set(A=A)
             agent._forget()
         if self.inference_algo in SEQUENCE_METHODS:
+            if qs_hist is not None:  # not used, but looked at
+                _windows.histories_of(self, qs_hist, "qs_hist")
             return _windows.infer_window(
                 agent, observations, distributions, empirical_prior, past_actions, valid_steps,
                 return_info,
             )  # fmt: skip
+        if past_actions is not None:  # neither is used, but looked at
+            whole_numbers(past_actions, "past_actions")
+        if valid_steps is not None:
+            _windows.checked_valid_steps(valid_steps, self.batch_size)
         inference = agent.__dict__.get("_inference_of") or agent._inference
         qs = inference.infer_states(observations, distributions, empirical_prior, self.num_iter)
         history = qs if qs_hist is None else self._appended(qs_hist, qs)
@@ -534,24 +562,14 @@ class Agent:
         )
 
     def _appended(self, qs_hist: Any, qs: list[Array]) -> list[Array]:
-        if len(qs_hist) != self.num_factors:
-            raise ValueError(
-                f"qs_hist must have {self.num_factors} arrays, one for each hidden state factor, "
-                f"got {len(qs_hist)}"
-            )
+        past = _windows.histories_of(self, qs_hist, "qs_hist")
         steps = (
             slice(None) if self.inference_horizon is None else slice(-self.inference_horizon, None)
         )
-        history = []
-        for f, (before, new) in enumerate(zip(qs_hist, qs, strict=True)):
-            before = as_array(before)
-            if before.ndim != 3 or before.shape[::2] != new.shape[::2]:
-                raise ValueError(
-                    f"qs_hist[{f}] must have shape ({self.batch_size}, steps, {new.shape[2]}), got "
-                    f"{before.shape}"
-                )
-            history.append(np.concatenate([before, new], axis=1)[:, steps])
-        return history
+        return [
+            np.concatenate([before, new], axis=1)[:, steps]
+            for before, new in zip(past, qs, strict=True)
+        ]
 
     def update_empirical_prior(self, action: Any, qs: Any) -> list[Array]:
         """Return the prior over the next states: the last beliefs, propagated by an action.
@@ -704,7 +722,8 @@ class Agent:
             )  # fmt: skip
         if rng_key is None:
             raise ValueError(
-                "Please provide a random number generator key to sample actions stochastically"
+                "Please provide a random number generator key to sample actions stochastically: "
+                "rng_key is None"
             )
         return _actions.drawn(
             q_pi, self.policies.policy_arr, self.num_controls, self.sampling_mode, self.alpha,
@@ -713,14 +732,17 @@ class Agent:
 
     def decode_multi_actions(self, action: Any) -> Array:
         """Take combined actions (..., num_factors) apart into those of each control."""
-        action = np.asarray(as_array(action))
+        actions = checked_actions(action, "action", self.num_factors)
         if self.action_maps is None or self.num_controls_multi is None:
-            return np.asarray(action)
-        return decode(action, self.action_maps, len(self.num_controls_multi))
+            return actions
+        return decode(actions, self.action_maps, len(self.num_controls_multi))
 
     def encode_multi_actions(self, action_multi: Any) -> Array:
         """Combine the actions of each control (..., controls) into those of each factor."""
-        action_multi = as_array(action_multi)
+        controls = (
+            self.num_factors if self.action_maps is None else len(self.num_controls_multi or ())
+        )
+        action_multi = checked_actions(action_multi, "action_multi", controls)
         return action_multi if self.action_maps is None else encode(action_multi, self.action_maps)
 
     def get_model_dimensions(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def PRNGKey(seed: Any) -> Keys:
     array([ 0, 42], dtype=uint32)
     """
     if not isinstance(seed, int):
-        array = as_array(seed)
+        array = as_array(seed, "seed")
         if array.ndim or not np.issubdtype(array.dtype, np.integer):
             raise TypeError(f"seed must be an integer, got {type(seed).__name__} {seed!r}")
         seed = int(array)
@@ -108,11 +108,13 @@ def as_keys(key: Any, name: str = "key") -> Keys:
     if isinstance(key, np.random.Generator):
         return key.integers(0, 2**32, size=2, dtype=np.uint32)
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        if not -(2**63) <= int(key) < 2**63:
+            raise ValueError(f"{name} must fit into 64 bits, got {key}")
         return PRNGKey(int(key))
     if str(getattr(key, "dtype", "")).startswith("key<"):
         array = np.asarray(sys.modules["jax"].random.key_data(key))
     else:
-        array = as_array(key)
+        array = as_array(key, name)
     if array.dtype != np.uint32 and not (
         np.issubdtype(array.dtype, np.integer)
         and array.size
@@ -342,10 +344,10 @@ def _shuffled(key: Any, x: Array, axis: int) -> Array:
     return x
 
 
-def as_key(key: Any) -> Keys:
-    keys = as_keys(key)
+def as_key(key: Any, name: str = "key") -> Keys:
+    keys = as_keys(key, name)
     if keys.ndim != 1:
-        raise ValueError(f"this function takes one key, of the shape (2,), got {keys.shape}")
+        raise ValueError(f"{name} must be one key, of the shape (2,), got {keys.shape}")
     return keys
 
 

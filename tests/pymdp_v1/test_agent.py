@@ -144,7 +144,7 @@ def test_one_seed_or_generator_for_all_agents():
         ({"A": [np.array([[np.nan, 0.5], [0.5, 0.5]])]}, r"A\[0\]\[0, 0\] must be finite"),
         ({"D": [np.ones(3) / 3]}, r"D\[0\] must have shape \(2,\)"),
         ({"E": np.ones(3) / 3}, "E must have shape"),
-        ({"A_dependencies": [[1]]}, r"A_dependencies\[0\] must hold factors in range\(1\)"),
+        ({"A_dependencies": [[1]]}, r"A_dependencies\[0\]\[0\] must be in 0 to 0, got 1"),
         ({"policies": [[[2]]]}, r"policies\[0, 0, 0\] must be in range\(2\)"),
         ({"control_fac_idx": [1]}, "control_fac_idx"),
         ({"learn_A": True}, "pA is required"),

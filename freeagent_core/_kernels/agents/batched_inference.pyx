@@ -23,11 +23,11 @@ cdef enum:
 
 
 # Makes a NumPy array of what is none yet; the layer above knows how (`set_array_reader`).
-cdef object as_array = np.asarray
+cdef object as_array = lambda value, name: np.asarray(value)
 
 
 def set_array_reader(reader):
-    """Use `reader` to make NumPy arrays of other arrays and of lists."""
+    """Use ``reader(value, name)`` to make NumPy arrays of other arrays and of lists."""
     global as_array
     as_array = reader
 
@@ -84,7 +84,7 @@ cdef object _read_beliefs_of(object value, Py_ssize_t batch_size, Py_ssize_t n, 
 
 
 cdef object _as_doubles(object value, str name):
-    array = as_array(value)
+    array = as_array(value, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
     return array.astype(np.float64)
@@ -92,7 +92,7 @@ cdef object _as_doubles(object value, str name):
 
 # Outcomes (batch_size,) or (batch_size, steps) as an int64 array of two axes
 cdef object _as_codes(object value, Py_ssize_t batch_size, Py_ssize_t m):
-    array = as_array(value)
+    array = as_array(value, f"observations[{m}]")
     if array.dtype.kind == "f" and np.all(array == np.floor(array)):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iub":
@@ -234,7 +234,7 @@ cdef list read_sequences(const BatchedTables* t, object qs, Py_ssize_t num_steps
 cdef object read_actions(const BatchedTables* t, object actions, tuple shape, Py_ssize_t least,
                          str name):
     cdef Py_ssize_t k
-    array = as_array(actions)
+    array = as_array(actions, name)
     if array.dtype.kind == "f" and np.all(array == np.floor(array)):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iub":
@@ -368,7 +368,7 @@ cdef class BatchedInference:
                 and cnp.PyArray_TYPE(<cnp.ndarray>actions) == cnp.NPY_INT64
                 and cnp.PyArray_NDIM(<cnp.ndarray>actions) == 2
                 and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>actions)):
-            actions = as_array(actions)
+            actions = as_array(actions, "action")
             if actions.dtype.kind not in "iub":
                 raise TypeError(f"action must hold integers, got {actions.dtype}")
             actions = np.ascontiguousarray(actions, dtype=np.int64)
@@ -422,6 +422,7 @@ cdef class BatchedInference:
         cdef const double* row
         cdef int64_t* out
         cdef Py_ssize_t agent, k, best
+        cdef double total
         if (not cnp.PyArray_CheckExact(q_pi)
                 or cnp.PyArray_TYPE(<cnp.ndarray>q_pi) != cnp.NPY_DOUBLE
                 or cnp.PyArray_NDIM(<cnp.ndarray>q_pi) != 2
@@ -435,9 +436,13 @@ cdef class BatchedInference:
         row = <const double*>cnp.PyArray_DATA(<cnp.ndarray>q_pi)
         for agent in range(t.batch_size):
             best = 0
+            total = row[0]
             for k in range(1, p.num_policies):
+                total += row[k]
                 if row[k] > row[best]:
                     best = k
+            if not isfinite(total):
+                raise ValueError(f"q_pi[{agent}] must be finite")
             for k in range(t.num_factors):
                 out[agent * t.num_factors + k] = p.first_action[best * t.num_factors + k]
             row += p.num_policies

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from freeagent_core.pymdp_v1._arrays import FloatArray
+from freeagent_core.pymdp_v1._arrays import FloatArray, as_shape
 from freeagent_core.pymdp_v1.envs.env import PymdpEnv
 
 
@@ -57,9 +58,8 @@ class GridWorld(PymdpEnv):
         success_prob: float = 1.0,
         categorical_obs: bool = False,
     ) -> None:
+        shape = _checked_shape(shape)
         rows, cols = shape
-        if rows < 1 or cols < 1:
-            raise ValueError(f"shape must be positive, got {shape}")
         if not 0.0 <= success_prob <= 1.0:
             raise ValueError(f"success_prob must be in [0, 1], got {success_prob}")
         blocked = {r * cols + c for r, c in walls or () if 0 <= r < rows and 0 <= c < cols}
@@ -82,6 +82,13 @@ class GridWorld(PymdpEnv):
         """Return the row and the column of a location."""
         row, col = np.unravel_index(idx, shape)
         return int(row), int(col)
+
+
+def _checked_shape(shape: Any) -> tuple[int, int]:
+    sizes = as_shape(shape)
+    if len(sizes) != 2 or min(sizes) < 1:
+        raise ValueError(f"shape must be two positive integers, rows and columns, got {shape}")
+    return sizes[0], sizes[1]
 
 
 def _transitions(

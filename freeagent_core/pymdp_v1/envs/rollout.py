@@ -233,6 +233,7 @@ def rollout(
 
     Source: `pymdp.envs.rollout.rollout`.
     """
+    _check_parts(agent, env)
     steps = as_size(num_timesteps, "num_timesteps") + 1
     learns_online = agent.learning_mode == "online" and (agent.learn_A or agent.learn_B)
     length = 0
@@ -240,7 +241,7 @@ def rollout(
         agent.inference_algo in _SMOOTHING_METHODS and learns_online
     ):
         length = _history_length(agent, steps)
-    key = random.as_key(rng_key)
+    key = random.as_key(rng_key, "rng_key")
     if (
         policy_search in (None, default_policy_search)
         and initial_carry is None
@@ -259,6 +260,15 @@ def rollout(
             info["action"],
         )
     return last, info
+
+
+def _check_parts(agent: Any, env: Any) -> None:
+    from freeagent_core.pymdp_v1.agent import Agent
+
+    if not isinstance(agent, Agent):
+        raise TypeError(f"agent must be a pymdp_v1.Agent, got {type(agent).__name__}")
+    if not (callable(getattr(env, "reset", None)) and callable(getattr(env, "step", None))):
+        raise TypeError(f"env must have methods reset and step, got {type(env).__name__}")
 
 
 # --- step by step --------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._kernels.agents.batched_trees import SearchTree, new_trees, search_trees
+from freeagent_core._model.validation import MAX_INT, integer
+from freeagent_core.pymdp_v1._arrays import as_real
 from freeagent_core.pymdp_v1.agent import Agent
 
 __all__ = ["SearchTree", "root_idx", "si_policy_search"]
@@ -80,21 +82,20 @@ def si_policy_search(
     Source: `pymdp.planning.si.si_policy_search`.
     """
     settings: dict[str, Any] = {
-        "horizon": int(horizon),
-        "max_nodes": int(max_nodes),
-        "max_branching": int(max_branching),
-        "topk_obsspace": int(topk_obsspace),
-        "policy_prune_threshold": float(policy_prune_threshold),
-        "observation_prune_threshold": float(observation_prune_threshold),
-        "entropy_stop_threshold": float(entropy_stop_threshold),
-        "neg_efe_stop_threshold": float(neg_efe_stop_threshold),
-        "kl_threshold": float(kl_threshold),
-        "prune_penalty": float(prune_penalty),
-        "gamma": float(gamma),
+        "horizon": integer(horizon, 1, MAX_INT, "horizon"),
+        "max_nodes": integer(max_nodes, 1, MAX_INT, "max_nodes"),
+        "max_branching": integer(max_branching, 1, MAX_INT, "max_branching"),
+        "topk_obsspace": integer(topk_obsspace, 1, MAX_INT, "topk_obsspace"),
+        "policy_prune_threshold": as_real(policy_prune_threshold, "policy_prune_threshold"),
+        "observation_prune_threshold": as_real(
+            observation_prune_threshold, "observation_prune_threshold"
+        ),
+        "entropy_stop_threshold": as_real(entropy_stop_threshold, "entropy_stop_threshold"),
+        "neg_efe_stop_threshold": as_real(neg_efe_stop_threshold, "neg_efe_stop_threshold"),
+        "kl_threshold": as_real(kl_threshold, "kl_threshold"),
+        "prune_penalty": as_real(prune_penalty, "prune_penalty"),
+        "gamma": as_real(gamma, "gamma"),
     }
-    for name in ("horizon", "max_nodes", "max_branching", "topk_obsspace"):
-        if settings[name] < 1:
-            raise ValueError(f"{name} must be at least 1, got {settings[name]}")
 
     def search(
         agent: Agent,
@@ -103,6 +104,8 @@ def si_policy_search(
         tree: list[SearchTree] | None = None,
         reset: bool = False,
     ) -> PlanResult:
+        if not isinstance(agent, Agent):
+            raise TypeError(f"agent must be a pymdp_v1.Agent, got {type(agent).__name__}")
         if agent.policies.horizon != 1:
             raise ValueError(
                 f"sophisticated inference needs policies of one step, got {agent.policies.horizon}"
@@ -114,6 +117,8 @@ def si_policy_search(
             )
         inference, plan = agent._search_plan()
         trees = new_trees(inference, qs) if tree is None else tree
+        if not (isinstance(trees, list) and all(isinstance(t, SearchTree) for t in trees)):
+            raise TypeError("tree must be a list of SearchTree, one for each agent")
         if reset:
             return np.zeros((agent.batch_size, agent.policies.num_policies)), {"tree": trees}
         q_pi = search_trees(inference, plan, trees, num_iter=agent.num_iter, **settings)
