@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lane_populations import SIZE, nearly_the_same, observations, populated, small_model, state
+from lane_populations import (
+    SIZE,
+    assert_same_numbers,
+    nearly_the_same,
+    observations,
+    populated,
+    small_model,
+    spread_of,
+    state,
+)
 from parity import compared
 from random_arrays import distribution, object_array
 from random_models import models, with_single_states
@@ -46,20 +55,14 @@ def test_the_numbers_are_those_of_agents_alone(arguments, single, seed):
     for observed in steps:
         actions = ours.step(observed)
         expected_actions = others.step(observed)
-        spread = 0.0
         for each in changed:
             each.step(observed)
             each._core.state["action"][:] = expected_actions
-            for f, qs in enumerate(others.qs):
-                spread = max(spread, np.abs(each.qs[f] - qs).max())
-        if spread > 1e-13:
+        if (spread := spread_of(changed, others)) > 1e-13:
             return
         compared["steps"] += 1
         np.testing.assert_array_equal(actions, expected_actions)
-        for mine, expected in zip(ours.qs, others.qs, strict=True):
-            np.testing.assert_allclose(mine, expected, rtol=0, atol=5e-12 + 100.0 * spread)
-        np.testing.assert_allclose(ours.G, others.G, rtol=1e-12, atol=1e-10)
-        np.testing.assert_allclose(ours.q_pi, others.q_pi, rtol=0, atol=1e-11)
+        assert_same_numbers(ours, others, spread)
 
 
 @slow

@@ -73,3 +73,20 @@ def nearly_the_same(arguments, seed):
             array * (1 + rng.choice([0.0, 1e-14], size=array.shape)) for array in arguments[name]
         )
     return changed
+
+
+def spread_of(changed, others):
+    """Return how far the beliefs of nearly the same populations are from those of `others`."""
+    return max(
+        np.abs(mine - expected).max()
+        for each in changed
+        for mine, expected in zip(each.qs, others.qs, strict=True)
+    )
+
+
+def assert_same_numbers(ours, others, spread):
+    """Check beliefs and policies, where last bits of the model change beliefs by `spread`."""
+    for mine, expected in zip(ours.qs, others.qs, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=0, atol=5e-12 + 100.0 * spread)
+    np.testing.assert_allclose(ours.G, others.G, rtol=1e-11, atol=1e-10)
+    np.testing.assert_allclose(ours.q_pi, others.q_pi, rtol=0, atol=1e-10)
