@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from random_arrays import distribution, object_array
 
 from freeagent_core import GenerativeModel, Population, population
@@ -9,6 +11,13 @@ from freeagent_core._agent import population_learning
 from freeagent_core._model import lane_packing
 
 SIZE = 13  # a whole block and a part of one
+slow = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+seeds = st.integers(0, 2**32 - 1)
 ANY_SIZE = {
     "MAX_LANE_STATES": 10**9,
     "MAX_OF_PRODUCTS": 1e18,
@@ -88,5 +97,20 @@ def assert_same_numbers(ours, others, spread):
     """Check beliefs and policies, where last bits of the model change beliefs by `spread`."""
     for mine, expected in zip(ours.qs, others.qs, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=0, atol=5e-12 + 100.0 * spread)
-    np.testing.assert_allclose(ours.G, others.G, rtol=1e-11, atol=1e-10)
-    np.testing.assert_allclose(ours.q_pi, others.q_pi, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(ours.G, others.G, rtol=1e-12, atol=1e-10)
+    np.testing.assert_allclose(ours.q_pi, others.q_pi, rtol=0, atol=1e-11)
+
+
+def assert_only_these_fail(broken, sound, observed, poisoned):
+    """Step equal populations, of which `broken` gets beliefs that are not finite: those agents
+    stay as they were, and the others step as in `sound`."""
+    broken._core.state["qs"][poisoned, 0] = np.inf
+    before = state(broken)
+    sound.step(observed)
+    names = ", ".join(map(str, poisoned))
+    with pytest.raises(FloatingPointError, match=rf"of agents \[{names}\]"):
+        broken.step(observed)
+    for name, array in sound._core.state.items():
+        expected = array.copy()
+        expected[poisoned] = before[name][poisoned]
+        np.testing.assert_array_equal(broken._core.state[name], expected, name)
