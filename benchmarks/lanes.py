@@ -42,12 +42,6 @@ def timed(function, *arguments):
     return time.perf_counter() - start, result
 
 
-def learn(each, observed, before):
-    """Update A and B of all agents."""
-    each.update_A(observed)
-    each.update_B(before)
-
-
 def compare(case, size, learns):
     """Return the operations of a block and the median times of both sides, or None without
     lanes."""
@@ -76,7 +70,8 @@ def compare(case, size, learns):
         times.append((ours, timed(one_by_one.step, observed)[0]))
         if learns:
             for each in (in_lanes, one_by_one):
-                learn(each, observed, before)
+                each.update_A(observed)
+                each.update_B(before)
         observed = np.asarray(environments.step(actions))
     return lanes.num_operations, np.median(times, axis=0) / size * 1e6
 

@@ -3,7 +3,8 @@
  * An array of n entries of eight agents is n rows of eight doubles on cache lines: entry i of agent
  * l is x[8 * i + l]. No operation crosses lanes, so that a result does not depend on the other
  * agents. A matrix is the model's, one number for all lanes, or of agents that have learned, each
- * its `own`: then its entries are rows of eight too. A row is PARTS registers of the level. Included by primitives_body.h, whose logarithms and exponentials it uses.
+ * its `own`: then its entries are rows of eight too. A row is PARTS registers of the level.
+ * Included by primitives_body.h, whose logarithms and exponentials it uses.
  *
  * Measured (benchmarks/lanes.py, one thread, AVX2), us an agent in lanes and alone: 2x3 states, 3
  * policies 0.42 / 1.91; 2 states, policy_len 3 0.31 / 0.51; 3x3x3x3 states 2.5 / 23.7.
@@ -56,7 +57,8 @@ static void lanes_scatter(const double *x, ptrdiff_t n, ptrdiff_t count, double 
                 UNROLL for (int p = 0; p < PARTS; p++)                                         \
                     here[p] = vm_load(x + LANES * i + VM_LANES * p);                           \
                 UNROLL for (int b = 0; b < BLOCK; b++) {                                       \
-                    const double *entry = M + (own ? LANES : 1) * (i * in_stride + (j + b) * out_stride); \
+                    const ptrdiff_t at = i * in_stride + (j + b) * out_stride;                 \
+                    const double *entry = M + (own ? LANES * at : at);                         \
                     UNROLL for (int p = 0; p < PARTS; p++)                                     \
                         total[b][p] = vm_fma(own ? vm_load(entry + VM_LANES * p)               \
                                                  : VM_SPLAT(entry[0]),                         \

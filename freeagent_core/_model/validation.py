@@ -109,9 +109,7 @@ def check_non_negative(array: FloatArray, name: str) -> None:
         return
     for bad, what in ((~np.isfinite(array), "finite"), (array < 0.0, "non-negative")):
         if bad.any():
-            where = tuple(int(i) for i in np.argwhere(bad)[0])
-            place = ", ".join(map(str, where))
-            raise ValueError(f"{name}[{place}] must be {what}, got {array[where]}")
+            raise ValueError(f"{name}[{_first(bad)}] must be {what}, got {array[bad][0]}")
 
 
 def check_normalised(array: FloatArray, name: str) -> None:

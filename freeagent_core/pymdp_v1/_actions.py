@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeagent_core.pymdp_v1._arrays import as_array
+from freeagent_core.pymdp_v1._arrays import as_real_array
 from freeagent_core.pymdp_v1._tables import log_stable
 
 Array = npt.NDArray[Any]
@@ -16,9 +16,7 @@ Array = npt.NDArray[Any]
 
 def checked_q_pi(q_pi: Any, num_policies: int, batch_size: int | None) -> Array:
     """Return q_pi as an array (num_policies,) or (agents, num_policies) of float64."""
-    array = as_array(q_pi, "q_pi")
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"q_pi must hold real numbers, got {array.dtype}")
+    array = as_real_array(q_pi, "q_pi")
     wrong = array.shape[-1:] != (num_policies,) or array.ndim > 2
     if batch_size is not None:
         wrong = array.shape != (batch_size, num_policies)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._model.validation import MAX_INT, integer
-from freeagent_core.pymdp_v1._arrays import as_array
+from freeagent_core.pymdp_v1._arrays import as_array, as_real_array
 
 Array = npt.NDArray[Any]
 
@@ -58,9 +58,8 @@ def register_with_jax() -> None:
 
 def floats(value: Any, name: str) -> Array:
     """Return a read-only float64 copy of an array, or of a Distribution's data."""
-    array = as_array(getattr(value, "data", value) if hasattr(value, "event") else value, name)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    data = getattr(value, "data", value) if hasattr(value, "event") else value
+    array = as_real_array(data, name)
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

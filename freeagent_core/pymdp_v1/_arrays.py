@@ -36,6 +36,14 @@ def as_array(x: Any, name: str = "an array") -> Array:
         raise ValueError(f"{name} must be an array or nested lists of equal lengths") from None
 
 
+def as_real_array(x: Any, name: str) -> Array:
+    """Return `x` as a NumPy array of real numbers; an error begins with `name`."""
+    array = as_array(x, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    return array
+
+
 def as_floats(x: Any) -> Array:
     """Return `x` as an array of float64, or of float32 if that is what it holds."""
     array = as_array(x)

@@ -22,7 +22,7 @@ from freeagent_core.pymdp_v1._arguments import (
     per_agent,
     whole_numbers,
 )
-from freeagent_core.pymdp_v1._arrays import as_array
+from freeagent_core.pymdp_v1._arrays import as_array, as_real_array
 from freeagent_core.pymdp_v1._settings import EXACT_METHOD, SMOOTHING_METHODS
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def histories_of(agent: Agent, beliefs: Any, name: str) -> list[Array]:
     """Return beliefs as arrays (batch_size, steps, num_states), one for each factor."""
     histories = []
     for f, value in enumerate(parts(beliefs, agent.num_factors, name, "hidden state factor")):
-        array = as_array(value, f"{name}[{f}]")
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{name}[{f}] must hold real numbers, got {array.dtype}")
+        array = as_real_array(value, f"{name}[{f}]")
         if array.ndim != 3 or array.shape[::2] != (agent.batch_size, agent.num_states[f]):
             raise ValueError(
                 f"{name}[{f}] must have shape ({agent.batch_size}, steps, {agent.num_states[f]}), "

@@ -50,7 +50,6 @@ cdef class PopulationCore(ParallelWork):
     # how agents are stepped in lanes, that have learned nothing or something; or None
     cdef readonly PackedLanes lanes, learned_lanes
     cdef readonly Py_ssize_t block     # agents that share a step, having learned nothing; or 1
-    cdef readonly Py_ssize_t lane_block  # agents that fill lanes; 0 without lanes
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
     cdef bint _filters             # beliefs alone are updated by filter_block

@@ -16,7 +16,6 @@ class PopulationCore(ParallelWork):
     parameters: Parameters
     size: int
     block: int
-    lane_block: int
     lanes: PackedLanes | None
     learned_lanes: PackedLanes | None
     state: dict[str, npt.NDArray[Any]]
@@ -39,6 +38,8 @@ class PopulationCore(ParallelWork):
         to_learn: bytes | None = None,
         lr: float = 1.0,
     ) -> None: ...
+    @property
+    def lane_block(self) -> int: ...
     def any_failed(self) -> bool: ...
     def failed(self) -> tuple[npt.NDArray[np.intp], bool]: ...
     def enumerate_policies(self, i: int) -> tuple[FloatArray, FloatArray]: ...

@@ -72,7 +72,7 @@ cdef class PopulationCore(ParallelWork):
             self._search_size = search_size(&packed.model, parameters.values.search.horizon)
         self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
         if lanes is not None and fit_lanes(&parameters.values):
-            self.lanes, self.block, self.lane_block = lanes, LANES, LANES
+            self.lanes, self.block = lanes, LANES
         self._filters = (fits_filter(&packed.model) and not parameters.values.passes_messages
                          and not parameters.values.joint_likelihood)
         self._lay_out_rows()
@@ -247,6 +247,11 @@ cdef class PopulationCore(ParallelWork):
             return NO_BELIEFS
         return NO_PROBLEM
 
+    @property
+    def lane_block(self):
+        """Agents that fill lanes; 0 without lanes."""
+        return 0 if self.lanes is None and self.learned_lanes is None else LANES
+
     def any_failed(self):
         """Return whether the last operation failed for an agent."""
         cdef Py_ssize_t i
@@ -290,7 +295,7 @@ cdef class PopulationCore(ParallelWork):
     # --- kernels -----------------------------------------------------------------------------
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
-        cdef Py_ssize_t i, size = max(self.block, self.lane_block)
+        cdef Py_ssize_t i, size = self.block if self.learned_lanes is None else LANES
         if self._operations >= LEARN_A:
             for i in range(start, stop):
                 if self._mask == NULL or self._mask[i]:
@@ -545,7 +550,7 @@ cdef class PopulationCore(ParallelWork):
         self._learned = learned
         self._first_parameters = FirstParameters(pA, pB, pD)
         if lanes is not None and fit_lanes(&self.parameters.values):
-            self.learned_lanes, self.lane_block = lanes, LANES
+            self.learned_lanes = lanes
         self.learned = [None] * self.size
 
     def _own(self, int operation):

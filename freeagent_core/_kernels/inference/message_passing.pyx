@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 from freeagent_core._kernels.base.primitives cimport (
     FC_EPS, P, fc_marginal_update, fc_message,
 )
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, padded
 from freeagent_core._kernels.inference.fixed_point_iteration cimport predict
 
 
@@ -212,7 +212,7 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
                 if source.dependencies[d] != factor:
                     continue
                 if source.num_dependencies == 1 and f.num_states <= MAX_FUSED:
-                    stride = (source.num_previous + 7) // 8 * 8
+                    stride = padded(source.num_previous)
                     message.x = later + source.offset
                     message.M = source.backward + after[i] * source.num_states * stride
                     message.rows, message.stride = source.num_states, stride

@@ -117,9 +117,11 @@ cdef void _evaluate_groups(const LaneModel* lanes, LaneMemory* memory,
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef const double* q
     cdef const double* A
+    cdef const double* wA
+    cdef const double* ambiguity
     cdef const int32_t* nodes
     cdef double* value
-    cdef Py_ssize_t i, k, step
+    cdef Py_ssize_t i, k, step, wA_stride, stride
     memset(memory.group_value, 0, LANES * tree.num_group_nodes * sizeof(double))
     for i in range(tree.num_group_nodes):
         group, own = &model.groups[tree.group_of[i]], &lanes.groups[tree.group_of[i]]
@@ -129,7 +131,13 @@ cdef void _evaluate_groups(const LaneModel* lanes, LaneMemory* memory,
             parts[k] = memory.beliefs + LANES * lanes.node_start[nodes[k]]
             sizes[k] = model.factors[group.factors[k]].num_states
         q = joint_in_lanes(parts, sizes, group.num_factors, lanes.max_joint, memory.joint)
-        A = memory.A + LANES * own.A_start if lanes.own else own.A
+        if lanes.own:
+            A = memory.A + LANES * own.A_start
+            wA, wA_stride = memory.wA + LANES * own.A_start, own.num_outcomes
+            ambiguity, stride = memory.neg_ambiguity + LANES * own.likelihood_start, 1
+        else:
+            A, wA, wA_stride = own.A, group.wA_by_state, group.wA_stride
+            ambiguity, stride = group.outcomes + group.num_outcomes, group.outcome_stride
         if parameters.use_utility:
             step = tree.group_step[i] * group.num_joint if group.num_utility_steps > 1 else 0
             if lanes.own:
@@ -138,21 +146,11 @@ cdef void _evaluate_groups(const LaneModel* lanes, LaneMemory* memory,
             else:
                 P.lanes.shared_dot(q, group.utility + step, group.num_joint, value)
         if parameters.use_states_info_gain:
-            if lanes.own:
-                P.lanes.states_info_gain(
-                    q, group.num_joint, memory.neg_ambiguity + LANES * own.likelihood_start, 1, A,
-                    True, own.num_outcomes, memory.row, memory.other_row, value)
-            else:
-                P.lanes.states_info_gain(
-                    q, group.num_joint, group.outcomes + group.num_outcomes, group.outcome_stride,
-                    A, False, own.num_outcomes, memory.row, memory.other_row, value)
+            P.lanes.states_info_gain(q, group.num_joint, ambiguity, stride, A, lanes.own,
+                                     own.num_outcomes, memory.row, memory.other_row, value)
         if parameters.use_param_info_gain and group.wA_by_state != NULL:
-            if lanes.own:
-                P.lanes.matmul(memory.wA + LANES * own.A_start, True, own.num_outcomes, 1, q,
-                               group.num_joint, own.num_outcomes, memory.row)
-            else:
-                P.lanes.matmul(group.wA_by_state, False, group.wA_stride, 1, q, group.num_joint,
-                               own.num_outcomes, memory.row)
+            P.lanes.matmul(wA, lanes.own, wA_stride, 1, q, group.num_joint, own.num_outcomes,
+                           memory.row)
             P.lanes.matmul(A, lanes.own, 1, group.num_joint, q, group.num_joint, own.num_outcomes,
                            memory.other_row)
             P.lanes.dot(-1.0, memory.row, memory.other_row, own.num_outcomes, value)
