@@ -8,7 +8,7 @@ import short_reports
 
 from freeagent_core import Agent, Population
 from freeagent_core.managers import ThreadPoolManager
-from freeagent_core.report import capacity, loading, measuring, rendering, rounds
+from freeagent_core.report import capacity, loading, measuring, rendering, rounds, statistics
 from freeagent_core.report.findings import Findings
 from freeagent_core.report.ways import LABELS, PARALLEL, Ways
 
@@ -37,8 +37,11 @@ def test_everything_is_measured(document):
     assert next(each["way"] for each in raw["capacity"]) == "population"
     for each in raw["capacity"]:
         assert each["probes"]
-        fits = [np.quantile(p["tick_seconds"], 0.99) < each["budget_seconds"] for p in
-                each["probes"]]  # fmt: skip
+        # as the report takes it: of 20 ticks, their maximum
+        fits = [
+            statistics.quantile(np.array(p["tick_seconds"]), 0.99).median <= each["budget_seconds"]
+            for p in each["probes"]
+        ]
         assert bool(each["holds"]) or not any(fits)
     assert set(raw["phases"]["seconds_per_agent"]) == {
         "infer_states",
