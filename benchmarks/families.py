@@ -9,6 +9,12 @@ float32), both with all processors. The sides alternate in one run (`players.alt
 this project's median time of one agent's step and medians of the ratios of neighbouring rounds,
 theirs / ours; below a family stand the least, the median and the geometric mean of its ratios.
 
+- legacy: `Agent` beside pymdp.legacy's
+- 1.x N: N agents, `Agent` or `Population` with pymdp.legacy's numbers, beside pymdp 1.x. With MMP the
+  two compute different things: pymdp.legacy infers the window once for each policy, by gradient
+  descent, the planned steps too; pymdp 1.x infers the observed steps once in all
+- v1 N: `pymdp_v1.Agent` with pymdp 1.x's numbers, by the same algorithm and the same calls, beside
+  pymdp 1.x, in the same rounds
 - worst: the dearest tick of the episode over the median one (of each, the least time of many)
 - roof: the least time that the arithmetic or the reads of a step need (`roofline.py`) over the
   measured one; no figure where that has no formula
@@ -34,6 +40,7 @@ from players import (
     EPISODE,
     JaxAgents,
     LegacyAgents,
+    NumPyAgents,
     alternate,
     player_of,
     recorded,
@@ -128,7 +135,7 @@ def beside_peers(case, chosen):
     row = {"model": case.label, "us": None, "worst": worst_tick(model, case, chosen.seed)}
     ours, expected, rounds = {}, None, None
     if chosen.legacy and legacy_seconds(case) < chosen.most:
-        rounds = timed(model, case, 1, LegacyAgents, chosen)
+        rounds = timed([player_of(model, 1, case.task)], case, 1, LegacyAgents, chosen)
         row["legacy"] = float(np.median(rounds[:, 1] / rounds[:, 0]))
         row["legacy_us"] = float(np.median(rounds[:, 1]) * 1e6)
         ours[1] = rounds[:, 0]
@@ -138,11 +145,13 @@ def beside_peers(case, chosen):
             seconds = expected[1] * size / expected[0]
         if max(memory, own_bytes(case, size)) > MAX_BYTES or seconds > chosen.most:
             continue
-        rounds = timed(model, case, size, JaxAgents, chosen)
-        row[f"batch {size}"] = float(np.median(rounds[:, 1] / rounds[:, 0]))
-        row[f"batch {size}, us"] = float(np.median(rounds[:, 0]) * 1e6)
+        players = [player_of(model, size, case.task), NumPyAgents(case.arguments, size, case.task)]
+        rounds = timed(players, case, size, JaxAgents, chosen)
+        for i, name in enumerate(["batch", "v1"]):
+            row[f"{name} {size}"] = float(np.median(rounds[:, 2] / rounds[:, i]))
+            row[f"{name} {size}, us"] = float(np.median(rounds[:, i]) * 1e6)
         ours[size] = rounds[:, 0]
-        expected = (size, float(np.median(rounds[:, 1]))) if size > 1 else None
+        expected = (size, float(np.median(rounds[:, 2]))) if size > 1 else None
     player = player_of(model, 1, case.task)
     seen = recorded(player, case.arguments, 1, EPISODE, chosen.seed)
     if 1 not in ours:  # no peer stepped one agent
@@ -153,11 +162,11 @@ def beside_peers(case, chosen):
     return row
 
 
-def timed(model, case, size, other, chosen):
-    """Return rounds of (ours, theirs) of one batch."""
+def timed(players, case, size, other, chosen):
+    """Return rounds of (each of `players`, theirs) of one batch."""
     slow = chosen.quick or size > 300
     return alternate(
-        player_of(model, size, case.task),
+        players,
         other(case.arguments, size, case.task),
         case.arguments,
         size,
@@ -224,9 +233,10 @@ def summaries(rows, columns):
 
 def run(name, chosen, builds):
     """Print and return the figures of one family."""
-    ratios = (["legacy"] if chosen.legacy else []) + [
-        f"batch {n}" for n in (chosen.batches if chosen.jax or builds else ())
-    ]
+    batches = [f"batch {n}" for n in (chosen.batches if chosen.jax or builds else ())]
+    ratios = (["legacy"] if chosen.legacy else []) + batches
+    if chosen.jax:
+        ratios += [f"v1 {n}" for n in chosen.batches]
     columns = ["us", *ratios] if builds else ["us", "worst", *ratios, "roof"]
     cases = generate(name, chosen.seed, chosen.models)
     heads = [f"1.x {c[6:]}" if c.startswith("batch") and not builds else c for c in columns]
@@ -248,18 +258,18 @@ def run(name, chosen, builds):
 
 def print_all(results, chosen, builds):
     """Print the summaries of all families in one table."""
-    batches = [f"batch {n}" for n in chosen.batches]
+    batches, own = ([f"{name} {n}" for n in chosen.batches] for name in ("batch", "v1"))
+    groups = {"build": batches} if builds else {"legacy": ["legacy"], "1.x": batches, "v1": own}
     print(
         f"\n{'all families':<24}{'models':>8}"
         + "".join(
-            f"{c} least".rjust(18) + "median".rjust(10) + "geo. mean".rjust(11)
-            for c in ([] if builds else ["legacy"]) + [b for b in ["1.x"] if not builds]
-            or ["build"]
+            f"{name} least".rjust(18) + "median".rjust(10) + "geo. mean".rjust(11)
+            for name in groups
         )
     )
     for result in results:
         rows, line = result["rows"], f"{result['family']:<24}{len(result['rows']):>8}"
-        for columns in [batches] if builds else [["legacy"], batches]:
+        for columns in groups.values():
             values = np.array([row[c] for row in rows for c in columns if row.get(c) is not None])
             if len(values):
                 mean = float(np.exp(np.log(values).mean()))

@@ -62,13 +62,13 @@ def compare(name, seconds):
         f"\n{name}\n  {'peer':<22}{'this, a tick':>15}{'theirs':>17}{'agents/s':>14}{'ratio':>10}"
         f"{'asked':>9}"
     )
-    rounds = alternate(OneAgent(model), LegacyAgents(arguments, 1), arguments, 1, seconds)
+    rounds = alternate([OneAgent(model)], LegacyAgents(arguments, 1), arguments, 1, seconds)
     rows = [line("pymdp.legacy", 1, rounds, targets[0])]
     for size, target in zip((1, 30, 300), targets[1:], strict=True):
         if target is None:
             continue
         ours = player_of(model, size)
-        rounds = alternate(ours, JaxAgents(arguments, size), arguments, size, seconds)
+        rounds = alternate([ours], JaxAgents(arguments, size), arguments, size, seconds)
         rows.append(line(f"pymdp 1.x, batch {size}", size, rounds, target))
     return [{"model": name, **row} for row in rows]
 
@@ -78,7 +78,7 @@ def many_agents(seconds):
     arguments = models.grid(5, 1)
     model = GenerativeModel(**arguments)
     print("\ngrid 5x5, policy_len 1, 300 agents against a loop over pymdp.legacy's")
-    rounds = alternate(Many(model, 300), LegacyAgents(arguments, 300), arguments, 300, seconds)
+    rounds = alternate([Many(model, 300)], LegacyAgents(arguments, 300), arguments, 300, seconds)
     row = line("pymdp.legacy, 300", 300, rounds, 500)
     crowd = Population(model, 10_000, seed=0)
     environments = models.Environments(arguments, 10_000, seed=1)

@@ -1,8 +1,9 @@
-"""The sides that benchmarks time: this project, pymdp.legacy and pymdp 1.x (JAX, jitted).
+"""The sides that benchmarks time: this project (`Agent`, `Population`, `pymdp_v1`), pymdp.legacy
+and pymdp 1.x (JAX, jitted).
 
 A player steps some agents of one model; `live` and `recorded` let it act in environments of its
 own, `replay` repeats what was recorded with the same random numbers, to time many ticks without
-the environment, and `alternate` times two players in turn. What a tick is, a player's `task` says:
+the environment, and `alternate` times players in turn. What a tick is, a player's `task` says:
 
 - step: infer states, evaluate policies, choose an action
 - learn: the same with an update of pA and pB between the first and the second
@@ -78,31 +79,25 @@ def output_of(is_dropped):
     return lambda: contextlib.redirect_stdout(io.StringIO() if is_dropped else sys.stdout)
 
 
-class JaxAgents:
-    """A batch of pymdp 1.x agents and their jitted step."""
+class BatchedAgents:
+    """A batch of agents with pymdp 1.x's interface: the same calls for JAX and for NumPy."""
 
-    def __init__(self, model, batch_size, task="step"):
-        import equinox as eqx
-        import jax
-        import jax.numpy as jnp
-        from pymdp.agent import Agent as JaxAgent
-
+    def __init__(self, model, batch_size, task, agent_class, search_policies, asarray, compiled):
+        """`asarray` makes the arrays that agents take, `compiled` a step that is ready to call."""
         self.task, self.size, self.num_factors = task, batch_size, len(model["B"])
         self.window = model.get("inference_horizon", 1) if "inference_algo" in model else 0
+        self.asarray = asarray
         settings = {}
         if task == "learn":
             settings.update(
-                {p: [jnp.asarray(x) for x in model[p]] for p in ("pA", "pB")},
+                {p: [asarray(x) for x in model[p]] for p in ("pA", "pB")},
                 learn_A=True,
                 learn_B=True,
             )
         if self.window:
             settings.update(inference_algo="mmp", inference_horizon=self.window)
-        self.agent = self.first_agent = JaxAgent(
-            [jnp.asarray(A) for A in model["A"]],
-            [jnp.asarray(B) for B in model["B"]],
-            C=[jnp.asarray(C) for C in model["C"]],
-            D=[jnp.asarray(D) for D in model["D"]],
+        self.agent = self.first_agent = agent_class(
+            *([asarray(x) for x in model[name]] for name in "ABCD"),
             policy_len=model["policy_len"],
             gamma=16.0,
             alpha=16.0,
@@ -111,65 +106,61 @@ class JaxAgents:
             batch_size=batch_size,
             **settings,
         )
-        self.out = output_of(bool(search := model.get("sophisticated")))  # warnings of a full tree
-        if search:
-            from pymdp.planning.si import si_policy_search
-
-            search = si_policy_search(horizon=model["si_horizon"], gamma=16.0)
-
-        @eqx.filter_jit
-        def step(agent, observation, prior):
-            qs = agent.infer_states(observation, prior)
-            q_pi = search(agent, qs)[0] if search else agent.infer_policies(qs)[0]
-            action = agent.sample_action(q_pi)
-            return action, agent.update_empirical_prior(action, qs)
-
-        @eqx.filter_jit
-        def filter_step(agent, observation, prior):
-            qs = agent.infer_states(observation, prior)
-            action = jnp.zeros((batch_size, self.num_factors), dtype=jnp.int32)
-            return action, agent.update_empirical_prior(action, qs)
-
-        @eqx.filter_jit
-        def learning_step(agent, observation, prior, before, last):
-            qs = agent.infer_states(observation, prior)
-            both = [jnp.concatenate(pair, axis=1) for pair in zip(before, qs, strict=True)]
-            agent = agent.infer_parameters(qs, observation, last[:, None], beliefs_B=both)
-            action = agent.sample_action(agent.infer_policies(qs)[0])
-            return action, agent.update_empirical_prior(action, qs), agent, qs
-
-        @eqx.filter_jit
-        def window_step(agent, observations, past, valid):
-            qs = agent.infer_states(observations, agent.D, past_actions=past, valid_steps=valid)
-            return agent.sample_action(agent.infer_policies(qs)[0])
-
-        self._step = filter_step if task == "filter" else step
-        self._learning_step, self._window_step = learning_step, window_step
-        self._wait, self._array = jax.block_until_ready, jnp.asarray
+        self.search = None
+        if model.get("sophisticated"):
+            self.search = search_policies(horizon=model["si_horizon"], gamma=16.0)
+        self.out = output_of(self.search is not None)  # warnings of a full tree
+        self._step = compiled(self._filter_step if task == "filter" else self._one_step)
+        self._learning_step = compiled(self._step_that_learns)
+        self._window_step = compiled(self._step_of_window)
+        self.first_past = np.zeros(
+            (self.size, max(self.window - 1, 0), self.num_factors), np.int32
+        )
         self.start()
+
+    def _one_step(self, agent, observation, prior):
+        qs = agent.infer_states(observation, prior)
+        q_pi = self.search(agent, qs)[0] if self.search else agent.infer_policies(qs)[0]
+        action = agent.sample_action(q_pi)
+        return action, agent.update_empirical_prior(action, qs)
+
+    def _filter_step(self, agent, observation, prior):
+        qs = agent.infer_states(observation, prior)
+        action = self.asarray(np.zeros((self.size, self.num_factors), dtype=np.int32))
+        return action, agent.update_empirical_prior(action, qs)
+
+    def _step_that_learns(self, agent, observation, prior, before, last):
+        qs = agent.infer_states(observation, prior)
+        both = [self.concatenate(pair, axis=1) for pair in zip(before, qs, strict=True)]
+        agent = agent.infer_parameters(qs, observation, last[:, None], beliefs_B=both)
+        action = agent.sample_action(agent.infer_policies(qs)[0])
+        return action, agent.update_empirical_prior(action, qs), agent, qs
+
+    def _step_of_window(self, agent, observations, past, valid):
+        qs = agent.infer_states(observations, agent.D, past_actions=past, valid_steps=valid)
+        return agent.sample_action(agent.infer_policies(qs)[0])
 
     def start(self):
         self.agent, self.prior, self.ticks = self.first_agent, self.first_agent.D, 0
         # before the first action there is none: -1
         self.last = np.full((self.size, self.num_factors), -1, dtype=np.int32)
         self.before = [D[:, None] for D in self.prior]
-        self.past = np.zeros((self.size, max(self.window - 1, 0), self.num_factors), np.int32)
-        self.seen = None
+        self.past, self.seen = self.first_past, None
 
     def step(self, observations):
         if self.window:
             return self._window_tick(observations)
-        seen = [self._array(column[:, None]) for column in observations.T]
+        seen = [self.asarray(column[:, None]) for column in observations.T]
         if self.task == "learn":
-            action, prior, self.agent, self.before = self._wait(
+            action, prior, self.agent, self.before = self.wait(
                 self._learning_step(
-                    self.agent, seen, self.prior, self.before, self._array(self.last)
+                    self.agent, seen, self.prior, self.before, self.asarray(self.last)
                 )
             )
             self.last = np.asarray(action)
         else:
             with self.out():
-                action, prior = self._wait(self._step(self.agent, seen, self.prior))
+                action, prior = self.wait(self._step(self.agent, seen, self.prior))
         # what update_empirical_prior returns differs between releases: (prior, qs) or prior
         self.prior = prior[0] if isinstance(prior, tuple) else prior
         return np.asarray(action)
@@ -180,17 +171,52 @@ class JaxAgents:
             self.seen = np.repeat(observations[:, :, None], self.window, axis=2)
         self.ticks += 1
         self.seen = np.concatenate([self.seen[:, :, 1:], observations[:, :, None]], axis=2)
-        action = self._wait(
+        action = self.wait(
             self._window_step(
                 self.agent,
-                [self._array(self.seen[:, m]) for m in range(observations.shape[1])],
-                self._array(self.past),
-                self._array(min(self.ticks, self.window)),
+                [self.asarray(self.seen[:, m]) for m in range(observations.shape[1])],
+                self.asarray(self.past),
+                self.asarray(min(self.ticks, self.window)),
             )
         )
         chosen = np.asarray(action)
         self.past = np.concatenate([self.past, chosen[:, None]], axis=1)[:, 1:]
         return chosen
+
+
+class JaxAgents(BatchedAgents):
+    """A batch of pymdp 1.x agents and their jitted step."""
+
+    def __init__(self, model, batch_size, task="step"):
+        import equinox as eqx
+        import jax
+        import jax.numpy as jnp
+        from pymdp.agent import Agent as JaxAgent
+        from pymdp.planning.si import si_policy_search
+
+        self.wait, self.concatenate = jax.block_until_ready, jnp.concatenate
+        super().__init__(
+            model, batch_size, task, JaxAgent, si_policy_search, jnp.asarray, eqx.filter_jit
+        )
+
+
+class NumPyAgents(BatchedAgents):
+    """A batch of `pymdp_v1` agents: pymdp 1.x's algorithms and calls."""
+
+    def __init__(self, model, batch_size, task="step"):
+        from freeagent_core.pymdp_v1 import Agent as NumPyAgent
+        from freeagent_core.pymdp_v1.planning.si import si_policy_search
+
+        self.wait, self.concatenate = (lambda found: found), np.concatenate
+        super().__init__(
+            model, batch_size, task, NumPyAgent, si_policy_search, np.asarray, lambda step: step
+        )
+
+    def plain(self, observations):
+        return self.step(observations)
+
+    def prepared(self, observations):
+        return observations
 
 
 class LegacyAgents:
@@ -302,16 +328,20 @@ def replay(player, observations, episodes):
 
 
 def alternate(ours, theirs, arguments, size, seconds, ticks=EPISODE, min_rounds=3):
-    """Return rows of (ours, theirs): seconds of a tick."""
-    observations = recorded(ours, arguments, size, ticks)
+    """Return rows of (each of `ours`, theirs): seconds of a tick."""
+    replayed = []
+    for player in ours:
+        observations = recorded(player, arguments, size, ticks)
+        once = min(replay(player, observations, 2) for _ in range(3))
+        replayed.append((player, observations, max(1, round(0.003 / once / ticks))))
     other = live(theirs, arguments, size, ticks)
     next(other)  # compiles
-    once = min(replay(ours, observations, 2) for _ in range(3))
-    episodes = max(1, round(0.003 / once / ticks))
     rounds, start = [], time.perf_counter()
     while len(rounds) < min_rounds or time.perf_counter() - start < seconds:
-        time.sleep(0.001)  # threads of the other side come to rest
-        mine = replay(ours, observations, episodes)
+        row = []
+        for each in replayed:
+            time.sleep(0.001)  # threads of the other side come to rest
+            row.append(replay(*each))
         time.sleep(0.001)
-        rounds.append((mine, next(other)))
+        rounds.append((*row, next(other)))
     return np.array(rounds)

@@ -4,7 +4,7 @@ import generated_models
 import models
 import numpy as np
 import pytest
-from players import player_of, recorded
+from players import NumPyAgents, player_of, recorded
 
 from freeagent_core import GenerativeModel
 
@@ -45,6 +45,18 @@ def test_agents_step_in_worlds_of_their_models(family):
                 seen = recorded(player_of(model, size, case.task), case.arguments, size, 3)
                 assert len(seen) == 3
                 assert np.shape(seen[0]) == ((len(model.A),) if size == 1 else (3, len(model.A)))
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_agents_of_pymdp_1_step_in_worlds_of_their_models(family):
+    case = generated_models.generate(family, 0, 1)[0]
+    player = NumPyAgents(case.arguments, 3, case.task)
+    seen = recorded(player, case.arguments, 3, 3)
+    assert np.shape(seen[0]) == (3, len(case.arguments["A"]))
+    actions = player.step(seen[-1])
+    num_controls = [B.shape[-1] for B in case.arguments["B"]]
+    assert actions.shape == (3, len(num_controls))
+    assert np.all((actions >= 0) & (actions < num_controls))
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])
