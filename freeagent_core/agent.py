@@ -33,8 +33,9 @@ from freeagent_core._agent.sequences import (
 from freeagent_core._kernels.agents import agent_transfer
 from freeagent_core._kernels.agents.agent_core import AgentCore
 from freeagent_core._model import validation as check
+from freeagent_core._model.arguments import normalised
 from freeagent_core._model.inference_params import check_inference_params
-from freeagent_core.model import GenerativeModel, normalised
+from freeagent_core.model import GenerativeModel
 from freeagent_core.utils import obj_array_uniform
 
 FloatArray = npt.NDArray[np.float64]
