@@ -10,9 +10,9 @@ this project's median time of one agent's step and medians of the ratios of neig
 theirs / ours; below a family stand the least, the median and the geometric mean of its ratios.
 
 - legacy: `Agent` beside pymdp.legacy's
-- 1.x N: N agents, `Agent` or `Population` with pymdp.legacy's numbers, beside pymdp 1.x. With MMP the
-  two compute different things: pymdp.legacy infers the window once for each policy, by gradient
-  descent, the planned steps too; pymdp 1.x infers the observed steps once in all
+- 1.x N: N agents, `Agent` or `Population` with pymdp.legacy's numbers, beside pymdp 1.x. With MMP
+  the two compute different things: pymdp.legacy infers the window once for each policy, by
+  gradient descent, the planned steps too; pymdp 1.x infers the observed steps once in all
 - v1 N: `pymdp_v1.Agent` with pymdp 1.x's numbers, by the same algorithm and the same calls, beside
   pymdp 1.x, in the same rounds
 - worst: the dearest tick of the episode over the median one (of each, the least time of many)
