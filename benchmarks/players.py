@@ -113,9 +113,7 @@ class BatchedAgents:
         self._step = compiled(self._filter_step if task == "filter" else self._one_step)
         self._learning_step = compiled(self._step_that_learns)
         self._window_step = compiled(self._step_of_window)
-        self.first_past = np.zeros(
-            (self.size, max(self.window - 1, 0), self.num_factors), np.int32
-        )
+        self.first_past = np.zeros((self.size, max(self.window - 1, 0), self.num_factors), np.int32)
         self.start()
 
     def _one_step(self, agent, observation, prior):
