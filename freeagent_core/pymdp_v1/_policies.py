@@ -158,7 +158,7 @@ def shared_parts(
     Returns
     -------
     dict
-        The plan that `freeagent_core._kernels.planning.shared_prefixes.PolicyPlan` takes.
+        The plan that `freeagent_core._kernels.planning.policy_plan.PolicyPlan` takes.
     """
     num_policies, num_steps, num_factors = policies.shape
     plan: dict[str, Any] = {

@@ -118,7 +118,7 @@ def size(shape: Sequence[int]) -> int:
 
 
 def planning_tables(agent: Any, groups: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """All tables that `freeagent_core._kernels.planning.shared_prefixes.PolicyPlan` takes."""
+    """All tables that `freeagent_core._kernels.planning.policy_plan.PolicyPlan` takes."""
     A = [outcomes_last(a) for a in agent.A]
     linear, certain = [], []
     explore = agent.use_param_info_gain

@@ -13,7 +13,7 @@ from freeagent_core._agent import threads
 from freeagent_core._kernels.agents import batch_threads, batched_inference
 from freeagent_core._kernels.agents.batched_inference import BatchedInference
 from freeagent_core._kernels.model.batched_model import BatchedModel
-from freeagent_core._kernels.planning.shared_prefixes import PolicyPlan
+from freeagent_core._kernels.planning.policy_plan import PolicyPlan
 from freeagent_core._model.validation import MAX_INT, integer
 from freeagent_core.pymdp_v1 import _actions, _tables, _windows
 from freeagent_core.pymdp_v1._arguments import (

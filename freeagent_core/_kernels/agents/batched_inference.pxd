@@ -2,7 +2,7 @@ from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
 from freeagent_core._kernels.model.batched_model cimport BatchedModel, BatchedTables
-from freeagent_core._kernels.planning.shared_prefixes cimport PolicyPlan
+from freeagent_core._kernels.planning.policy_plan cimport PolicyPlan
 
 
 # Beliefs of all factors, that of agent i of factor f at data[f] + i * stride[f].

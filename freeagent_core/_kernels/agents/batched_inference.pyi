@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._kernels.model.batched_model import BatchedModel
-from freeagent_core._kernels.planning.shared_prefixes import PolicyPlan
+from freeagent_core._kernels.planning.policy_plan import PolicyPlan
 
 Array = npt.NDArray[np.float64]
 

@@ -12,7 +12,8 @@ from freeagent_core._kernels.inference.observed_evidence cimport (
     IN_WEIGHTS, NO_EVIDENCE, Observed)
 from freeagent_core._kernels.inference.predicted_states cimport predict_states
 from freeagent_core._kernels.model.batched_model cimport BatchedTables, Likelihood, Transition
-from freeagent_core._kernels.planning.shared_prefixes cimport SharedPolicies, evaluate_policies
+from freeagent_core._kernels.planning.policy_plan cimport SharedPolicies
+from freeagent_core._kernels.planning.shared_prefixes cimport evaluate_policies
 
 import numpy as np
 

@@ -18,7 +18,8 @@ from freeagent_core._kernels.inference.jacobi_iteration cimport jacobi_iteration
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
 from freeagent_core._kernels.inference.predicted_states cimport predict_states
 from freeagent_core._kernels.model.batched_model cimport BatchedTables
-from freeagent_core._kernels.planning.shared_prefixes cimport evaluate_policies, SharedPolicies
+from freeagent_core._kernels.planning.policy_plan cimport SharedPolicies
+from freeagent_core._kernels.planning.shared_prefixes cimport evaluate_policies
 
 cdef enum:
     MAX_FACTORS = 64

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from freeagent_core._kernels.agents.batched_inference import BatchedInference
 from freeagent_core._kernels.model.batched_model import BatchedModel
-from freeagent_core._kernels.planning.shared_prefixes import PolicyPlan
+from freeagent_core._kernels.planning.policy_plan import PolicyPlan
 
 class SearchTree:
     def __init__(self, model: BatchedModel) -> None: ...

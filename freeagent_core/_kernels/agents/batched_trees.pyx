@@ -9,7 +9,7 @@ from freeagent_core._kernels.agents.batched_inference cimport (
     BatchedInference, Beliefs, new_array, read_beliefs)
 from freeagent_core._kernels.model.batched_model cimport BatchedModel, BatchedTables
 from freeagent_core._kernels.planning.observation_tree cimport search_tree, TreeSettings
-from freeagent_core._kernels.planning.shared_prefixes cimport PolicyPlan, SharedPolicies
+from freeagent_core._kernels.planning.policy_plan cimport PolicyPlan, SharedPolicies
 from freeagent_core._kernels.planning.tree_nodes cimport add_node, free_tree, Tree
 
 import numpy as np

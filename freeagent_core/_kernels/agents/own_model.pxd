@@ -1,5 +1,5 @@
 from freeagent_core._kernels.model.batched_model cimport BatchedTables, Table
-from freeagent_core._kernels.planning.shared_prefixes cimport SharedPolicies
+from freeagent_core._kernels.planning.policy_plan cimport SharedPolicies
 
 
 # Dirichlet counts of a modality or a factor to begin with, and after each step.

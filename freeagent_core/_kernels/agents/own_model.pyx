@@ -10,7 +10,7 @@ from freeagent_core._kernels.base.special_functions cimport log_ratio
 from freeagent_core._kernels.learning.window_counts cimport expected_probabilities
 from freeagent_core._kernels.model.batched_model cimport (
     BatchedModel, Likelihood, of_agent, ParentGroup, Transition)
-from freeagent_core._kernels.planning.shared_prefixes cimport (
+from freeagent_core._kernels.planning.policy_plan cimport (
     GroupValues, OutcomeTables, TransitionTables)
 
 import numpy as np

@@ -5,7 +5,7 @@ from freeagent_core._kernels.agents.sampled_environment cimport (
     EnvironmentTables, SampledEnvironment)
 from freeagent_core._kernels.base.threefry cimport Key
 from freeagent_core._kernels.model.batched_model cimport BatchedTables
-from freeagent_core._kernels.planning.shared_prefixes cimport SharedPolicies
+from freeagent_core._kernels.planning.policy_plan cimport SharedPolicies
 
 
 # How an action is chosen from the posterior over policies.

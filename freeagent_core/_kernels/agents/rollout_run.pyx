@@ -8,7 +8,7 @@ from libc.stdlib cimport free, malloc
 from freeagent_core._kernels.agents.batched_inference cimport new_array, read_beliefs
 from freeagent_core._kernels.base.threefry cimport categorical, categorical_of_weights, hashed
 from freeagent_core._kernels.model.batched_model cimport Table
-from freeagent_core._kernels.planning.shared_prefixes cimport PolicyPlan
+from freeagent_core._kernels.planning.policy_plan cimport PolicyPlan
 
 import numpy as np
 

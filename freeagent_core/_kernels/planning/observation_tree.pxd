@@ -1,5 +1,5 @@
 from freeagent_core._kernels.model.batched_model cimport BatchedTables
-from freeagent_core._kernels.planning.shared_prefixes cimport SharedPolicies
+from freeagent_core._kernels.planning.policy_plan cimport SharedPolicies
 from freeagent_core._kernels.planning.tree_nodes cimport Tree
 
 

@@ -1,20 +1,26 @@
 """Expected free energy of policies whose beginnings, beliefs and outcomes are shared.
 
-What policies have in common is found once, when an agent is made (`PolicyPlan`): per factor the
-distinct sequences of actions that its belief depends on, per group of modalities the distinct
-joint beliefs, and the distinct beginnings of policies. At run time beliefs that turn out equal to
-the bit, at whatever step, are merged, and beliefs that are certain follow a table of next states.
+What policies have in common is found once, when an agent is made (`policy_plan`). At run time
+beliefs that turn out equal to the bit, at whatever step, are merged (`distinct_beliefs`), and
+beliefs that are certain follow a table of next states.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.contractions cimport outer_product
+from freeagent_core._kernels.base.fixed_hash_table cimport (
+    FixedHashTable, KeyEntry, find_entry, table_capacity,
+)
 from freeagent_core._kernels.base.primitives cimport P
-from freeagent_core._kernels.model.batched_model cimport Transition, of_agent
-
-import numpy as np
+from freeagent_core._kernels.model.batched_model cimport Table, Transition, of_agent
+from freeagent_core._kernels.planning.distinct_beliefs cimport (
+    FactorBeliefs, add_belief, add_certain,
+)
+from freeagent_core._kernels.planning.policy_plan cimport (
+    BeliefSlots, GroupValues, JointSlots, OutcomeTables, Prefixes, TransitionTables,
+)
 
 cdef enum:
     MAX_PARENTS = 64
@@ -26,177 +32,10 @@ cdef enum:
 cdef double LEAST = 2.0 ** -46
 
 
-cdef class PolicyPlan:
-    """Policies and what they share, with the tables that their values are made of.
-
-    Parameters
-    ----------
-    model : BatchedModel
-    plan : dict
-        From `freeagent_core.pymdp_v1._policy_plan`: arrays of int32.
-    tables : dict
-        From `freeagent_core.pymdp_v1._tables`: float64 arrays, each with a leading axis of 1 or
-        `batch_size` agents.
-    states_info_gain : bool
-    merge : bool
-        Leave out what rounding left of impossible states; not with novelty.
-    """
-
-    def __cinit__(self, BatchedModel model, dict plan, dict tables, bint states_info_gain,
-                  bint merge):
-        cdef SharedPolicies* p = &self.policies
-        cdef BatchedTables* t = &model.tables
-        cdef Py_ssize_t i, k, step, num_steps = plan["num_steps"]
-        cdef Py_ssize_t nf = t.num_factors, ng = t.num_groups, nm = t.num_modalities
-        cdef BeliefSlots* b
-        cdef JointSlots* j
-        cdef Prefixes* x
-        cdef const int32_t[::1] flat
-        self.model, self._kept, self._block = model, [], NULL
-        self._block = malloc(
-            num_steps * (nf * sizeof(BeliefSlots) + ng * sizeof(JointSlots) + sizeof(Prefixes))
-            + 2 * nf * sizeof(Py_ssize_t) + ng * sizeof(GroupValues) + nm * sizeof(OutcomeTables)
-            + nf * sizeof(TransitionTables))
-        if self._block == NULL:
-            raise MemoryError("no memory for the policies")
-        p.beliefs = <BeliefSlots*>self._block
-        p.joints = <JointSlots*>(p.beliefs + num_steps * nf)
-        p.prefixes = <Prefixes*>(p.joints + num_steps * ng)
-        p.max_slots = <Py_ssize_t*>(p.prefixes + num_steps)
-        p.max_beliefs = p.max_slots + nf
-        p.groups = <GroupValues*>(p.max_beliefs + nf)
-        p.modalities = <OutcomeTables*>(p.groups + ng)
-        p.factors = <TransitionTables*>(p.modalities + nm)
-        p.num_policies, p.num_steps = plan["num_policies"], num_steps
-        p.states_info_gain, p.merge = states_info_gain, merge
-        for i in range(nf):
-            p.max_slots[i] = p.max_beliefs[i] = 1
-        for step in range(num_steps):
-            for i in range(nf):
-                b = &p.beliefs[step * nf + i]
-                b.count = plan["belief_counts"][step][i]
-                b.actions = self._ints(plan["belief_actions"][step][i], b.count, "belief_actions")
-                b.parents = self._ints(plan["belief_parents"][step][i],
-                                       b.count * t.factors[i].num_parents, "belief_parents")
-                p.max_slots[i] = max(p.max_slots[i], b.count)
-                p.max_beliefs[i] += b.count
-            for i in range(ng):
-                j = &p.joints[step * ng + i]
-                j.count = plan["joint_counts"][step][i]
-                j.parents = self._ints(plan["joint_parents"][step][i],
-                                       j.count * t.groups[i].num_parents, "joint_parents")
-            x = &p.prefixes[step]
-            x.count = plan["prefix_counts"][step]
-            x.before = self._ints(plan["prefix_before"][step], x.count, "prefix_before")
-            x.joints = self._ints(plan["prefix_joints"][step], x.count * ng, "prefix_joints")
-            x.beliefs = self._ints(plan["prefix_beliefs"][step], x.count * nf, "prefix_beliefs")
-        p.last = self._ints(plan["last"], p.num_policies, "last")
-        p.first_action = self._ints(plan["first_action"], p.num_policies * nf, "first_action")
-        for i in range(ng):
-            p.groups[i].num_steps = tables["linear"][i].shape[1]
-            shape = (p.groups[i].num_steps, t.groups[i].size)
-            self._set(&p.groups[i].linear, tables["linear"][i], shape, "linear")
-            self._set(&p.groups[i].certain, tables["certain"][i], shape, "certain")
-        for i in range(nm):
-            shape = (t.modalities[i].size, t.modalities[i].num_obs)
-            self._set(&p.modalities[i].A, tables["A"][i], shape, "A")
-            p.modalities[i].novelty.data = NULL
-            if tables["A_novelty"][i] is not None:
-                self._set(&p.modalities[i].novelty, tables["A_novelty"][i], shape, "A_novelty")
-        for i in range(nf):
-            p.factors[i].next_state = NULL
-            p.factors[i].novelty.data = p.factors[i].inductive.data = NULL
-            shape = (t.factors[i].num_controls, t.factors[i].size)
-            if tables["next_state"][i] is not None:
-                array = tables["next_state"][i]
-                p.factors[i].next_state = self._ints(
-                    array, len(array) * shape[0] * shape[1], "next_state")
-                p.factors[i].next_state_stride = 0 if len(array) == 1 else shape[0] * shape[1]
-            if tables["B_novelty"][i] is not None:
-                self._set(&p.factors[i].novelty, tables["B_novelty"][i],
-                          (*shape, t.factors[i].num_states), "B_novelty")
-            if tables["inductive"][i] is not None:
-                p.factors[i].depth = tables["inductive"][i].shape[1]
-                self._set(&p.factors[i].inductive, tables["inductive"][i],
-                          (p.factors[i].depth, t.factors[i].num_states), "inductive")
-        self._set(&p.log_E, tables["log_E"], (p.num_policies,), "log_E")
-        self._set(&p.gamma, tables["gamma"], (), "gamma")
-        self._set(&p.log_epsilon, tables["log_epsilon"], (), "log_epsilon")
-
-    def __dealloc__(self):
-        free(self._block)
-
-    cdef const int32_t* _ints(self, object array, Py_ssize_t size, str name) except NULL:
-        cdef const int32_t[::1] flat
-        if array.dtype != np.int32 or not array.flags.c_contiguous or array.size != size:
-            raise ValueError(f"{name} must be {size} int32, got {array.dtype} {array.shape}")
-        if size == 0:
-            array = np.zeros(1, dtype=np.int32)
-        flat = array.reshape(-1)
-        self._kept.append(array)
-        return &flat[0]
-
-    cdef int _set(self, Table* table, object array, tuple shape, str name) except -1:
-        self._kept.append(array)
-        return self.model._set(table, array, shape, name)
-
-
-# --- hash tables that are cleared by counting up --------------------------------------------------
-
-ctypedef struct Entry:
-    int64_t key
-    int32_t epoch, value
-
-
-ctypedef struct HashTable:
-    Entry* entries
-    uint64_t mask
-
-
-cdef inline uint64_t _mixed(uint64_t key) noexcept nogil:
-    key ^= key >> 32
-    key *= <uint64_t>0x9E3779B97F4A7C15
-    return key ^ (key >> 29)
-
-
-# The entry of a key: its own, or a free one (of another epoch) where it belongs.
-cdef inline Entry* _find(HashTable* table, int64_t key, int32_t epoch) noexcept nogil:
-    cdef uint64_t at = _mixed(<uint64_t>key) & table.mask
-    while table.entries[at].epoch == epoch and table.entries[at].key != key:
-        at = (at + 1) & table.mask
-    return &table.entries[at]
-
-
-cdef Py_ssize_t _capacity(Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t size = 8
-    while size < 2 * count:
-        size *= 2
-    return size
-
-
-# --- beliefs that have occurred, of one agent -----------------------------------------------------
-
-ctypedef struct FactorBeliefs:
-    Py_ssize_t count
-    double* values                 # (max_beliefs, num_states)
-    int32_t* support               # (max_beliefs, num_states): states of nonzero probability
-    int32_t* support_size          # (max_beliefs,)
-    int32_t* of_state              # (num_states,): the belief that is certain of it, or -1
-    int32_t* certain_state         # (max_beliefs,): the state that a belief is certain of, or -1
-    double* inductive              # (max_beliefs,)
-    const double* inductive_row    # of the current belief, or NULL
-    HashTable by_value
-    HashTable by_cause             # (action, parents) -> belief
-    int64_t radix                  # keys of causes; 0 if they do not fit into 63 bits
-    int32_t* now                   # the belief of each slot at the step at hand
-    int32_t* before                # and at the step before
-    double* slot_value             # novelty and inductive value of each slot
-
-
-ctypedef struct Evaluation:
+cdef struct Evaluation:
     int32_t epoch
     FactorBeliefs* factors
-    HashTable* by_joint            # per group: parents' beliefs -> index in joint_values
+    FixedHashTable* by_joint            # per group: parents' beliefs -> index in joint_values
     int64_t* joint_radix
     double** joint_values          # per group, of distinct joint beliefs
     Py_ssize_t* num_joint_values
@@ -208,51 +47,6 @@ ctypedef struct Evaluation:
     double* joint_weight
     double* outcomes
     double* outcomes_novelty
-
-
-# Adds a belief whose values stand behind the last one, unless it has occurred; returns its index.
-cdef int32_t _add(FactorBeliefs* f, Py_ssize_t n, int32_t epoch) noexcept nogil:
-    cdef double* q = f.values + f.count * n
-    cdef int32_t* support = f.support + f.count * n
-    cdef Py_ssize_t i, size = 0
-    cdef uint64_t bits, h = 0
-    cdef Entry* entry
-    for i in range(n):
-        support[size] = <int32_t>i
-        size += q[i] != 0.0
-        memcpy(&bits, &q[i], 8)
-        h = (h ^ bits) * <uint64_t>0x9E3779B97F4A7C15
-        h ^= h >> 31
-    f.certain_state[f.count] = -1
-    if size == 1 and q[support[0]] == 1.0:
-        if f.of_state[support[0]] >= 0:
-            return f.of_state[support[0]]
-        f.of_state[support[0]] = <int32_t>f.count
-        f.certain_state[f.count] = support[0]
-    else:
-        h &= ~(<uint64_t>1 << 63)
-        while True:
-            entry = _find(&f.by_value, <int64_t>h, epoch)
-            if entry.epoch != epoch:
-                break
-            if memcmp(f.values + entry.value * n, q, n * sizeof(double)) == 0:
-                return entry.value
-            h += 1
-        entry.key, entry.epoch, entry.value = <int64_t>h, epoch, <int32_t>f.count
-    f.support_size[f.count] = <int32_t>size
-    if f.inductive_row != NULL:
-        f.inductive[f.count] = P.dot(f.inductive_row, q, n)
-    f.count += 1
-    return <int32_t>(f.count - 1)
-
-
-cdef int32_t _add_certain(FactorBeliefs* f, Py_ssize_t n, Py_ssize_t state,
-                          int32_t epoch) noexcept nogil:
-    if f.of_state[state] >= 0:
-        return f.of_state[state]
-    memset(f.values + f.count * n, 0, n * sizeof(double))
-    f.values[f.count * n + state] = 1.0
-    return _add(f, n, epoch)
 
 
 # The row of (1 - I) * log(epsilon) that holds now, times whether the goal can be reached:
@@ -295,7 +89,7 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
     cdef Py_ssize_t i, k, state, joint_state, n = f.num_states
     cdef int64_t cause
     cdef int32_t belief, u
-    cdef Entry* entry
+    cdef KeyEntry* entry
     cdef bint one_parent = f.num_parents == 1 and tables.novelty.data == NULL
     for i in range(slots.count):
         u = slots.actions[i]
@@ -308,7 +102,7 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
                 if state >= 0:
                     belief = own.of_state[state]
                     if belief < 0:
-                        belief = _add_certain(own, n, state, e.epoch)
+                        belief = add_certain(own, n, state, e.epoch)
                     own.now[i] = belief
                     if own.inductive_row != NULL:
                         own.slot_value[i] = own.inductive[belief]
@@ -327,9 +121,9 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
         if joint_state >= 0 and tables.next_state != NULL:
             state = next_state[u * f.size + joint_state]
             if state >= 0:
-                belief = _add_certain(own, n, state, e.epoch)
+                belief = add_certain(own, n, state, e.epoch)
         if belief < 0 and own.radix > 0:
-            entry = _find(&own.by_cause, cause, e.epoch)
+            entry = find_entry(&own.by_cause, cause, e.epoch)
             if entry.epoch == e.epoch:
                 belief = entry.value
         if belief < 0:
@@ -342,7 +136,7 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
                     outer_product(vectors, f.sizes, f.num_parents, e.joint)
                     joint = e.joint
                 P.gemv_t(joint, B + u * f.size * n, f.size, n, own.values + own.count * n)
-            belief = _add(own, n, e.epoch)
+            belief = add_belief(own, n, e.epoch)
             if entry != NULL:
                 entry.key, entry.epoch, entry.value = cause, e.epoch, belief
         own.now[i] = belief
@@ -454,7 +248,7 @@ cdef void _joint_values(const BatchedTables* t, const SharedPolicies* p, Evaluat
     cdef Py_ssize_t num_parents = t.groups[index].num_parents, i, k
     cdef int64_t key
     cdef int32_t beliefs[MAX_PARENTS]
-    cdef Entry* entry
+    cdef KeyEntry* entry
     cdef const FactorBeliefs* parent = &e.factors[t.groups[index].parents[0]]
     cdef const double* certain = of_agent(&p.groups[index].certain, agent) + (
         min(step, p.groups[index].num_steps - 1) * t.groups[index].size)
@@ -471,7 +265,7 @@ cdef void _joint_values(const BatchedTables* t, const SharedPolicies* p, Evaluat
         if e.joint_radix[index] == 0:
             e.slot_values[index][i] = _joint_value(t, p, e, step, index, beliefs, agent)
             continue
-        entry = _find(&e.by_joint[index], key, e.epoch)
+        entry = find_entry(&e.by_joint[index], key, e.epoch)
         if entry.epoch != e.epoch:
             entry.key, entry.epoch = key, e.epoch
             entry.value = <int32_t>e.num_joint_values[index]
@@ -513,7 +307,7 @@ cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation*
                     last = s
             if kept == 1 and 1.0 - q[last] < n * LEAST and q[last] - 1.0 < n * LEAST:
                 root[last] = 1.0
-        f.now[0] = _add(f, n, e.epoch)
+        f.now[0] = add_belief(f, n, e.epoch)
     e.G_now[0] = 0.0
     for step in range(p.num_steps):
         for i in range(t.num_factors):
@@ -608,7 +402,7 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
     cdef FactorBeliefs* f
     cdef FactorBeliefs spare
     e.factors = <FactorBeliefs*>_piece(block, &used, nf * sizeof(FactorBeliefs))
-    e.by_joint = <HashTable*>_piece(block, &used, ng * sizeof(HashTable))
+    e.by_joint = <FixedHashTable*>_piece(block, &used, ng * sizeof(FixedHashTable))
     e.joint_radix = <int64_t*>_piece(block, &used, ng * 8)
     e.joint_values = <double**>_piece(block, &used, ng * 8)
     e.num_joint_values = <Py_ssize_t*>_piece(block, &used, ng * 8)
@@ -629,26 +423,26 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
         f.slot_value = <double*>_piece(block, &used, p.max_slots[i] * 8)
         f.radix = _radix(t.factors[i].num_controls, t.factors[i].parents,
                          t.factors[i].num_parents, p, times)
-        capacity = _capacity(most)
+        capacity = table_capacity(most)
         f.by_value.mask = f.by_cause.mask = capacity - 1
-        f.by_value.entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
-        f.by_cause.entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
+        f.by_value.entries = <KeyEntry*>_piece(zeroed, &cleared, capacity * sizeof(KeyEntry))
+        f.by_cause.entries = <KeyEntry*>_piece(zeroed, &cleared, capacity * sizeof(KeyEntry))
     for i in range(ng):
         joints = most = 1
         for step in range(p.num_steps):
             joints += p.joints[step * ng + i].count
             most = max(most, p.joints[step * ng + i].count)
         joints *= times
-        capacity = _capacity(joints)
+        capacity = table_capacity(joints)
         if block != NULL:
             e.by_joint[i].mask = capacity - 1
-            e.by_joint[i].entries = <Entry*>_piece(zeroed, &cleared, capacity * sizeof(Entry))
+            e.by_joint[i].entries = <KeyEntry*>_piece(zeroed, &cleared, capacity * sizeof(KeyEntry))
             e.joint_values[i] = <double*>_piece(block, &used, joints * 8)
             e.slot_values[i] = <double*>_piece(block, &used, most * 8)
             e.joint_radix[i] = _radix(p.groups[i].num_steps, t.groups[i].parents,
                                       t.groups[i].num_parents, p, times)
         else:
-            _piece(NULL, &cleared, capacity * sizeof(Entry))
+            _piece(NULL, &cleared, capacity * sizeof(KeyEntry))
             _piece(NULL, &used, joints * 8)
             _piece(NULL, &used, most * 8)
     for step in range(p.num_steps):
