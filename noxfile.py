@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import shutil
+import time
+import zipfile
 from pathlib import Path
 
 import nox
@@ -14,6 +16,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 
+MOST_BYTES = 6 * 2**20  # that a wheel's files may have
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 
@@ -77,13 +80,22 @@ def wheel(session: nox.Session) -> None:
     (built,) = (work / "built").glob("*.whl")
     session.run("auditwheel", "repair", "--strip", "-w", str(work / "repaired"), str(built))
     (repaired,) = (work / "repaired").glob("*.whl")
-    session.log(f"{repaired.name}: {repaired.stat().st_size / 2**20:.1f} MiB")
     session.run("python", "-m", "venv", "--clear", str(work / "empty"))
     python = str(work / "empty" / "bin" / "python")
     no_compiler = {"CC": "/nonexistent/cc", "CXX": "/nonexistent/c++"}
     install = [python, "-m", "pip", "install", "--only-binary=:all:"]
     session.run(*install, "numpy", external=True)
+    before, begin = _size_of(work / "empty"), time.monotonic()
     session.run(*install, str(repaired), external=True, env=no_compiler)
+    seconds, added = time.monotonic() - begin, _size_of(work / "empty") - before
+    with zipfile.ZipFile(repaired) as archive:
+        unpacked = sum(each.file_size for each in archive.infolist())
+    session.log(
+        f"beyond NumPy: {seconds:.1f} s to install; {_mib(repaired.stat().st_size)} to download, "
+        f"{_mib(unpacked)} unpacked, {_mib(added)} with the byte code that pip makes"
+    )
+    if unpacked > MOST_BYTES:
+        session.error(f"a wheel may have {_mib(MOST_BYTES)}")
     session.run(*install, f"freeagent-core[test,report] @ {repaired.as_uri()}", external=True)
     (work / "checkout").mkdir()
     for name in ("tests", "benchmarks", "docs", "examples"):  # without the package's sources
@@ -93,6 +105,14 @@ def wheel(session: nox.Session) -> None:
     of_sources = "--ignore=tests/test_layers.py"  # it reads the package's sources
     with session.chdir(work / "checkout"):
         session.run(python, "-m", "pytest", "tests", of_sources, *session.posargs, external=True)
+
+
+def _size_of(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*"))
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.2f} MiB"
 
 
 if __name__ == "__main__":

@@ -72,6 +72,9 @@ sanitize = os.environ.get("FREEAGENT_CORE_SANITIZE", "")
 compile_args = ["-std=c11", "-ffp-contract=off", "-Wno-psabi", "-Wno-unused-function"]
 compile_args += ["-O0", "-g"] if debug else ["-O3", "-g0"]
 link_args = []
+if sys.platform == "linux":
+    # Code and constants share pages: 90 small modules take 0.4 MB less, and half the mappings.
+    link_args += ["-Wl,-z,noseparate-code"]
 if sys.platform == "win32":  # clang-cl; not run
     compile_args = ["/clang:-std=c11", "/clang:-ffp-contract=off", "/Od" if debug else "/O2"]
 if coverage:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,10 +204,11 @@ def drawn(world: GridWorld, steps: Walk) -> str:
     return "\n".join(lines)
 
 
-def progress(ticks: int, label: str) -> Iterator[int]:
+def progress(ticks: int, label: str) -> Generator[int, None, None]:
     """Count to `ticks` with a progress bar on stderr, where that is a terminal.
 
-    The bar is rich's; without rich it is a line of text.
+    The bar is rich's; without rich it is a line of text. It is gone at the end, and when the
+    generator is closed.
     """
     if not sys.stderr.isatty():
         yield from range(ticks)
@@ -214,10 +216,12 @@ def progress(ticks: int, label: str) -> Iterator[int]:
     try:
         rich = importlib.import_module("rich.progress")
     except ImportError:
-        for tick in range(ticks):
-            print(f"\r{label} {tick + 1}/{ticks}", end="", file=sys.stderr, flush=True)
-            yield tick
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        try:
+            for tick in range(ticks):
+                print(f"\r{label} {tick + 1}/{ticks}", end="", file=sys.stderr, flush=True)
+                yield tick
+        finally:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
     else:
         console = importlib.import_module("rich.console").Console(stderr=True)
         yield from rich.track(range(ticks), description=label, console=console, transient=True)
@@ -258,7 +262,8 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
         f"Now {num_agents} agents, {ticks} ticks, {len(model.policies)} policies each, "
         "the reward at L for some and at R for others:"
     )
-    ours = simulate(world, agents, progress(ticks, "freeagent_core"), Agent.step)
+    with closing(progress(ticks, "freeagent_core")) as bar:
+        ours = simulate(world, agents, bar, Agent.step)
     rows = [("freeagent_core", *ours)]
     try:
         reference = importlib.import_module("pymdp.legacy.agent").Agent
@@ -267,8 +272,8 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
     else:
         np.random.seed(seed)
         others = [reference(**arguments) for _ in range(3)]
-        bar = progress(ticks, "pymdp.legacy")
-        theirs = simulate(GridWorld(seed), others, bar, step_three_calls, REFERENCE_SECONDS)
+        with closing(progress(ticks, "pymdp.legacy")) as bar:
+            theirs = simulate(GridWorld(seed), others, bar, step_three_calls, REFERENCE_SECONDS)
         rows.append(("pymdp.legacy", *theirs))
         speed = [steps / duration for _, steps, duration, _ in rows]
         note = (

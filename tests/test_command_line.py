@@ -34,6 +34,25 @@ def test_demo(capsys, monkeypatch):
     assert int(row.split()[-1].rstrip("%")) > 90
 
 
+def test_no_bar_is_left_when_the_time_is_up(capsys, monkeypatch):
+    """A bar that lives on is drawn again between the lines that follow."""
+    bars = []
+
+    def bar(ticks, label):
+        bars.append(label)
+        try:
+            yield from range(ticks)
+        finally:
+            print(f"end of {bars.pop()}")
+
+    monkeypatch.setattr(demo, "progress", bar)
+    monkeypatch.setattr(demo, "REFERENCE_SECONDS", 0.0)
+    demo.run(2, 2)
+    out = capsys.readouterr().out
+    ends = [out.index(f"end of {name}") for name in ("freeagent_core", "pymdp.legacy")]
+    assert ends[0] < ends[1] < out.index("reached the reward")
+
+
 def test_demo_without_extras(capsys, monkeypatch):
     """Without pymdp there is no comparison."""
     monkeypatch.setitem(sys.modules, "pymdp.legacy.agent", None)
