@@ -90,7 +90,11 @@ def with_agents(
 
 
 def as_list(values: Any, name: str, of: str) -> list[Any]:
-    """Return a list, tuple or array as a list; `of` says what it should hold."""
+    """Return a list, tuple or array as a list; `of` says what it should hold.
+
+    A `DistributionIndexer`, which is a dict by name, counts as the list of its distributions.
+    """
+    values = getattr(values, "distributions", values)
     if not isinstance(values, str | bytes | Mapping | Set):
         try:
             return list(values)

@@ -189,6 +189,18 @@ def _info(terms: Sequence[Array]) -> dict[str, Any]:
     }
 
 
+def without_steps(prior: Any) -> tuple[Any, bool]:
+    """Return the prior of one factor without its axis of one step, and whether it has that axis.
+
+    In pymdp such a prior broadcasts, and notebooks have it; that of several factors is an error.
+    """
+    if type(prior) in (list, tuple) and len(prior) == 1:
+        shape: tuple[int, ...] = getattr(prior[0], "shape", ())
+        if len(shape) == 3 and shape[1] == 1:
+            return [as_array(prior[0])[:, 0]], True
+    return prior, False
+
+
 # --- masked observations --------------------------------------------------------------------------
 
 

@@ -499,7 +499,9 @@ class Agent:
             `categorical_obs`, or a `preprocess_fn`, distributions (batch_size, num_obs) or
             (batch_size, steps, num_obs). An index of -1 is no evidence.
         empirical_prior : list of (batch_size, num_states) array
-            Prior over the states now, or over the first of the window for mmp and vmp.
+            Prior over the states now, or over the first of the window for mmp and vmp. Of a model
+            of one factor, fpi, ovf and exact take (batch_size, 1, num_states) too; the beliefs
+            then have that axis as well.
         past_actions : (batch_size, steps - 1, num_factors) array of int, optional
             For mmp and vmp; -1 where an action is not known.
         qs_hist : list of (batch_size, steps, num_states) array, optional
@@ -552,9 +554,14 @@ class Agent:
             whole_numbers(past_actions, "past_actions")
         if valid_steps is not None:
             _windows.checked_valid_steps(valid_steps, self.batch_size)
+        has_steps = False
+        if qs_hist is None:
+            empirical_prior, has_steps = _windows.without_steps(empirical_prior)
         inference = agent.__dict__.get("_inference_of") or agent._inference
         qs = inference.infer_states(observations, distributions, empirical_prior, self.num_iter)
         history = qs if qs_hist is None else self._appended(qs_hist, qs)
+        if has_steps:
+            history = [q[:, :, None] for q in qs]
         if not return_info:
             return history
         return history, _windows.one_step_info(

@@ -314,7 +314,7 @@ def compute_expected_utility(qo: Sequence[Any], C: Sequence[Any], t: int = 0) ->
     qo : list of (num_obs,) array
     C : list of (num_obs,) or (policy_len, num_obs) array
     t : int, default 0
-        The step, where preferences depend on it.
+        The step, where preferences depend on it; their last step goes on.
 
     Returns
     -------
@@ -328,7 +328,7 @@ def compute_expected_utility(qo: Sequence[Any], C: Sequence[Any], t: int = 0) ->
     preferences = [as_array(c) for c in C]
     return np.float64(
         sum(
-            np.sum(as_array(o) * (c[t] if c.ndim > 1 else c))
+            np.sum(as_array(o) * (c[min(t, len(c) - 1)] if c.ndim > 1 else c))
             for o, c in zip(qo, preferences, strict=True)
         )
     )

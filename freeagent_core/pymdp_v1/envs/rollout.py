@@ -213,7 +213,8 @@ def rollout(
     info : dict
         Of every step, with leading axes of the batch and of steps: ``qs``, ``env_state``,
         ``observation``, ``action``, ``empirical_prior``, ``qpi``, ``neg_efe`` (or what
-        `policy_search` adds), and ``A``, ``pA``, ``B``, ``pB`` as far as they are learned.
+        `policy_search` adds), and ``A``, ``pA``, ``B``, ``pB`` as far as they are learned. What is
+        no array, such as search trees, is in lists: ``info["tree"][agent][step]``.
 
     Raises
     ------
@@ -448,7 +449,7 @@ def _element(x: Any, i: int) -> Any:
 
 
 def _stacked(parts: Sequence[Any], axis: int = 1) -> Any:
-    """Stack nested lists and dicts of arrays along a new axis."""
+    """Stack nested lists and dicts of arrays along a new axis; what is no array goes in a list."""
     first = parts[0]
     if isinstance(first, list | tuple):
         return [_stacked([part[i] for part in parts], axis) for i in range(len(first))]
@@ -456,7 +457,8 @@ def _stacked(parts: Sequence[Any], axis: int = 1) -> Any:
         return {name: _stacked([part[name] for part in parts], axis) for name in first}
     if first is None:
         return None
-    return np.stack([as_array(part) for part in parts], axis=axis)
+    arrays = [as_array(part) for part in parts]
+    return list(parts) if arrays[0].dtype == object else np.stack(arrays, axis=axis)
 
 
 def _joined(before: list[Array], now: list[Array]) -> list[Array]:
