@@ -17,7 +17,8 @@ theirs / ours; below a family stand the least, the median and the geometric mean
   pymdp 1.x, in the same rounds
 - worst: the dearest tick of the episode over the median one (of each, the least time of many)
 - roof: the least time that the arithmetic or the reads of a step need (`roofline.py`) over the
-  measured one; no figure where that has no formula
+  measured one; no figure where that has no formula. Of agents that learn, the largest batch's: each
+  reads A and B of its own, and all processors read at once
 - "-": left out, because a tick would take too long or too much memory (see --most); pymdp 1.x keeps
   a copy of A and B for each agent of a batch
 
@@ -115,10 +116,15 @@ def worst_tick(model, case, seed):
     return float(least[1:].max() / np.median(least[1:]))
 
 
-def roof(model, case, seconds):
-    """Return the share of the roofline of one agent's step, or None."""
+def roof(model, case, seconds, size=1):
+    """Return the share of the roofline of a step of one of `size` agents, or None."""
     import roofline
 
+    from freeagent_core._agent.threads import num_cpus
+
+    if case.task == "learn" and size > 1:
+        own = 8 * sum(array.size for array in (*model.A, *model.B))
+        return own / roofline.limits(own * size)[1] / num_cpus() / seconds
     if case.task == "learn" or model.inference_algo == "MMP" or model.sophisticated:
         return None
     work = roofline.belief_update if case.task == "filter" else roofline.work_of
@@ -158,7 +164,8 @@ def beside_peers(case, chosen):
         ours[1] = [replay(player, seen, 5) for _ in range(5)]
     seconds = float(np.median(ours[1]))
     row["us"] = seconds * 1e6
-    row["roof"] = roof(model, case, seconds)
+    largest = max(ours) if case.task == "learn" else 1
+    row["roof"] = roof(model, case, float(np.median(ours[largest])), largest)
     return row
 
 

@@ -107,7 +107,7 @@ def main():
             while time.perf_counter() - start < chosen.seconds:
                 peak, bandwidth = limits(bytes_read)
                 seconds = replay(player, seen, 1 + int(0.003 / EPISODE / 1e-6 / size / 50))
-                shared = 1 if size == 1 else player.population._core.together
+                shared = 1 if size == 1 else player.population._core.block
                 rounds.append(
                     (seconds / size * cores, operations / peak, bytes_read / shared / bandwidth)
                 )
