@@ -51,7 +51,7 @@ ALWAYS_INLINE double update_marginal_in_registers(const fc_marginal_update *u, p
 {
     const ptrdiff_t last = (count - 1) * VM_LANES;
     const vmi in_use = vm_load(FIRST_LANES + 8 - (n - last)) > VM_SPLAT(0.5);
-    vm x[4], log_q[4], F = VM_SPLAT(0.0), best = VM_SPLAT(-INFINITY), total = VM_SPLAT(0.0);
+    vm x[4], log_q[4] = {{0.0}}, F = VM_SPLAT(0.0), best = VM_SPLAT(-INFINITY), total = F;
     UNROLL for (int b = 0; b < count; b++)
         x[b] = marginal_error(u, q, b * VM_LANES, n, &log_q[b], &F);
     if (u->gradient) {
