@@ -4,14 +4,15 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
-from freeagent_core._kernels.action.agent_generator cimport agent_source
+from freeagent_core._c_api.agents cimport AgentTarget
+from freeagent_core._c_api.core_target cimport CoreTarget
+from freeagent_core._c_api.handles cimport AGENT, look_up
 from freeagent_core._kernels.action.random_source cimport RandomSource
 from freeagent_core._kernels.agents.agent_state cimport (
-    INFER_POLICIES, INFER_STATES, SAMPLE_ACTION, AgentState, History, Task,
+    INFER_POLICIES, INFER_STATES, SAMPLE_ACTION, Task,
 )
 from freeagent_core._kernels.agents.agent_step cimport draw_action, infer, keep
-from freeagent_core._kernels.agents.population_core cimport PopulationCore
-from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
+from freeagent_core._kernels.model.shared_workspaces cimport SharedWorkspace
 from freeagent_core.c_api cimport (
     freeagent_agent, freeagent_api, freeagent_import, freeagent_model, freeagent_population,
 )
@@ -20,11 +21,9 @@ import time
 
 import numpy as np
 
-from freeagent_core._agent.parameters import parameters_of
 from freeagent_core._agent.random_streams import agent_streams
 
 cdef int STEP = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
-cdef int64_t WARM_UP = 5           # steps before the clock: memory that is touched first
 cdef const freeagent_api* api = freeagent_import()
 
 
@@ -76,6 +75,27 @@ cdef class Handles:
         _check(code)
         return seconds / repeats / self.size
 
+    def step_kernels(self, const int64_t[::1] observation, int64_t repeats):
+        """Return the seconds of a step's kernels alone, on the memory of the first agent."""
+        cdef CoreTarget agent = (<AgentTarget>look_up(self.agents[0], AGENT)).made
+        cdef SharedWorkspace* memory = agent.workspaces.take()
+        agent.task.work = memory.work
+        agent.task.observation.outcomes = <const Py_ssize_t*>&observation[0]
+        begin = time.perf_counter()
+        with nogil:
+            run_kernels(&agent.task, &agent.source, repeats)
+        seconds = time.perf_counter() - begin
+        agent.core._rows.has_action[0] = agent.core._rows.has_policies[0] = 1
+        agent.workspaces.give_back(memory)
+        return seconds / repeats
+
+    def restart(self):
+        """Begin the first agent's episode, with the random numbers that it had at first."""
+        cdef CoreTarget agent = (<AgentTarget>look_up(self.agents[0], AGENT)).made
+        _check(api.agent_reset(self.agents[0]))
+        agent.state.has_action = False
+        agent.core.state["random"][:] = agent_streams(0, 0, 1)
+
     def step_population(self, const int64_t[:, ::1] observations, int64_t repeats):
         """Return the seconds of a call that steps all agents."""
         cdef int64_t[::1] actions = self._action(self.size * self.num_factors)
@@ -94,28 +114,9 @@ cdef class Handles:
         return np.empty(count, dtype=np.int64)
 
 
-def kernels(model, const int64_t[::1] observation, int64_t repeats):
-    """Return the seconds of a step's kernels alone: infer, keep, draw, on one agent's memory."""
-    cdef PopulationCore core = PopulationCore(model.packed, 1, parameters_of(model))
-    cdef OwnedWorkspace workspace = core.packed.acquire_workspace()
-    cdef AgentState agent
-    cdef History history
-    cdef Task task
-    cdef RandomSource source
-    core.state["random"][:] = agent_streams(0, 0, 1)
-    core.begin_episode(0)
-    core._load(0, &agent, &history)
-    source = agent_source(core._rows.random)
-    task.agent, task.work, task.history, task.q_pi = &agent, &workspace.work, &history, NULL
-    task.joint_likelihood = task.observation.vectors = False
-    task.observation.outcomes = <const Py_ssize_t*>&observation[0]
-    _run_kernels(&task, &source, WARM_UP)
-    begin = time.perf_counter()
-    _run_kernels(&task, &source, repeats)
-    return (time.perf_counter() - begin) / repeats
-
-
-cdef void _run_kernels(Task* task, RandomSource* source, int64_t repeats) noexcept nogil:
+# A step's kernels on an agent whose memory is at hand: beliefs, policies and the probabilities to
+# choose by; their copy to the agent; the draw.
+cdef void run_kernels(Task* task, RandomSource* source, int64_t repeats) noexcept nogil:
     cdef int64_t k
     for k in range(repeats):
         infer(task, 1, STEP)

@@ -1,9 +1,17 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
+from freeagent_core._c_api.core_target cimport CoreTarget
+from freeagent_core._c_api.python_agents cimport PythonAgent
 from freeagent_core.c_api cimport (
     freeagent_agent, freeagent_model, freeagent_rows, freeagent_sizes,
 )
+
+
+cdef class AgentTarget:
+    cdef CoreTarget made
+    cdef PythonAgent python
+    cdef void* at_hand             # `made` where it is at hand, else NULL
 
 
 cdef int agent_new(freeagent_model* model, int64_t seed, int64_t index,

@@ -25,11 +25,10 @@ from freeagent_core.c_api cimport (
 
 cdef class AgentTarget:
     """One of the two, and None."""
-    cdef CoreTarget made
-    cdef PythonAgent python
 
     def __init__(self, CoreTarget made, PythonAgent python):
         self.made, self.python = made, python
+        self.at_hand = <void*>made if made is not None and made.is_at_hand else NULL
 
 
 cdef int agent_new(freeagent_model* model, int64_t seed, int64_t index,
@@ -88,15 +87,25 @@ cdef int _act(freeagent_agent* agent, int operations, const int64_t* observation
     return act_in_python((<AgentTarget>target).python, operations, &given, action, num_factors)
 
 
+cdef int _act_all(freeagent_agent* agent, const int64_t* observation, int64_t num_modalities,
+                  int64_t* action, int64_t num_factors) noexcept nogil:
+    return _act(agent, INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, observation,
+                num_modalities, action, num_factors)
+
+
+ctypedef int (*Step)(freeagent_agent*, const int64_t*, int64_t, int64_t*, int64_t) noexcept nogil
+
+# Called by its address, so that `agent_step` does not save the registers that this needs.
+cdef Step _step_any = _act_all
+
+
 cdef int agent_step(freeagent_agent* agent, const int64_t* observation, int64_t num_modalities,
                     int64_t* action, int64_t num_factors) noexcept nogil:
     cdef void* target = look_up(agent, AGENT)
-    if (target != NULL and (<AgentTarget>target).made is not None
-            and (<AgentTarget>target).made.is_at_hand):
-        return step_one((<AgentTarget>target).made, observation, num_modalities, action,
-                        num_factors)
-    return _act(agent, INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, observation,
-                num_modalities, action, num_factors)
+    if target != NULL and (<AgentTarget>target).at_hand != NULL:
+        return step_one(<CoreTarget>(<AgentTarget>target).at_hand, observation, num_modalities,
+                        action, num_factors)
+    return _step_any(agent, observation, num_modalities, action, num_factors)
 
 
 cdef int agent_infer_states(freeagent_agent* agent, const int64_t* observation,

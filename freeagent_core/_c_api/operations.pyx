@@ -47,10 +47,12 @@ cdef enum:
 # --- the lock and the memory of a call -----------------------------------------------------------
 
 
-cdef int _lock(StateLock lock) noexcept nogil:
+cdef inline int _lock(StateLock lock) noexcept nogil:
     cdef LockStatus status = lock.acquire_without_gil()
-    if status == 0:
-        return 0
+    return 0 if status == 0 else _fail_lock(status)
+
+
+cdef int _fail_lock(LockStatus status) noexcept nogil:
     if status == HELD_BY_THIS_THREAD:
         return fail(FREEAGENT_BUSY, b"this thread is in the middle of a call on the same agents")
     return fail(FREEAGENT_BUSY, b"another thread was at work on these agents when this process was "

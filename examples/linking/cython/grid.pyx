@@ -1,8 +1,8 @@
 # distutils: language = c
 """1,000 agents on a 5 x 5 grid: they and their environments in one loop without the GIL.
 
-Each agent sees its cell and would like to be in the last one. `run` may be called from several
-threads, each with a part of the agents: the result is the same.
+Each agent sees its cell and would like to be in the last one. Several threads may each `run` a
+`Simulation` of a part of the agents: the result is the same.
 """
 
 from libc.stdint cimport int64_t
@@ -63,22 +63,47 @@ cdef int simulate(freeagent_population* population, int64_t* cells, int64_t* act
     return FREEAGENT_OK
 
 
-def run(model, int64_t[::1] cells not None, int64_t ticks, int64_t seed=0, int64_t first_agent=0):
-    """Move agents that begin in `cells`, which is written to.
+cdef int check(int code) except -1:
+    if code != FREEAGENT_OK:
+        raise RuntimeError(api.last_error_message().decode())
+    return 0
+
+
+cdef class Simulation:
+    """Agents and the cells that they are in.
 
     `first_agent` is the number of the first of these agents among all.
     """
-    cdef int64_t[::1] actions = np.empty(cells.shape[0], dtype=np.int64)
-    cdef freeagent_model* handle = NULL
-    cdef freeagent_population* population = NULL
-    cdef int code = api.model_from_python(<PyObject*>model, &handle)
-    if code == FREEAGENT_OK:
-        code = api.population_new(handle, cells.shape[0], seed, first_agent, &population)
-    if code == FREEAGENT_OK:
+
+    cdef freeagent_population* population
+    cdef int64_t[::1] actions
+    cdef readonly object cells
+
+    def __init__(self, model, int64_t size, int64_t seed=0, int64_t first_agent=0):
+        cdef freeagent_model* handle
+        if self.population != NULL:
+            raise TypeError("a Simulation cannot be initialised twice")
+        check(api.model_from_python(<PyObject*>model, &handle))
+        try:
+            check(api.population_new(handle, size, seed, first_agent, &self.population))
+        finally:
+            api.model_free(handle)  # the agents keep the model
+        self.cells = np.zeros(size, dtype=np.int64)
+        self.actions = np.empty(size, dtype=np.int64)
+
+    def __dealloc__(self):
+        if self.population != NULL:
+            api.population_free(self.population)
+
+    def run(self, int64_t ticks):
+        """Step the agents and move them, `ticks` times."""
+        cdef int64_t[::1] cells = self.cells
+        cdef int code
         with nogil:
-            code = simulate(population, &cells[0], &actions[0], cells.shape[0], ticks)
-    message = "" if code == FREEAGENT_OK else api.last_error_message().decode()
-    api.population_free(population)  # NULL is an error here, and does no harm
-    api.model_free(handle)
-    if message:
-        raise RuntimeError(message)
+            code = simulate(self.population, &cells[0], &self.actions[0], cells.shape[0], ticks)
+        check(code)
+
+    def reset(self):
+        """Begin again in the first cell."""
+        check(api.population_reset(self.population, NULL, 0))
+        self.cells[:] = 0

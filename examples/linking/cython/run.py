@@ -6,16 +6,13 @@ import grid
 import numpy as np
 
 model = grid.make_model(policy_len=2)
-cells = np.zeros(1000, dtype=np.int64)
-grid.run(model, cells, ticks=20)
-print("in the last cell:", int((cells == 24).sum()))
+simulation = grid.Simulation(model, 1000)
+simulation.run(ticks=20)
+print("in the last cell:", int((simulation.cells == 24).sum()))
 
-again = np.zeros(1000, dtype=np.int64)
+parts = [grid.Simulation(model, 500, first_agent=first) for first in (0, 500)]
 with ThreadPoolExecutor(2) as threads:
-    parts = [
-        threads.submit(grid.run, model, again[first : first + 500], 20, first_agent=first)
-        for first in (0, 500)
-    ]
-    for part in parts:
-        part.result()
-print("the same from two threads:", bool((again == cells).all()))
+    for done in [threads.submit(part.run, 20) for part in parts]:
+        done.result()
+cells = np.concatenate([part.cells for part in parts])
+print("the same from two threads:", bool((cells == simulation.cells).all()))

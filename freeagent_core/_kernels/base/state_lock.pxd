@@ -3,10 +3,19 @@ cdef extern from *:
     #ifndef FREEAGENT_STATE_LOCK
     #define FREEAGENT_STATE_LOCK
     #include <pthread.h>
-    /* As Python numbers threads, without a call of Python. */
+    /* A number that no other thread has now, not 0: where the compiler can, without a call. */
+    #if defined(__has_builtin)
+    #if __has_builtin(__builtin_thread_pointer)
+    #define FREEAGENT_THREAD_POINTER
+    #endif
+    #endif
     static inline unsigned long fc_this_thread(void)
     {
+    #ifdef FREEAGENT_THREAD_POINTER
+        return (unsigned long)__builtin_thread_pointer();
+    #else
         return (unsigned long)pthread_self();
+    #endif
     }
     static inline int fc_lock_try(unsigned long *owner, unsigned long thread)
     {
@@ -40,7 +49,7 @@ cdef Py_ssize_t num_forks          # that led to this process
 
 
 cdef class StateLock:
-    cdef unsigned long _owner      # the thread that holds it, as Python numbers threads; 0: none
+    cdef unsigned long _owner      # the thread that holds it, as numbered here; 0: none
     cdef Py_ssize_t _forks         # that led to the process in which it was acquired last
     cdef bint _is_stuck
     cdef bint intact               # held, but the state is that of before: nothing is written
