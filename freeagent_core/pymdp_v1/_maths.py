@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from freeagent_core._kernels.base.special_functions import digamma, expected_log_ratio, log_gamma
 from freeagent_core.pymdp_v1._arrays import FloatArray, as_array
-from freeagent_core.pymdp_v1._special import digamma, gammaln
 from freeagent_core.pymdp_v1.utils import resolve_a_dependencies
 
 MINVAL = np.finfo(np.float64).eps
@@ -419,10 +419,10 @@ def dirichlet_kl_divergence(q_dir: Any, p_dir: Any, event_dim: int = 0) -> np.fl
     q_sum, p_sum = q.sum(axis=event_dim), p.sum(axis=event_dim)
     excess = digamma(q) - np.expand_dims(digamma(q_sum), event_dim)
     divergence = (
-        gammaln(q_sum)
-        - gammaln(p_sum)
-        - gammaln(q).sum(axis=event_dim)
-        + gammaln(p).sum(axis=event_dim)
+        log_gamma(q_sum)
+        - log_gamma(p_sum)
+        - log_gamma(q).sum(axis=event_dim)
+        + log_gamma(p).sum(axis=event_dim)
         + ((q - p) * excess).sum(axis=event_dim)
     )
     return np.float64(np.sum(divergence))
@@ -454,5 +454,4 @@ def spm_wnorm(A: Any, exact_param_info_gain: bool = True) -> FloatArray:
         return np.asarray(1.0 / counts.sum(axis=0) - 1.0 / (counts + MINVAL))
     counts = np.maximum(counts, MINVAL)
     total = np.maximum(counts.sum(axis=0), MINVAL)
-    weights = np.log(total) - np.log(counts) + digamma(counts + 1.0) - digamma(total + 1.0)
-    return np.asarray(-weights)
+    return np.asarray(expected_log_ratio(total) - expected_log_ratio(counts))
