@@ -96,6 +96,7 @@ headers = [
         "dirichlet",
         "entropies",
         "lanes",
+        "lane_messages",
         "marginal_messages",
     )
 ] + ["freeagent_core/include/freeagent_core.h"]

@@ -77,6 +77,20 @@ typedef struct {
                     ptrdiff_t max_pairwise, double *out);
 } fc_lane_functions;
 
+/* Messages between beliefs of eight agents at once (lane_messages.h); w has a weight of each lane. */
+typedef struct {
+    /* out[i] += w * x[i] */
+    void (*add_weighted)(const double *w, const double *x, ptrdiff_t n, double *out);
+    /* out[i] *= max(x[i], 2^-52)^(2 w), w = 0, 1/2 or 1 */
+    void (*multiply_message)(const double *w, const double *x, ptrdiff_t n, double *out);
+    /* q = e * sqrt(square), over its sum */
+    void (*marginal)(const double *e, const double *square, ptrdiff_t n, double *q);
+    /* out = exp(x - max(x)) */
+    void (*relative_exp)(const double *x, ptrdiff_t n, double *out);
+    /* out = softmax(x) over the n entries; out may be x */
+    void (*softmax)(const double *x, ptrdiff_t n, double *out);
+} fc_lane_messages;
+
 /* Rows A[o, s] = constant[o] + (sum of value[e] with column[e] == s, start[o] <= e < start[o + 1]). */
 typedef struct {
     ptrdiff_t num_rows;
@@ -221,6 +235,8 @@ typedef struct {
     double (*multiply_adds)(ptrdiff_t n, double start);
     /* reads all n doubles (but for the last, fewer than 64), over and over */
     double (*read)(const double *x, ptrdiff_t n, ptrdiff_t repeats);
+
+    fc_lane_messages lane_messages;
 } fc_primitives;
 
 /* The table in use; set by fc_select before any other call. */

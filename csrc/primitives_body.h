@@ -118,6 +118,7 @@ MAP(exp_array, exp_vm, 0.0)
 MAP(log_eps_array, log_eps_vm, 1.0)
 
 #include "lanes.h" /* which needs the above */
+#include "lane_messages.h"
 
 /* sum_i x[i] in numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to
  * 128): probabilities that are equal to the bit there are so here, and so are draws from them.
@@ -432,4 +433,11 @@ const fc_primitives FC_TABLE = {
     (ptrdiff_t)(12 * sizeof(vm) / sizeof(double)),
     multiply_adds,
     read_all,
+    {
+        lanes_add_weighted,
+        lanes_multiply_message,
+        lanes_marginal,
+        lanes_relative_exp,
+        lanes_softmax,
+    },
 };

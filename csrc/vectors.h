@@ -173,6 +173,24 @@ ALWAYS_INLINE vm vm_max(vm limit, vm x)
 #endif
 }
 
+/* Correctly rounded, as IEEE has it. */
+ALWAYS_INLINE vm vm_sqrt(vm x)
+{
+#if defined(FC_LEVEL_AVX512)
+    return (vm)_mm512_sqrt_pd((__m512d)x);
+#elif defined(FC_LEVEL_AVX2)
+    return (vm)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__x86_64__)
+    return (vm)_mm_sqrt_pd((__m128d)x);
+#elif defined(__aarch64__)
+    return (vm)vsqrtq_f64((float64x2_t)x);
+#else
+    for (int l = 0; l < VM_LANES; l++)
+        x[l] = sqrt(x[l]);
+    return x;
+#endif
+}
+
 /* a / b for b between 1 and 4. A division of 512 bits takes 16 cycles; an approximate
  * reciprocal, two steps of Newton and Markstein's correction of the quotient take four and
  * round the same way but for rare last bits. Cost: seven operations on AVX-512, else a division. */

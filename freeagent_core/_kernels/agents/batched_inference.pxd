@@ -20,7 +20,7 @@ cdef class Observations:
 cdef class BatchedInference:
     cdef readonly BatchedModel model
     cdef public PolicyPlan plan
-    cdef double _infer_ns, _predict_ns, _evaluate_ns
+    cdef double _infer_ns, _predict_ns, _evaluate_ns, _window_ns
 
 
 cdef list read_beliefs(const BatchedTables* t, object qs, bint steps, Beliefs* out, str name)

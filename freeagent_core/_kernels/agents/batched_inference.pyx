@@ -338,7 +338,7 @@ cdef class BatchedInference:
         if model.tables.num_factors > MAX_FACTORS:
             raise ValueError(f"at most {MAX_FACTORS} factors, got {model.tables.num_factors}")
         self.model, self.plan = model, None
-        self._infer_ns = self._predict_ns = self._evaluate_ns = 0.0
+        self._infer_ns = self._predict_ns = self._evaluate_ns = self._window_ns = 0.0
 
     def infer_states(self, object observations, bint distributions, object prior,
                      Py_ssize_t num_iter):

@@ -9,7 +9,10 @@ from freeagent_core._kernels.agents.batch_threads cimport run_batch
 from freeagent_core._kernels.agents.batched_inference cimport (
     BatchedInference, Beliefs, Observations, new_array, read_actions, read_beliefs,
     read_sequences)
+from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.inference.backward_smoothing cimport smooth_backwards
+from freeagent_core._kernels.inference.lane_messages cimport (
+    fit_message_lanes, lane_messages_scratch, pass_messages_in_lanes)
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
 from freeagent_core._kernels.inference.window_free_energy cimport (
     free_energy_scratch, window_free_energy)
@@ -18,6 +21,7 @@ from freeagent_core._kernels.inference.window_messages cimport (
 from freeagent_core._kernels.learning.window_counts cimport (
     add_outcome_counts, add_transition_counts, expected_probabilities)
 from freeagent_core._kernels.model.batched_model cimport BatchedModel, BatchedTables
+from freeagent_core._kernels.model.lane_model cimport LANES
 
 import numpy as np
 
@@ -106,6 +110,41 @@ cdef int _pass_messages(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexce
     return 0
 
 
+# The same of blocks of eight agents, one a lane; lanes that are left over repeat the first one.
+cdef int _pass_messages_in_lanes(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef MessageJob* job = <MessageJob*>pointer
+    cdef const BatchedTables* t = job.t
+    cdef Py_ssize_t steps = job.observed.num_steps, block, count, lane, i, k, n, step
+    cdef Py_ssize_t agents[LANES]
+    cdef Window windows[LANES]
+    cdef const double* prior[LANES * MAX_FACTORS]
+    cdef double* rows[LANES]
+    cdef double* qs
+    cdef double* scratch = <double*>malloc(
+        (LANES * steps * t.num_states_total + lane_messages_scratch(t, steps)) * sizeof(double))
+    if scratch == NULL:
+        return -1
+    qs = scratch + lane_messages_scratch(t, steps)
+    for block in range(start, stop):
+        count = min(<Py_ssize_t>LANES, t.batch_size - LANES * block)
+        for lane in range(LANES):
+            agents[lane] = LANES * block + (lane if lane < count else 0)
+            windows[lane] = _of_agent(job.windows, agents[lane], steps, t.num_factors)
+            for i in range(t.num_factors):
+                prior[lane * t.num_factors + i] = (
+                    job.prior.data[i] + agents[lane] * job.prior.stride[i])
+        pass_messages_in_lanes(t, job.observed, windows, agents, prior, job.num_iter, qs, scratch)
+        for i in range(t.num_factors):
+            n = t.factors[i].num_states
+            for step in range(steps):
+                for lane in range(count):
+                    rows[lane] = job.out[i] + (agents[lane] * steps + step) * n
+                P.lanes.scatter(qs + LANES * (step * t.num_states_total + t.factors[i].offset), n,
+                                count, rows)
+    free(scratch)
+    return 0
+
+
 def infer_windows(BatchedInference inference, Observations observed, object actions,
                   object step_valid, object transition_valid, object prior, Py_ssize_t num_iter,
                   bint variational, bint without_prior):
@@ -120,7 +159,6 @@ def infer_windows(BatchedInference inference, Observations observed, object acti
     cdef MessageJob job
     cdef Windows windows
     cdef Py_ssize_t i, steps = observed.observed.num_steps
-    cdef double cost = 1e5 if t.batch_size > 1 else 0.0
     cdef list kept = read_beliefs(t, prior, False, &beliefs, "empirical_prior")
     cdef list also_kept = _read_window(t, &windows, steps, actions, step_valid, transition_valid)
     cdef list qs = []
@@ -129,7 +167,11 @@ def infer_windows(BatchedInference inference, Observations observed, object acti
     job.num_iter = num_iter
     for i in range(t.num_factors):
         qs.append(new_array(t.batch_size, steps, t.factors[i].num_states, &job.out[i]))
-    run_batch(_pass_messages, &job, t.batch_size, &cost)
+    if t.batch_size > 1 and fit_message_lanes(t, steps, variational):
+        run_batch(_pass_messages_in_lanes, &job, (t.batch_size + LANES - 1) // LANES,
+                  &inference._window_ns)
+    else:
+        run_batch(_pass_messages, &job, t.batch_size, &inference._window_ns)
     return qs
 
 

@@ -44,6 +44,16 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*sharpen)(const double* p, Py_ssize_t n, double alpha, double tie_ratio,
                         Py_ssize_t max_pairwise, double* out) noexcept nogil
 
+    ctypedef struct fc_lane_messages:
+        void (*add_weighted)(const double* w, const double* x, Py_ssize_t n,
+                             double* out) noexcept nogil
+        void (*multiply_message)(const double* w, const double* x, Py_ssize_t n,
+                                 double* out) noexcept nogil
+        void (*marginal)(const double* e, const double* square, Py_ssize_t n,
+                         double* q) noexcept nogil
+        void (*relative_exp)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+        void (*softmax)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+
     ctypedef struct fc_sparse_rows:
         Py_ssize_t num_rows
         const double* constant
@@ -125,6 +135,7 @@ cdef extern from "freeagent_primitives.h" nogil:
         Py_ssize_t multiply_adds_per_round
         double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
         double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil
+        fc_lane_messages lane_messages
 
 
 # The table of the SIMD level in use. Only primitives.pyx links csrc/, so that there is

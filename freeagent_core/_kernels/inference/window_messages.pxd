@@ -1,7 +1,7 @@
 from libc.stdint cimport int32_t
 
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
-from freeagent_core._kernels.model.batched_model cimport BatchedTables
+from freeagent_core._kernels.model.batched_model cimport BatchedTables, Transition
 
 
 # Steps of the past and what is known of them, of one agent.
@@ -17,6 +17,9 @@ cdef enum:
     UNKNOWN = -1
 
 
+cdef const double* conditioned(const Transition* f, const Window* window, Py_ssize_t step,
+                               Py_ssize_t index, Py_ssize_t num_factors, Py_ssize_t agent,
+                               double* uniform) noexcept nogil
 cdef Py_ssize_t messages_scratch(const BatchedTables* t, Py_ssize_t num_steps) noexcept nogil
 cdef void pass_messages(const BatchedTables* t, const Observed* observed, const Window* window,
                         Py_ssize_t agent, const double** prior, Py_ssize_t num_iter,

@@ -35,9 +35,9 @@ cdef Py_ssize_t messages_scratch(const BatchedTables* t, Py_ssize_t num_steps) n
 
 
 # B (or log B) of a factor under the action of a transition; uniform under an unknown one.
-cdef const double* _conditioned(const Transition* f, const Window* window, Py_ssize_t step,
-                                Py_ssize_t index, Py_ssize_t num_factors, Py_ssize_t agent,
-                                double* uniform) noexcept nogil:
+cdef const double* conditioned(const Transition* f, const Window* window, Py_ssize_t step,
+                               Py_ssize_t index, Py_ssize_t num_factors, Py_ssize_t agent,
+                               double* uniform) noexcept nogil:
     cdef Py_ssize_t i, size = f.size * f.num_states
     cdef int32_t action = 0
     cdef double value
@@ -59,7 +59,6 @@ cdef void _add_backward(const Transition* f, const double* B, Py_ssize_t parent,
                         const double** q, const double* following, bint variational,
                         double* target, double* scratch, double* work) noexcept nogil:
     cdef Py_ssize_t n = f.sizes[parent], i, j
-    cdef double total
     cdef const double* table = contract_others(B, f.sizes, f.num_parents, f.num_states, q, parent,
                                                scratch)
     if variational:
@@ -68,11 +67,11 @@ cdef void _add_backward(const Transition* f, const double* B, Py_ssize_t parent,
             target[i] += work[i]
         return
     # over the previous state, for each next one
+    memset(work, 0, f.num_states * sizeof(double))
+    for i in range(n):
+        P.axpy(1.0, table + i * f.num_states, work, f.num_states)
     for j in range(f.num_states):
-        total = 0.0
-        for i in range(n):
-            total += table[i * f.num_states + j]
-        work[j] = following[j] / (total if total > DBL_EPSILON else DBL_EPSILON)
+        work[j] = following[j] / max(work[j], DBL_EPSILON)
     P.gemv(table, work, n, f.num_states, work + f.num_states)
     work += f.num_states
     log_clipped(work, n, work)
@@ -146,7 +145,7 @@ cdef void pass_messages(const BatchedTables* t, const Observed* observed, const 
                 weight = 0.5
             for i in range(t.num_factors):
                 factor = &t.factors[i]
-                B = _conditioned(factor, window, step, i, t.num_factors, agent, uniform)
+                B = conditioned(factor, window, step, i, t.num_factors, agent, uniform)
                 for k in range(factor.num_parents):
                     q[k] = now[factor.parents[k]]
                 joint = q[0]
