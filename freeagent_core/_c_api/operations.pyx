@@ -20,8 +20,9 @@ from freeagent_core._kernels.agents.input_problem cimport (
     NO_POLICIES, NO_PRIOR, describe_problem,
 )
 from freeagent_core._kernels.agents.population_core cimport (
-    LEARN_A, LEARN_B, LEARN_D, PopulationCore, Rows,
+    LEARN_A, LEARN_B, LEARN_D, PopulationCore,
 )
+from freeagent_core._kernels.agents.population_rows cimport Rows
 from freeagent_core._kernels.base.interrupts cimport handle_interrupt
 from freeagent_core._kernels.base.state_lock cimport HELD_BY_THIS_THREAD, LockStatus, StateLock
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY

@@ -1,11 +1,10 @@
-from libc.stdint cimport uint64_t
-
 from freeagent_core._kernels.action.random_source cimport RandomSource
 from freeagent_core._kernels.agents.agent_state cimport AgentState, History, Task
 from freeagent_core._kernels.agents.agent_step cimport draw_action
 from freeagent_core._kernels.agents.input_problem cimport InputProblem, Problem
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
+from freeagent_core._kernels.agents.population_rows cimport Rows
 from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters
 from freeagent_core._kernels.model.lane_model cimport LaneModel, PackedLanes
@@ -18,29 +17,6 @@ cdef enum Learning:                # operations that come alone, beside `Operati
     LEARN_A = 8
     LEARN_B = 16
     LEARN_D = 32
-
-
-cdef struct Rows:                  # the arrays of PopulationCore.state, a row per agent
-    double* qs                     # (qs_size,)
-    double* q_pi                   # (num_enumerated,)
-    double* G                      # (num_enumerated,)
-    double* p_first                # (num_controls_total,), of policies that are not enumerated
-    double* evaluated_qs           # (qs_size,), likewise
-    Py_ssize_t* action             # (num_factors,)
-    unsigned char* has_action      # it has acted since its last reset
-    unsigned char* has_policies
-    Py_ssize_t* time               # actions since the last reset
-    uint64_t* random               # (4,)
-    # of message passing:
-    Py_ssize_t* past               # (horizon, num_modalities): outcomes
-    Py_ssize_t* past_len           # steps of those
-    Py_ssize_t* past_actions       # (num_kept, num_factors)
-    Py_ssize_t* num_actions        # of those
-    double* latest_belief          # (max_priors, qs_size)
-    Py_ssize_t* num_priors
-    double* sequences              # (num_policies, horizon + policy_len, qs_size)
-    double* F                      # (num_policies,)
-    Py_ssize_t* infer_len
 
 
 cdef class PopulationCore(ParallelWork):
@@ -58,7 +34,7 @@ cdef class PopulationCore(ParallelWork):
     cdef unsigned char[::1] _status    # (size,) of the last operation
     cdef const Model** _models     # (size,)
     cdef Learned** _learned        # (size,), NULL before any agent learns
-    cdef Py_ssize_t _search_size, _num_kept, _max_priors
+    cdef Py_ssize_t _search_size
     # what an operation reads
     cdef int _operations
     cdef list _keep                # the arrays that these point into
@@ -67,9 +43,6 @@ cdef class PopulationCore(ParallelWork):
     cdef const double* _given_qs           # (size, qs_size)
     cdef const unsigned char* _to_learn
     cdef double _lr
-    cdef void* _new_rows(self, str name, Py_ssize_t width, object dtype=*) except? NULL
-    cdef int _lay_out_rows(self) except -1
-    cdef int _lay_out_windows(self) except -1
     cdef int provide_threads(self, Py_ssize_t num_threads) except -1
     cdef bint find_problem(self, InputProblem* problem) noexcept nogil
     cdef Problem _window_problem(self, Py_ssize_t i) noexcept nogil
@@ -85,8 +58,6 @@ cdef class PopulationCore(ParallelWork):
     cdef void _infer_lanes(self, const LaneModel* lanes, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
-    cdef void _keep_outcomes(self, Py_ssize_t i, const Py_ssize_t* outcomes) noexcept nogil
-    cdef void _advance_window(self, Py_ssize_t i, AgentState* agent) noexcept nogil
     cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil
 

@@ -4,9 +4,8 @@ The step is that of `agent_step`; here stands where its memory is. Each agent dr
 of random numbers of its own. An agent whose step fails stays as it was.
 """
 
-from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memset
 
 from freeagent_core._kernels.action.agent_generator cimport agent_source
 from freeagent_core._kernels.action.random_source cimport RandomSource
@@ -14,8 +13,7 @@ from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
 from freeagent_core._kernels.agents.agent_step cimport (
-    are_enumerated, enumerate_evaluated, infer, keep, set_uniform_beliefs,
-    shared_block,
+    are_enumerated, enumerate_evaluated, infer, keep, shared_block,
 )
 from freeagent_core._kernels.agents.input_problem cimport (
     InputProblem, NO_ACTION, NO_ACTION_BETWEEN, NO_BELIEFS, NO_LEARNING, NO_OBSERVATIONS,
@@ -23,7 +21,9 @@ from freeagent_core._kernels.agents.input_problem cimport (
     raise_problem,
 )
 from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
-from freeagent_core._kernels.agents.message_passing_step cimport keep_latest_belief
+from freeagent_core._kernels.agents.population_rows cimport (
+    advance_window, begin_row, keep_outcomes, load_row, new_rows,
+)
 from freeagent_core._kernels.base.interrupts cimport begins_again
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
 from freeagent_core._kernels.inference.block_filtering cimport filter_block, fits_filter
@@ -67,7 +67,7 @@ cdef class PopulationCore(ParallelWork):
             raise TypeError("a PopulationCore cannot be initialised twice")
         if size < 1:
             raise ValueError(f"size must be at least 1, got {size}")
-        self.packed, self.size, self.parameters, self.state = packed, size, parameters, {}
+        self.packed, self.size, self.parameters = packed, size, parameters
         if parameters.values.search.horizon:
             self._search_size = search_size(&packed.model, parameters.values.search.horizon)
         self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
@@ -75,63 +75,13 @@ cdef class PopulationCore(ParallelWork):
             self.lanes, self.block = lanes, LANES
         self._filters = (fits_filter(&packed.model) and not parameters.values.passes_messages
                          and not parameters.values.joint_likelihood)
-        self._lay_out_rows()
-        if parameters.values.passes_messages:
-            self._lay_out_windows()
+        self.state = new_rows(&self._rows, size, &packed.model, &parameters.values)
         self._status = np.zeros(size, dtype=np.uint8)
         self._models = <const Model**>calloc(size, sizeof(void*))
         if self._models == NULL:
             raise MemoryError("no memory for the population")
         for i in range(size):
             self._models[i] = &packed.model
-
-    # --- memory ------------------------------------------------------------------------------
-
-    cdef int _lay_out_rows(self) except -1:
-        cdef const Model* model = &self.packed.model
-        self._rows.qs = <double*>self._new_rows("qs", model.qs_size)
-        self._rows.q_pi = <double*>self._new_rows("q_pi", model.tree.num_enumerated)
-        self._rows.G = <double*>self._new_rows("G", model.tree.num_enumerated)
-        if model.tree.num_enumerated == 0:
-            self._rows.p_first = <double*>self._new_rows("p_first", model.num_controls_total)
-            self._rows.evaluated_qs = <double*>self._new_rows("evaluated_qs", model.qs_size)
-        self._rows.action = <Py_ssize_t*>self._new_rows("action", model.num_factors, np.intp)
-        self._rows.has_action = <unsigned char*>self._new_rows("has_action", 1, np.uint8)
-        self._rows.has_policies = <unsigned char*>self._new_rows("has_policies", 1, np.uint8)
-        self._rows.time = <Py_ssize_t*>self._new_rows("time", 1, np.intp)
-        self._rows.random = <uint64_t*>self._new_rows("random", 4, np.uint64)
-        return 0
-
-    cdef int _lay_out_windows(self) except -1:
-        cdef const Model* model = &self.packed.model
-        cdef const PolicyTree* tree = &model.tree
-        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
-        # with a horizon of 1 pymdp reads the first actions of all in the place of the last
-        self._num_kept = max(horizon, tree.policy_len + 2 if horizon == 1 else 0)
-        # without use_BMA each policy has a prior of its own
-        self._max_priors = 1 if self.parameters.values.use_BMA else tree.num_policies
-        self._rows.past = <Py_ssize_t*>self._new_rows(
-            "past", horizon * model.num_modalities, np.intp)
-        self._rows.past_len = <Py_ssize_t*>self._new_rows("past_len", 1, np.intp)
-        self._rows.past_actions = <Py_ssize_t*>self._new_rows(
-            "past_actions", self._num_kept * model.num_factors, np.intp)
-        self._rows.num_actions = <Py_ssize_t*>self._new_rows("num_actions", 1, np.intp)
-        self._rows.latest_belief = <double*>self._new_rows(
-            "latest_belief", self._max_priors * model.qs_size)
-        self._rows.num_priors = <Py_ssize_t*>self._new_rows("num_priors", 1, np.intp)
-        self._rows.sequences = <double*>self._new_rows(
-            "sequences", tree.num_policies * (horizon + tree.policy_len) * model.qs_size)
-        self._rows.F = <double*>self._new_rows("F", tree.num_policies)
-        self._rows.infer_len = <Py_ssize_t*>self._new_rows("infer_len", 1, np.intp)
-        return 0
-
-    cdef void* _new_rows(self, str name, Py_ssize_t width, object dtype=np.float64) except? NULL:
-        cdef unsigned char[::1] memory
-        self.state[name] = np.zeros((self.size, width), dtype=dtype)
-        if width == 0:
-            return NULL
-        memory = self.state[name].reshape(-1).view(np.uint8)
-        return &memory[0]
 
     # --- one operation on all agents -------------------------------------------------------
 
@@ -419,39 +369,12 @@ cdef class PopulationCore(ParallelWork):
             if tasks[i].status == 0:
                 self._keep_step(index[i], &tasks[i])
 
-    # Agent i, and what message passing reads of its past.
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil:
-        cdef const Model* model = self._models[i]
-        cdef const Rows* rows = &self._rows
-        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon, first
-        agent.model = model
+        agent.model = self._models[i]
         agent.learned = self._learned[i] if self._learned != NULL else NULL
         agent.parameters = &self.parameters.values
         agent.search_size = self._search_size
-        agent.qs = rows.qs + i * model.qs_size
-        agent.has_action = rows.has_action[i]
-        agent.action = rows.action + i * model.num_factors
-        agent.has_policies = rows.has_policies[i]
-        agent.q_pi = rows.q_pi + i * model.tree.num_enumerated
-        agent.G = rows.G + i * model.tree.num_enumerated
-        if rows.p_first != NULL:
-            agent.p_first = rows.p_first + i * model.num_controls_total
-            agent.evaluated_qs = rows.evaluated_qs + i * model.qs_size
-            agent.evaluated_efe = self.parameters.values.efe
-        if not self.parameters.values.passes_messages:
-            return
-        agent.infer_len = rows.infer_len[i]
-        agent.sequences = rows.sequences + (
-            i * model.tree.num_policies * (horizon + model.tree.policy_len) * model.qs_size)
-        agent.F = rows.F + i * model.tree.num_policies
-        agent.latest_belief = rows.latest_belief + i * self._max_priors * model.qs_size
-        agent.num_priors = rows.num_priors[i]
-        history.num_steps = min(rows.past_len[i], horizon - 1)
-        first = rows.past_len[i] - history.num_steps  # 1 where the window is full, else 0
-        history.outcomes = rows.past + (i * horizon + first) * model.num_modalities
-        history.vectors = NULL
-        history.num_actions = rows.num_actions[i]
-        history.actions = rows.past_actions + i * self._num_kept * model.num_factors
+        load_row(&self._rows, i, agent, history)
 
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil:
         cdef AgentState* agent = task.agent
@@ -460,40 +383,13 @@ cdef class PopulationCore(ParallelWork):
         if agent.parameters.passes_messages:
             self._rows.infer_len[i] = agent.infer_len
             if self._operations & INFER_STATES:
-                self._keep_outcomes(i, task.observation.outcomes)
+                keep_outcomes(&self._rows, i, agent, task.observation.outcomes)
         if not self._operations & SAMPLE_ACTION:
             return
         source = agent_source(self._rows.random + 4 * i)
         self.act(i, agent, task.choice, &source)
         if agent.parameters.passes_messages:
-            self._advance_window(i, agent)
-
-    # Append the present outcomes to the last `inference_horizon` ones.
-    cdef void _keep_outcomes(self, Py_ssize_t i, const Py_ssize_t* outcomes) noexcept nogil:
-        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
-        cdef Py_ssize_t n = self.packed.model.num_modalities
-        cdef Py_ssize_t* past = self._rows.past + i * horizon * n
-        if self._rows.past_len[i] == horizon:
-            memmove(past, past + n, (horizon - 1) * n * sizeof(Py_ssize_t))
-        else:
-            self._rows.past_len[i] += 1
-        memcpy(past + (self._rows.past_len[i] - 1) * n, outcomes, n * sizeof(Py_ssize_t))
-
-    # The action is between this step and the next; once the window is full, its first beliefs
-    # are before the next one.
-    cdef void _advance_window(self, Py_ssize_t i, AgentState* agent) noexcept nogil:
-        cdef Py_ssize_t n = agent.model.num_factors, count = self._rows.num_actions[i]
-        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
-        cdef Py_ssize_t* actions = self._rows.past_actions + i * self._num_kept * n
-        if horizon > 1 and count == horizon - 1:
-            memmove(actions, actions + n, (horizon - 2) * n * sizeof(Py_ssize_t))
-            count -= 1
-        if count < self._num_kept:
-            memcpy(actions + count * n, agent.action, n * sizeof(Py_ssize_t))
-            self._rows.num_actions[i] = count + 1
-        if self._rows.time[i] >= horizon:
-            keep_latest_belief(agent, agent.q_pi, self.parameters.values.use_BMA)
-            self._rows.num_priors[i] = agent.num_priors
+            advance_window(&self._rows, i, agent)
 
     # --- episodes ------------------------------------------------------------------------------
 
@@ -506,15 +402,7 @@ cdef class PopulationCore(ParallelWork):
                 self.begin_episode(i)
 
     cdef void begin_episode(self, Py_ssize_t i) noexcept nogil:
-        cdef const Model* model = self._models[i]
-        set_uniform_beliefs(model, self._rows.qs + i * model.qs_size)
-        self._rows.has_action[i] = self._rows.has_policies[i] = 0
-        self._rows.time[i] = 0
-        if self.parameters.values.passes_messages:
-            self._rows.past_len[i] = self._rows.num_actions[i] = self._rows.infer_len[i] = 0
-            self._rows.num_priors[i] = 1
-            memcpy(self._rows.latest_belief + i * self._max_priors * model.qs_size, model.D,
-                   model.qs_size * sizeof(double))
+        begin_row(&self._rows, i, self._models[i], &self.parameters.values)
 
     def sequences(self, Py_ssize_t i):
         """Return agent i's beliefs, (num_policies, infer_len, qs_size), in order of policies."""
