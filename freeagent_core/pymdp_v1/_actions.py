@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core.pymdp_v1._arrays import as_real_array
+from freeagent_core.pymdp_v1._compiled import planning_of
 from freeagent_core.pymdp_v1._tables import log_stable
+
+if TYPE_CHECKING:
+    from freeagent_core.pymdp_v1.agent import Agent
 
 Array = npt.NDArray[Any]
 
@@ -97,3 +101,49 @@ def drawn(
         noise = random.gumbel(own, (num_controls[f],))
         actions[:, f] = (noise + sharpness * log_stable(marginal)).argmax(axis=1)
     return actions
+
+
+# --- functions of an agent, which `Agent` calls and documents ------------------------------------
+
+
+def unique_multiactions(agent: Agent) -> Array:
+    """Do what `Agent.unique_multiactions` does."""
+    found = np.unique(agent.policies.policy_arr[:, 0], axis=0)
+    rows = np.full((int(np.prod(agent.num_controls)), agent.num_factors), -1)
+    rows[: len(found)] = found[: len(rows)]
+    return rows
+
+
+def multiaction_probabilities(agent: Agent, q_pi: Any) -> Array:
+    """Do what `Agent.multiaction_probabilities` does."""
+    q_pi = checked_q_pi(q_pi, agent.policies.num_policies, None)
+    policies = agent.policies.policy_arr
+    if agent.sampling_mode == "full":
+        same = (policies[None, :, 0] == unique_multiactions(agent)[:, None]).all(axis=-1)
+        return np.asarray(q_pi @ same.T.astype(np.float64))
+    joint = np.ones((*q_pi.shape[:-1], 1))
+    for marginal in marginals(q_pi, policies, agent.num_controls):
+        joint = (joint[..., :, None] * marginal[..., None, :]).reshape(*q_pi.shape[:-1], -1)
+    return joint
+
+
+def chosen(agent: Agent, q_pi: Any, rng_key: Any) -> Array:
+    """Do what `Agent.sample_action` does."""
+    mode = agent.sampling_mode
+    if agent.action_selection == "deterministic":
+        if mode == "full":
+            actions: Array | None = planning_of(agent).likeliest_actions(q_pi)
+            if actions is not None:
+                return actions
+        return likeliest(
+            q_pi, agent.policies.policy_arr, agent.num_controls, mode, agent.batch_size
+        )
+    if rng_key is None:
+        raise ValueError(
+            "Please provide a random number generator key to sample actions stochastically: "
+            "rng_key is None"
+        )
+    return drawn(
+        q_pi, agent.policies.policy_arr, agent.num_controls, mode, agent.alpha, rng_key,
+        agent.upstream_faults,
+    )  # fmt: skip

@@ -26,7 +26,7 @@ from freeagent_core.pymdp_v1._arguments import (
     per_agent,
     with_agents,
 )
-from freeagent_core.pymdp_v1._arrays import as_size
+from freeagent_core.pymdp_v1._arrays import as_array, as_size
 from freeagent_core.pymdp_v1._policies import Policies, all_policies
 
 Array = npt.NDArray[Any]
@@ -337,6 +337,23 @@ def reachability(H: Any, B: Any, threshold: Array, depth: int) -> ModelArrays:
     return ModelArrays(
         backward_reachability(h, b, threshold, depth) for h, b in zip(H, B, strict=True)
     )
+
+
+def agents_at(index: Any, batch_size: int) -> Array:
+    """Return the numbers of the agents that an int, slice or array of int picks."""
+    if not isinstance(index, int | slice):
+        index = as_array(index, "index of agents")
+        if index.dtype.kind not in "iub" or (index.dtype == bool and index.ndim == 0):
+            raise TypeError(
+                "index of agents must be an int, a slice or an array of int, got "
+                f"{index.dtype} {index.shape}"
+            )
+    elif isinstance(index, bool):
+        raise TypeError(f"index of agents must be an int, got {index}")
+    numbers: Array = np.arange(batch_size)[index].reshape(-1)
+    if not len(numbers):
+        raise IndexError(f"no agents at {index} of {batch_size}")
+    return numbers
 
 
 def taken(array: Array, numbers: Array) -> Array:

@@ -23,7 +23,8 @@ from freeagent_core.pymdp_v1._arguments import (
     whole_numbers,
 )
 from freeagent_core.pymdp_v1._arrays import as_array, as_real_array
-from freeagent_core.pymdp_v1._settings import EXACT_METHOD, SMOOTHING_METHODS
+from freeagent_core.pymdp_v1._compiled import inference_of
+from freeagent_core.pymdp_v1._settings import EXACT_METHOD, SMOOTHING_METHODS, reachability
 
 if TYPE_CHECKING:
     from freeagent_core.pymdp_v1.agent import Agent
@@ -102,7 +103,7 @@ def validity(
 
 def provide_log_B(agent: Agent) -> None:
     """Give the agent's model the logarithms of B, which vmp reads, unless it has them."""
-    model = agent._inference.model
+    model = inference_of(agent).model
     if not model.has_log_B:
         model.set_log_B([_tables.log_stable(_tables.next_state_last(B)) for B in agent.B])
 
@@ -124,7 +125,7 @@ def infer_window(
         observations = _last_steps(observations, distributions, horizon)
         if actions is not None:
             actions = actions[:, max(actions.shape[1] - horizon + 1, 0) :]
-    inference = agent._inference
+    inference = inference_of(agent)
     if variational:
         provide_log_B(agent)
     observed = Observations(inference.model, observations, distributions)
@@ -160,10 +161,10 @@ def one_step_info(
     agent: Agent, observations: Any, distributions: bool, prior: Any, qs: list[Array]
 ) -> dict[str, Any]:
     """The free energy of one-step inference: its arrays have no axis of steps."""
-    observed = Observations(agent._inference.model, observations, distributions)
+    observed = Observations(inference_of(agent).model, observations, distributions)
     valid = np.ones((agent.batch_size, 1), dtype=bool)
     terms = batched_windows.free_energies(
-        agent._inference, observed, False, None, valid, valid[:, 1:], prior, qs
+        inference_of(agent), observed, False, None, valid, valid[:, 1:], prior, qs
     )
     return _info([term[:, 0] for term in terms])
 
@@ -187,18 +188,6 @@ def _info(terms: Sequence[Array]) -> dict[str, Any]:
             "parameter_kl": zero,
         },
     }
-
-
-def without_steps(prior: Any) -> tuple[Any, bool]:
-    """Return the prior of one factor without its axis of one step, and whether it has that axis.
-
-    In pymdp such a prior broadcasts, and notebooks have it; that of several factors is an error.
-    """
-    if type(prior) in (list, tuple) and len(prior) == 1:
-        shape: tuple[int, ...] = getattr(prior[0], "shape", ())
-        if len(shape) == 3 and shape[1] == 1:
-            return [as_array(prior[0])[:, 0]], True
-    return prior, False
 
 
 # --- masked observations --------------------------------------------------------------------------
@@ -248,7 +237,7 @@ def learned(
     lr_pB: Any,
 ) -> dict[str, Any]:
     """Return the parts of the model that `Agent.infer_parameters` changes."""
-    model = agent._inference.model
+    model = inference_of(agent).model
     beliefs_A = histories_of(agent, beliefs_A, "beliefs_A")
     sequence = beliefs_A if beliefs_B is None else histories_of(agent, beliefs_B, "beliefs_B")
     steps = sequence[0].shape[1]
@@ -283,11 +272,14 @@ def learned(
         changes |= _learned_A(agent, marginal, observations, lr_pA)
     if agent.learn_B and transitions:
         changes |= _learned_B(agent, sequence, actions, joints, lr_pB)
+        if agent.use_inductive and agent.H is not None:
+            threshold, depth = agent.inductive_threshold, agent.inductive_depth
+            changes["I"] = reachability(agent.H, changes["B"], threshold, depth)
     return changes
 
 
 def _learned_A(agent: Agent, beliefs: Any, observations: Any, rate: Any) -> dict[str, Any]:
-    model = agent._inference.model
+    model = inference_of(agent).model
     observed = Observations(model, observations, agent.categorical_obs)
     rates = np.array(per_agent(rate, agent.batch_size, "lr_pA"), order="C")
     counts: list[Any] = []
@@ -307,7 +299,7 @@ def _learned_A(agent: Agent, beliefs: Any, observations: Any, rate: Any) -> dict
 def _learned_B(agent: Agent, beliefs: Any, actions: Any, joints: Any, rate: Any) -> dict[str, Any]:
     if agent.pB is None:
         raise ValueError("pB is required for B learning")
-    model = agent._inference.model
+    model = inference_of(agent).model
     rates = np.array(per_agent(rate, agent.batch_size, "lr_pB"), order="C")
     counts, B = [], []
     for f, before in enumerate(agent.pB):

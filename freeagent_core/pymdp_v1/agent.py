@@ -6,44 +6,32 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from freeagent_core._agent import threads
-from freeagent_core._kernels.agents import batch_threads, batched_inference
-from freeagent_core._kernels.agents.batched_inference import BatchedInference
-from freeagent_core._kernels.model.batched_model import BatchedModel
-from freeagent_core._kernels.planning.policy_plan import PolicyPlan
 from freeagent_core._model.validation import MAX_INT, integer
-from freeagent_core.pymdp_v1 import _actions, _tables, _windows
+from freeagent_core.pymdp_v1 import _actions, _states, _windows
 from freeagent_core.pymdp_v1._arguments import (
     ModelArrays,
     ModelError,
     checked_actions,
     decode,
     encode,
-    outcomes,
-    parts,
     register_with_jax,
-    whole_numbers,
 )
-from freeagent_core.pymdp_v1._arrays import as_array
-from freeagent_core.pymdp_v1._policies import Policies, shared_parts
+from freeagent_core.pymdp_v1._compiled import forget, forget_policies, inference_of, planning_of
+from freeagent_core.pymdp_v1._policies import Policies
 from freeagent_core.pymdp_v1._settings import (
     ARRAYS,
     PER_AGENT,
     REPLACEABLE,
     SEQUENCE_METHODS,
+    agents_at,
     checked_settings,
     model_structure,
-    reachability,
     taken,
 )
 
 Array = npt.NDArray[Any]
-
-batch_threads.set_threads(threads.num_cpus(), threads.finish, threads.MIN_PARALLEL_NS)
-batched_inference.set_array_reader(as_array)
 
 
 class Agent:
@@ -218,6 +206,7 @@ class Agent:
         *,
         upstream_faults: bool = False,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name != "self"}
         if B_action_dependencies is not None and num_controls is None:
             raise ModelError(
                 "Please specify num_controls if you're also using complex action dependencies"
@@ -229,51 +218,9 @@ class Agent:
             A, B, C, pB, A_dependencies, B_dependencies, B_action_dependencies, num_controls,
             control_fac_idx, policy_len, policies,
         )  # fmt: skip
-        self._set(
-            **sizes,
-            batch_size=batch_size,
-            pA=None,
-            pB=None,
-            H=None,
-            preprocess_fn=None,
-        )
-        self._adopt(
-            {
-                "policies": policies,
-                "A": A,
-                "B": B,
-                "C": C,
-                "D": D,
-                "E": E,
-                "pA": pA,
-                "pB": pB,
-                "H": H,
-                "I": I,
-                "gamma": gamma,
-                "alpha": alpha,
-                "inductive_threshold": inductive_threshold,
-                "inductive_epsilon": inductive_epsilon,
-                "inductive_depth": inductive_depth,
-                "inference_horizon": inference_horizon,
-                "num_iter": num_iter,
-                "use_utility": use_utility,
-                "use_states_info_gain": use_states_info_gain,
-                "use_param_info_gain": use_param_info_gain,
-                "use_inductive": use_inductive,
-                "categorical_obs": categorical_obs,
-                "preprocess_fn": preprocess_fn,
-                "action_selection": action_selection,
-                "sampling_mode": sampling_mode,
-                "inference_algo": inference_algo,
-                "learning_mode": learning_mode,
-                "learn_A": learn_A,
-                "learn_B": learn_B,
-                "learn_C": learn_C,
-                "learn_D": learn_D,
-                "learn_E": learn_E,
-                "upstream_faults": upstream_faults,
-            }
-        )
+        given |= {"A": A, "B": B, "C": C, "pB": pB, "policies": policies}
+        self._set(**sizes, batch_size=batch_size, pA=None, pB=None, H=None, preprocess_fn=None)
+        self._adopt({name: value for name, value in given.items() if name in REPLACEABLE})
         if preprocess_fn is not None and not categorical_obs:
             warnings.warn(
                 "preprocess_fn is set while categorical_obs=False. If your preprocess_fn returns "
@@ -304,9 +251,9 @@ class Agent:
         """Check the given parts of the model and settings and keep them all, or none."""
         self._set(**checked_settings(self.__dict__, given))
         register_with_jax()
-        self._forget()
+        forget(self)
         if "policies" in given:
-            self.__dict__.pop("_shared_parts", None)
+            forget_policies(self)
 
     def replace(self, **changes: Any) -> Agent:
         """Return an agent that differs in some arrays or settings.
@@ -352,18 +299,7 @@ class Agent:
 
     def __getitem__(self, index: Any) -> Agent:
         """Return the agents of the batch that an int, slice or array of int picks, as an agent."""
-        if not isinstance(index, int | slice):
-            index = as_array(index, "index of agents")
-            if index.dtype.kind not in "iub" or (index.dtype == bool and index.ndim == 0):
-                raise TypeError(
-                    "index of agents must be an int, a slice or an array of int, got "
-                    f"{index.dtype} {index.shape}"
-                )
-        elif isinstance(index, bool):
-            raise TypeError(f"index of agents must be an int, got {index}")
-        numbers = np.arange(self.batch_size)[index].reshape(-1)
-        if not len(numbers):
-            raise IndexError(f"no agents at {index} of {self.batch_size}")
+        numbers = agents_at(index, self.batch_size)
         agent = self._copy()
         agent._set(batch_size=len(numbers))
         for name in (*ARRAYS, *PER_AGENT):
@@ -373,66 +309,8 @@ class Agent:
             elif value is not None:
                 value = taken(value, numbers)
             agent.__dict__[name] = value
-        agent._forget()
+        forget(agent)
         return agent
-
-    def _forget(self) -> None:
-        self.__dict__.pop("_inference_of", None)
-        self.__dict__.pop("_search_plan_of", None)
-
-    # --- compiled inference on the model ----------------------------------------------------------
-
-    @property
-    def _inference(self) -> BatchedInference:
-        inference = self.__dict__.get("_inference_of")
-        if inference is None:
-            inference = BatchedInference(
-                BatchedModel(
-                    self.batch_size,
-                    tuple(self.num_states),
-                    tuple(self.num_obs),
-                    tuple(self.num_controls),
-                    tuple(tuple(factors) for factors in self.A_dependencies),
-                    tuple(tuple(factors) for factors in self.B_dependencies),
-                    [_tables.log_likelihood(A) for A in self.A],
-                    [_tables.next_state_last(B) for B in self.B],
-                )
-            )
-            self.__dict__["_inference_of"] = inference
-        return inference
-
-    def _planning(self) -> BatchedInference:
-        """Return the compiled inference with the policies' plan and tables in place."""
-        inference: BatchedInference = self.__dict__.get("_inference_of") or self._inference
-        if inference.plan is None:
-            inference.plan = self._make_plan(inference.model)
-        return inference
-
-    def _make_plan(self, model: BatchedModel) -> PolicyPlan:
-        if self.use_param_info_gain and self.pA is None and self.pB is None:
-            raise ValueError("use_param_info_gain=True requires at least one of pA or pB.")
-        shared = self.__dict__.get("_shared_parts")
-        if shared is None:
-            shared = shared_parts(self.policies.policy_arr, model.groups, model.B_dependencies)
-            self.__dict__["_shared_parts"] = shared
-        return PolicyPlan(
-            model, shared, _tables.planning_tables(self, model.groups),
-            self.use_states_info_gain, not self.use_param_info_gain,
-        )  # fmt: skip
-
-    def _search_plan(self) -> tuple[BatchedInference, PolicyPlan]:
-        """Return the compiled inference and the plan of searches, of utility and information."""
-        inference = self._inference
-        plan = self.__dict__.get("_search_plan_of")
-        if plan is None:
-            changes = {"use_param_info_gain": False, "use_inductive": False}
-            if not (self.use_utility and self.use_states_info_gain):
-                changes |= {"use_utility": True, "use_states_info_gain": True}
-            searcher = self._copy()
-            searcher._set(**changes)
-            plan = searcher._make_plan(inference.model)
-            self.__dict__["_search_plan_of"] = plan
-        return inference, plan
 
     # --- observations and states ------------------------------------------------------------------
 
@@ -448,14 +326,7 @@ class Agent:
         -------
         list of (..., num_obs) array
         """
-        if self.preprocess_fn is not None:
-            return self.preprocess_fn(observations)  # type: ignore[no-any-return]
-        if self.categorical_obs:
-            return [
-                as_array(o, f"observations[{m}]")
-                for m, o in enumerate(self._modalities(observations))
-            ]
-        return self.make_categorical(observations)
+        return _states.processed(self, observations)
 
     def make_categorical(self, observations: Any) -> list[Array]:
         """Return indices of outcomes as one-hot distributions; -1 (no evidence) as zeros.
@@ -468,15 +339,7 @@ class Agent:
         -------
         list of (..., num_obs) array
         """
-        return [
-            (outcomes(o, n, f"observations[{m}]")[..., None] == np.arange(n)).astype(np.float64)
-            for m, (o, n) in enumerate(
-                zip(self._modalities(observations), self.num_obs, strict=True)
-            )
-        ]
-
-    def _modalities(self, observations: Any) -> list[Any]:
-        return parts(observations, self.num_modalities, "observations", "modality")
+        return _states.one_hot(self, observations)
 
     def infer_states(
         self,
@@ -530,53 +393,10 @@ class Agent:
 
         Source: `pymdp.inference.update_posterior_states`.
         """
-        distributions = self.categorical_obs
-        preprocess = self.preprocess_fn if preprocess_fn is None else preprocess_fn
-        if preprocess is not None:
-            if not callable(preprocess):
-                raise TypeError(f"preprocess_fn must be callable, got {type(preprocess).__name__}")
-            observations, distributions = preprocess(observations), True
-        agent = self
-        if mask is not None:
-            observations, A = _windows.masked(self, observations, distributions, mask)
-            distributions = True
-            agent = self if self.upstream_faults else self._copy()
-            agent._set(A=A)
-            agent._forget()
-        if self.inference_algo in SEQUENCE_METHODS:
-            if qs_hist is not None:  # not used, but looked at
-                _windows.histories_of(self, qs_hist, "qs_hist")
-            return _windows.infer_window(
-                agent, observations, distributions, empirical_prior, past_actions, valid_steps,
-                return_info,
-            )  # fmt: skip
-        if past_actions is not None:  # neither is used, but looked at
-            whole_numbers(past_actions, "past_actions")
-        if valid_steps is not None:
-            _windows.checked_valid_steps(valid_steps, self.batch_size)
-        has_steps = False
-        if qs_hist is None:
-            empirical_prior, has_steps = _windows.without_steps(empirical_prior)
-        inference = agent.__dict__.get("_inference_of") or agent._inference
-        qs = inference.infer_states(observations, distributions, empirical_prior, self.num_iter)
-        history = qs if qs_hist is None else self._appended(qs_hist, qs)
-        if has_steps:
-            history = [q[:, :, None] for q in qs]
-        if not return_info:
-            return history
-        return history, _windows.one_step_info(
-            agent, observations, distributions, empirical_prior, qs
-        )
-
-    def _appended(self, qs_hist: Any, qs: list[Array]) -> list[Array]:
-        past = _windows.histories_of(self, qs_hist, "qs_hist")
-        steps = (
-            slice(None) if self.inference_horizon is None else slice(-self.inference_horizon, None)
-        )
-        return [
-            np.concatenate([before, new], axis=1)[:, steps]
-            for before, new in zip(past, qs, strict=True)
-        ]
+        return _states.infer_states(
+            self, observations, empirical_prior, past_actions, qs_hist, valid_steps, mask,
+            preprocess_fn, return_info,
+        )  # fmt: skip
 
     def update_empirical_prior(self, action: Any, qs: Any) -> list[Array]:
         """Return the prior over the next states: the last beliefs, propagated by an action.
@@ -593,7 +413,7 @@ class Agent:
         """
         if self.inference_algo in SEQUENCE_METHODS:
             return self.D
-        return self._inference.predict_states(action, qs)
+        return inference_of(self).predict_states(action, qs)
 
     def infer_parameters(
         self,
@@ -634,11 +454,7 @@ class Agent:
         changes = _windows.learned(self, beliefs_A, observations, actions, beliefs_B, lr_pA, lr_pB)
         agent = self._copy()
         agent._set(**changes)
-        if "B" in changes and self.use_inductive and self.H is not None:
-            agent._set(
-                I=reachability(self.H, agent.B, self.inductive_threshold, self.inductive_depth)
-            )
-        agent._forget()
+        forget(agent)
         return agent
 
     # --- policies and actions ---------------------------------------------------------------------
@@ -664,15 +480,12 @@ class Agent:
 
         Source: `pymdp.control.update_posterior_policies_inductive`.
         """
-        return self._planning().infer_policies(qs)
+        return planning_of(self).infer_policies(qs)
 
     @property
     def unique_multiactions(self) -> Array:
         """The distinct first actions of the policies in order, then rows of -1."""
-        found = np.unique(self.policies.policy_arr[:, 0], axis=0)
-        rows = np.full((int(np.prod(self.num_controls)), self.num_factors), -1)
-        rows[: len(found)] = found[: len(rows)]
-        return rows
+        return _actions.unique_multiactions(self)
 
     def multiaction_probabilities(self, q_pi: Any) -> Array:
         """Return the probability of each combined first action.
@@ -687,15 +500,7 @@ class Agent:
             Of `unique_multiactions`; for ``sampling_mode="marginal"`` of all combinations, the
             last factor fastest, each factor's action drawn for itself.
         """
-        q_pi = _actions.checked_q_pi(q_pi, self.policies.num_policies, None)
-        policies = self.policies.policy_arr
-        if self.sampling_mode == "full":
-            same = (policies[None, :, 0] == self.unique_multiactions[:, None]).all(axis=-1)
-            return np.asarray(q_pi @ same.T.astype(np.float64))
-        joint = np.ones((*q_pi.shape[:-1], 1))
-        for marginal in _actions.marginals(q_pi, policies, self.num_controls):
-            joint = (joint[..., :, None] * marginal[..., None, :]).reshape(*q_pi.shape[:-1], -1)
-        return joint
+        return _actions.multiaction_probabilities(self, q_pi)
 
     def sample_action(self, q_pi: Any, rng_key: Any = None) -> Array:
         """Choose an action for each factor.
@@ -718,24 +523,7 @@ class Agent:
         the key and each later one under ``random.fold_in(key, factor)``; `upstream_faults` draws
         as pymdp.
         """
-        if self.action_selection == "deterministic":
-            if self.sampling_mode == "full":
-                actions = self._planning().likeliest_actions(q_pi)
-                if actions is not None:
-                    return actions
-            return _actions.likeliest(
-                q_pi, self.policies.policy_arr, self.num_controls, self.sampling_mode,
-                self.batch_size,
-            )  # fmt: skip
-        if rng_key is None:
-            raise ValueError(
-                "Please provide a random number generator key to sample actions stochastically: "
-                "rng_key is None"
-            )
-        return _actions.drawn(
-            q_pi, self.policies.policy_arr, self.num_controls, self.sampling_mode, self.alpha,
-            rng_key, self.upstream_faults,
-        )  # fmt: skip
+        return _actions.chosen(self, q_pi, rng_key)
 
     def decode_multi_actions(self, action: Any) -> Array:
         """Take combined actions (..., num_factors) apart into those of each control."""
@@ -754,18 +542,9 @@ class Agent:
 
     def get_model_dimensions(self) -> dict[str, Any]:
         """Return the numbers of outcomes, states, actions and policies, and the dependencies."""
-        names = (
-            "num_obs",
-            "num_states",
-            "num_controls",
-            "num_modalities",
-            "num_factors",
-            "policy_len",
-            "inference_horizon",
-            "A_dependencies",
-            "B_dependencies",
-        )
-        sizes = {name: getattr(self, name) for name in names}
+        names = "num_obs num_states num_controls num_modalities num_factors policy_len "
+        names += "inference_horizon A_dependencies B_dependencies"
+        sizes = {name: getattr(self, name) for name in names.split()}
         return sizes | {"num_policies": self.policies.num_policies}
 
     def __repr__(self) -> str:

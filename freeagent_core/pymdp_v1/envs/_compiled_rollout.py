@@ -14,6 +14,7 @@ from freeagent_core._kernels.agents.window_rollout import run_windows
 from freeagent_core.pymdp_v1 import _tables, _windows, random
 from freeagent_core.pymdp_v1._arguments import ModelArrays
 from freeagent_core.pymdp_v1._arrays import Array
+from freeagent_core.pymdp_v1._compiled import forget, inference_of, planning_of
 from freeagent_core.pymdp_v1._settings import SEQUENCE_METHODS, SMOOTHING_METHODS
 from freeagent_core.pymdp_v1.envs.env import PymdpEnv
 
@@ -50,7 +51,7 @@ def run_compiled(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Do what `rollout` does; length is that of the windows, 0 without."""
     packed = env.pack(agent.batch_size, env_params)
-    inference = agent._planning()
+    inference = planning_of(agent)
     if agent.inference_algo == "vmp":
         _windows.provide_log_B(agent)
     run = Rollout(
@@ -142,7 +143,7 @@ def _learned_parts(agent: Agent, steps: int) -> LearnedParts:
         own = _tables.shared(C)
         preferences.append(np.ascontiguousarray(own if own.ndim == 3 else own[:, None]))
     return LearnedParts(
-        agent._inference.model,
+        inference_of(agent).model,
         counts_of(agent.pA or (), agent.num_obs) if agent.learn_A else None,
         counts_of(agent.pB or (), agent.num_states) if agent.learn_B else None,
         preferences,
@@ -191,7 +192,7 @@ def _updated(agent: Agent, parts: dict[str, Any]) -> Agent:
     updated = agent._copy()
     for name, arrays in parts.items():
         updated._set(**{name: ModelArrays(None if a is None else _last_step(a) for a in arrays)})
-    updated._forget()
+    forget(updated)
     return updated
 
 

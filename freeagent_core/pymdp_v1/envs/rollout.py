@@ -15,6 +15,7 @@ import numpy as np
 
 from freeagent_core.pymdp_v1 import random
 from freeagent_core.pymdp_v1._arrays import Array, as_array, as_size
+from freeagent_core.pymdp_v1._compiled import inference_of
 from freeagent_core.pymdp_v1.envs._compiled_rollout import can_run, run_compiled
 from freeagent_core.pymdp_v1.envs.env import Env, PymdpEnv
 
@@ -416,7 +417,7 @@ def _next_prior(
     """Return the prior of the window's first step once the window moves on."""
     if carry["valid_steps"] != length or length == 1:
         return carry["empirical_prior"]  # type: ignore[no-any-return]
-    prior: list[Array] = agent._inference.predict_states(actions[:, 0], [q[:, :1] for q in qs])
+    prior: list[Array] = inference_of(agent).predict_states(actions[:, 0], [q[:, :1] for q in qs])
     return prior
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from freeagent_core._kernels.agents.batched_trees import SearchTree, new_trees, search_trees
 from freeagent_core._model.validation import MAX_INT, integer
 from freeagent_core.pymdp_v1._arrays import as_real
+from freeagent_core.pymdp_v1._compiled import search_plan_of
 from freeagent_core.pymdp_v1.agent import Agent
 
 __all__ = ["SearchTree", "root_idx", "si_policy_search"]
@@ -115,7 +116,7 @@ def si_policy_search(
                 f"max_branching={max_branching} is less than the number of policies, "
                 f"{agent.policies.num_policies}"
             )
-        inference, plan = agent._search_plan()
+        inference, plan = search_plan_of(agent)
         trees = new_trees(inference, qs) if tree is None else tree
         if not (isinstance(trees, list) and all(isinstance(t, SearchTree) for t in trees)):
             raise TypeError("tree must be a list of SearchTree, one for each agent")
