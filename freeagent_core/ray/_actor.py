@@ -99,7 +99,11 @@ class ShardActor:
         if self._directory is None:
             return self._number, self._host.snapshot()
         if self._writer is None or not self._writer.is_alive():
-            contents = self._host.snapshot()
+            try:
+                contents = self._host.snapshot()
+            except Exception as error:  # there is nobody who waits for it
+                self._note_failure(self._number, error)
+                return None
             self._writer = threading.Thread(target=self._write, args=(self._number, contents))
             self._writer.start()
         return None
@@ -110,7 +114,10 @@ class ShardActor:
             self._kept = _checkpoints.write(self._directory, number, contents, self._received)
             self._failure = None
         except Exception as error:
-            self._failure = f"checkpoint {number}: {type(error).__name__}: {error}"
+            self._note_failure(number, error)
+
+    def _note_failure(self, number: int, error: Exception) -> None:
+        self._failure = f"checkpoint {number}: {type(error).__name__}: {error}"
 
     def restore(self, number: int, contents: bytes | None) -> int:
         """Go back to a checkpoint that is given, or to the newest file that can be read.
@@ -130,10 +137,10 @@ class ShardActor:
         if self._directory is not None:
             there = [each for each in _checkpoints.numbers(self._directory) if each <= number]
             for number in reversed(there):
-                contents = _checkpoints.path_of(self._directory, number).read_bytes()
                 try:
+                    contents = _checkpoints.path_of(self._directory, number).read_bytes()
                     self._host.restore(contents)
-                except ValueError:  # damaged: the one before
+                except (ValueError, OSError):  # damaged: the one before
                     continue
                 self._number = number
                 return number

@@ -1,7 +1,8 @@
 """The directory that a `RayPopulation` keeps its checkpoints and logs in.
 
 ``manifest.json`` has what is fixed, ``shard-0000`` and so on a shard's checkpoints and log,
-``lock`` is held by the driver that uses it.
+``lock`` is held by the driver that uses it. The manifest is written last, when all agents are in
+place: without it there is no population, whatever a driver that died left there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,23 +23,18 @@ from freeagent_core._agent.population_file import fingerprint
 from freeagent_core.model import GenerativeModel
 from freeagent_core.ray import _checkpoints
 from freeagent_core.ray._log import Entry, cut_log, read_log
+from freeagent_core.ray._plan import Plan
 
 FORMAT = "freeagent_core sharded population"
 VERSION = 1
-
-
-class Plan(NamedTuple):
-    """Which agents a shard has (from one bound to the next), and their seed."""
-
-    bounds: list[int]
-    seed: np.random.SeedSequence
-    checkpoint_interval: int
+MANIFEST = "manifest.json"
 
 
 class Storage:
     """The directory while a driver has it."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if sys.platform != "win32":
@@ -57,41 +53,49 @@ class Storage:
         os.close(self._lock)
 
 
-def create(directory: Path, model: GenerativeModel, plan: Plan) -> Storage:
-    """Make the directory of a new population."""
-    directory = directory.resolve()
+def create(path: str | Path | None, plan: Plan) -> Storage | None:
+    """Make the directory, if there is to be one, of a population that is about to be made."""
+    if path is None:
+        return None
+    directory = Path(path).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     storage = Storage(directory)
     try:
-        if (directory / "manifest.json").exists():
+        if (directory / MANIFEST).exists():
             raise FileExistsError(
                 f"{directory} has a population already; RayPopulation.resume goes on with it"
             )
         storage.use(directory, len(plan.bounds) - 1)
         for shard in storage.shards:
-            shard.mkdir()
-        manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "model": fingerprint(model),
-            "bounds": plan.bounds,
-            "entropy": _plain(plan.seed.entropy),
-            "spawn_key": _plain(plan.seed.spawn_key),
-            "pool_size": plan.seed.pool_size,
-            "checkpoint_interval": plan.checkpoint_interval,
-        }
-        contents = json.dumps(manifest, indent=1).encode()
-        write_atomically(directory / "manifest.json", lambda file: file.write(contents))
+            shard.mkdir(exist_ok=True)
+            for path in [*shard.glob("checkpoint-*"), *shard.glob("log-*")]:
+                path.unlink()
     except BaseException:
         storage.release()
         raise
     return storage
 
 
+def complete(storage: Storage, model: GenerativeModel, plan: Plan) -> None:
+    """Make the directory one that `open_existing` opens: all agents are in place."""
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": fingerprint(model),
+        "bounds": plan.bounds,
+        "entropy": _plain(plan.seed.entropy),
+        "spawn_key": _plain(plan.seed.spawn_key),
+        "pool_size": plan.seed.pool_size,
+        "checkpoint_interval": plan.checkpoint_interval,
+    }
+    contents = json.dumps(manifest, indent=1).encode()
+    write_atomically(storage.directory / MANIFEST, lambda file: file.write(contents))
+
+
 def open_existing(directory: Path, model: GenerativeModel) -> tuple[Storage, Plan]:
     """Return what `create` made."""
     directory = directory.resolve()
-    path = directory / "manifest.json"
+    path = directory / MANIFEST
     if not path.exists():
         raise FileNotFoundError(f"{directory} has no population: there is no {path.name}")
     storage = Storage(directory)
@@ -120,7 +124,9 @@ def open_existing(directory: Path, model: GenerativeModel) -> tuple[Storage, Pla
 def read_logs(storage: Storage) -> tuple[list[list[Entry]], int]:
     """Return the shards' logs and the number of the last operation that all of them have.
 
-    An operation is sent when all shards have logged it: one that only some have was not.
+    An operation is sent when all shards have logged it: one that only some have was not, unless
+    the driver's machine lost what it had not yet written. Checkpoints after that operation belong
+    to a history that nobody goes on with: a shard must never come back to one.
     """
     logs = [read_log(shard) for shard in storage.shards]
     last = []
@@ -129,6 +135,9 @@ def read_logs(storage: Storage) -> tuple[list[list[Entry]], int]:
     number = min(last)
     for shard in storage.shards:
         cut_log(shard, number)
+        for each in _checkpoints.numbers(shard):
+            if each > number:
+                _checkpoints.path_of(shard, each).unlink()
     return [[entry for entry in log if entry.number <= number] for log in logs], number
 
 

@@ -202,7 +202,10 @@ class Shard:
     def _begin_checkpoint(self) -> None:
         """Have the actor make a checkpoint, beside the operations that follow."""
         if self._placement.directory is not None:
-            self._log.begin_segment(self.number + 1)
+            try:
+                self._log.begin_segment(self.number + 1)
+            except OSError as error:  # the operation is sent already, and its segment goes on
+                logger.warning("shard %d: log: %s", self._placement.bundle, error)
             self._actor.checkpoint.remote()
         elif self._snapshot is None:
             self._snapshot = self.number, self._actor.checkpoint.remote()
@@ -218,7 +221,7 @@ class Shard:
             logger.warning("shard %d: %s", self._placement.bundle, reply.failure)
         self._noted_failure = reply.failure
         if len(reply.kept) >= _checkpoints.KEPT:
-            self._log.forget(reply.kept[0])
+            self._forget(reply.kept[0])
         if self._snapshot is None or self._received < self._snapshot[0]:
             return  # it could not give the replies that are still waited for
         reference = self._snapshot[1]
@@ -230,7 +233,13 @@ class Shard:
         except ray.exceptions.RayError as error:
             logger.warning("shard %d: checkpoint lost: %s", self._placement.bundle, error)
         else:
-            self._log.forget(self._checkpoint[0])
+            self._forget(self._checkpoint[0])
+
+    def _forget(self, number: int) -> None:
+        try:
+            self._log.forget(number)
+        except OSError as error:  # a file too many is no reason to lose a reply
+            logger.warning("shard %d: log: %s", self._placement.bundle, error)
 
     # --- death and replacement -------------------------------------------------------------
 
@@ -262,6 +271,9 @@ class Shard:
                 reserved = self._replace()
                 reached, replayed = self._restore()
                 break
+            except ShardLostError:
+                self._kill()  # it has other agents than those that were lost
+                raise
             except ray.exceptions.RayError as error:
                 self._kill()
                 if attempt == ATTEMPTS - 1:
@@ -296,6 +308,13 @@ class Shard:
             number, contents = self._received, None
         reached = library().get(self._actor.restore.remote(number, contents))
         entries = self._log.since(reached)
+        if [entry.number for entry in entries] != list(range(reached + 1, self.number + 1)):
+            first = entries[0].number if entries else self.number + 1
+            raise ShardLostError(
+                f"shard {self._placement.bundle} ({self._placement.agents}) cannot be restored: no "
+                f"checkpoint in {self._placement.directory} can be read after operation {reached}, "
+                f"and the log begins at {first}"
+            )
         self._replay(entries)
         return reached, len(entries)
 

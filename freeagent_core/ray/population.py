@@ -21,7 +21,7 @@ from freeagent_core.ray import _directory
 from freeagent_core.ray._fleet import Fleet, Operation, Recovery
 from freeagent_core.ray._inputs import PopulationInputs
 from freeagent_core.ray._library import connected
-from freeagent_core.ray._log import Entry
+from freeagent_core.ray._plan import Plan, check_num_cpus, plan_of
 from freeagent_core.ray._population_host import PopulationHost
 
 FloatArray = npt.NDArray[np.float64]
@@ -133,46 +133,35 @@ class RayPopulation:
         checkpoint_directory: str | Path | None = None,
         recovery_timeout: float = 30.0,
     ) -> None:
-        if not isinstance(model, GenerativeModel):
-            raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
-        size = check.integer(size, 1, None, "size")
-        nodes = connected().nodes()
-        if num_shards is None:
-            roomy = [each["Resources"].get("CPU", 0) >= num_cpus for each in nodes if each["Alive"]]
-            num_shards = min(max(sum(roomy), 1), size)
-        num_shards = check.integer(num_shards, 1, size + 1, "num_shards")
-        seed = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-        bounds = [size * i // num_shards for i in range(num_shards + 1)]
-        plan = _directory.Plan(
-            bounds, seed, check.integer(checkpoint_interval, 1, None, "checkpoint_interval")
-        )
-        storage = None
-        if checkpoint_directory is not None:
-            storage = _directory.create(Path(checkpoint_directory), model, plan)
+        plan = plan_of(model, size, num_shards, num_cpus, seed, checkpoint_interval)
+        storage = _directory.create(checkpoint_directory, plan)
         self._begin(model, plan, storage, num_cpus, max_in_flight, recovery_timeout)
 
     def _begin(
         self,
         model: GenerativeModel,
-        plan: _directory.Plan,
+        plan: Plan,
         storage: _directory.Storage | None,
         num_cpus: float,
         max_in_flight: int,
         recovery_timeout: float,
-        logs: Sequence[list[Entry]] | None = None,
-        number: int = 0,
+        *,
+        saved: Path | None = None,
+        is_resumed: bool = False,
     ) -> None:
+        """Make the actors, of new agents, of a file's or of those in `storage`."""
         self._model = model
         self._plan = plan
         self._storage = storage
         self._inputs = PopulationInputs(model, plan.bounds[-1])
         self._is_shut_down = False
-        if not num_cpus > 0:
-            raise ValueError(f"num_cpus must be above 0, got {num_cpus!r}")
-        threads = max(int(num_cpus), 1)
-        shared = connected().put(model)
-        parts = list(pairwise(plan.bounds))
         try:
+            logs, number = None, 0
+            if storage is not None and is_resumed:
+                logs, number = _directory.read_logs(storage)
+            threads = max(int(num_cpus), 1)
+            shared = connected().put(model)
+            parts = list(pairwise(plan.bounds))
             self._fleet = Fleet(
                 PopulationHost,
                 [(shared, stop - start, start, plan.seed, threads) for start, stop in parts],
@@ -188,6 +177,20 @@ class RayPopulation:
         except BaseException:
             if storage is not None:
                 storage.release()
+            raise
+        try:
+            if saved is not None:
+                with open(saved, "rb") as file:
+                    contents = split_file(file, plan.bounds)
+                    for shard, part in zip(self._fleet.shards, contents, strict=True):
+                        shard.begin_from(part)
+            if is_resumed:
+                for shard in self._fleet.shards:
+                    shard.catch_up()
+            elif storage is not None:
+                _directory.complete(storage, model, plan)
+        except BaseException:
+            self.shutdown(wait=False)
             raise
 
     @classmethod
@@ -220,17 +223,17 @@ class RayPopulation:
         ------
         FileNotFoundError, ValueError
             If there is no population, or one of another model.
+        ShardLostError
+            If no checkpoint of a shard can be read that its log goes on from.
         BlockingIOError
             If another driver is using it.
         """
+        check_num_cpus(num_cpus)
         storage, plan = _directory.open_existing(Path(checkpoint_directory), model)
-        logs, number = _directory.read_logs(storage)
         population = cls.__new__(cls)
         population._begin(
-            model, plan, storage, num_cpus, max_in_flight, recovery_timeout, logs, number
+            model, plan, storage, num_cpus, max_in_flight, recovery_timeout, is_resumed=True
         )
-        for shard in population._fleet.shards:
-            shard.catch_up()
         return population
 
     # --- what callers look at --------------------------------------------------------------
@@ -398,7 +401,11 @@ class RayPopulation:
         model: GenerativeModel,
         num_shards: int | None = None,
         num_cpus: float = 1,
-        **options: Any,
+        *,
+        max_in_flight: int = 2,
+        checkpoint_interval: int = 64,
+        checkpoint_directory: str | Path | None = None,
+        recovery_timeout: float = 30.0,
     ) -> RayPopulation:
         """Return the population that `save` wrote, or `Population.save`.
 
@@ -407,7 +414,8 @@ class RayPopulation:
         path : str or Path
         model : GenerativeModel
             The model that it was saved with.
-        num_shards, num_cpus, **options
+        num_shards, num_cpus, max_in_flight, checkpoint_interval, checkpoint_directory
+        recovery_timeout
             See the class.
 
         Returns
@@ -422,15 +430,12 @@ class RayPopulation:
         """
         contents = read_population(Path(path), model)
         contents.check(Population(model, 1)._core)
-        population = cls(model, contents.size, num_shards, num_cpus, 0, **options)
-        try:
-            with open(path, "rb") as file:
-                parts = split_file(file, population._plan.bounds)
-                for shard, part in zip(population._fleet.shards, parts, strict=True):
-                    shard.begin_from(part)
-        except BaseException:
-            population.shutdown(wait=False)
-            raise
+        plan = plan_of(model, contents.size, num_shards, num_cpus, 0, checkpoint_interval)
+        storage = _directory.create(checkpoint_directory, plan)
+        population = cls.__new__(cls)
+        population._begin(
+            model, plan, storage, num_cpus, max_in_flight, recovery_timeout, saved=Path(path)
+        )
         return population
 
     # --- end -------------------------------------------------------------------------------

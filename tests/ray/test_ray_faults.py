@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -11,45 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sharded_populations import (
+    SIZE,
+    TICKS,
+    kill_actor,
+    observed,
+    placed,
+    sharded,
+    undisturbed,
+    wait_for,
+)
 
 from freeagent_core import GenerativeModel, Population
 from freeagent_core.ray import RayPopulation, _checkpoints
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
 
-SIZE = 600
-TICKS = 14
-
 
 @pytest.fixture(params=["memory", "files"])
 def directory(request, tmp_path):
     return tmp_path / "checkpoints" if request.param == "files" else None
-
-
-def observed(size=SIZE, ticks=TICKS):
-    return list(np.random.default_rng(2).integers(3, size=(ticks, size, 1)))
-
-
-def undisturbed(model, size=SIZE, ticks=TICKS):
-    whole = Population(model, size, seed=9)
-    return whole, [whole.step(seen) for seen in observed(size, ticks)]
-
-
-def sharded(model, directory, size=SIZE, **arguments):
-    return RayPopulation(
-        model,
-        size,
-        2,
-        seed=9,
-        checkpoint_interval=4,
-        checkpoint_directory=directory,
-        **arguments,
-    )
-
-
-def kill_actor(population, index):
-    actor = population._fleet.shards[index]._actor
-    os.kill(ray.get(actor.read.remote("process_id")), signal.SIGKILL)
 
 
 def test_killed_actors(nodes, model, directory):
@@ -103,12 +83,6 @@ def test_node_killed_in_the_middle_of_a_tick(nodes, model, directory, spare):
         assert population.recoveries[0].reserved == spare
     if not spare:
         nodes.replace(where[1])
-
-
-def placed(population, nodes):
-    """Return each shard's node, by index."""
-    names = [node.node_id for node in nodes.nodes]
-    return [names.index(shard.read("node_id")) for shard in population._fleet.shards]
 
 
 def is_being_written(directory):
@@ -198,13 +172,6 @@ def test_damaged_checkpoint(nodes, model, tmp_path):
             assert logs[0] >= 1
             assert len(logs) <= 4
     assert whole is not None
-
-
-def wait_for(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_full_object_store(nodes, model, directory):
