@@ -448,7 +448,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     @property
     def latest_belief(self) -> Any:
         """Beliefs before the first step of the window, with MMP: by factor, or
-        [policy][factor]. Before the first step it is `D` itself."""
+        ``[policy][factor]``. Before the first step it is `D` itself."""
         value = self._core.latest_belief
         return self.D if value is None else value
 
