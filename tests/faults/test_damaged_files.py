@@ -14,6 +14,7 @@ KINDS = {
     "learning": {"pA": np.ones((3, 4)), "pB": np.ones((4, 4, 2)), "pD": np.ones(4)},
     "MMP": {"inference_algo": "MMP", "inference_horizon": 3},
 }
+TRIES = 700  # tests/fuzzing/fuzz.py goes on from here
 EDITS = [-1, -5, 0, 1, 2, 3, 4, 9, -3, 10**6, 10**9, -(10**9), 2**40, 2**62, -(2**63), 2**63 - 1,
          np.nan, np.inf, -np.inf, 0.5, 1e-300, 1e300]  # fmt: skip
 
@@ -60,11 +61,11 @@ def test_flipped_bytes(kind):
     arrays = arrays_of(contents)
     rng = np.random.default_rng(1)
     taken = 0
-    for _ in range(2000):
+    for _ in range(TRIES):
         damaged = bytearray(contents)
         damaged[rng.integers(len(damaged))] ^= int(rng.integers(1, 256))
         taken += loads_the_same(bytes(damaged), arrays, shared)
-    assert taken < 1000  # time stamps and their like
+    assert taken < TRIES / 2  # time stamps and their like
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -75,7 +76,7 @@ def test_edited_arrays(kind):
     rng = np.random.default_rng(2)
     names = [name for name in original if "/" in name]
     refused = 0
-    for _ in range(2000):
+    for _ in range(TRIES):
         arrays = dict(original)
         name = names[rng.integers(len(names))]
         array = arrays[name].copy()
@@ -91,4 +92,4 @@ def test_edited_arrays(kind):
         file = io.BytesIO()
         np.savez(file, **arrays)
         refused += not loads_the_same(file.getvalue(), arrays, shared)
-    assert refused > 500
+    assert refused > TRIES / 4

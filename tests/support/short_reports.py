@@ -23,9 +23,9 @@ class Silent:
         return lambda share: None
 
 
-def short(**changes):
+def short(sizes=(1, 30), **changes):
     """Return settings of a report that takes a few seconds."""
-    plan = schedule.schedule(True, [1, 30])
+    plan = schedule.schedule(True, list(sizes))
     times = {
         "per_size": 0.4,
         "at_reference": 0.6,
@@ -67,6 +67,6 @@ SHORT_COMMAND = ("-c", "import short_reports; short_reports.run_short_command()"
 
 
 def run_short_command():
-    """Run the command with the settings of a short report."""
-    command_line.schedule = lambda quick, sizes: short()
+    """Run the command with the times of a short report."""
+    command_line.schedule = lambda quick, sizes: short(sizes or (1, 30), quick=quick)
     sys.exit(main(["report", *sys.argv[1:]]))
