@@ -462,10 +462,11 @@ class Population:
             begin_learning(core, self._model)
         cost = self._cost_ns.get(operations, 0.0)
         chunk = threads.chunk_size(self._size, num_threads, cost)
+        rows = core.rows_of_product(operations)
+        if rows > 1:  # as many as share products, if each thread has two chunks
+            chunk = max(chunk, min(rows, self._size // (2 * num_threads)))
         if core.lane_block:  # a part of a block takes as long as a whole one
             chunk = -(-chunk // core.lane_block) * core.lane_block
-        elif core.block > 1:  # as many as share products, if each thread has two chunks
-            chunk = max(chunk, min(core.block, self._size // (2 * num_threads)))
         expected = cost * self._size if cost else np.inf  # unknown: with all threads
         threads.call_helpers(core, min(num_threads, -(-self._size // chunk)), expected)
         core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)

@@ -26,12 +26,14 @@ from freeagent_core._kernels.agents.population_rows cimport (
 )
 from freeagent_core._kernels.base.interrupts cimport begins_again
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
-from freeagent_core._kernels.inference.block_filtering cimport filter_block, fits_filter
+from freeagent_core._kernels.inference.block_filtering cimport (
+    FILTER_ROWS, filter_block, fits_filter,
+)
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters, LearnedModel
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.python_input cimport new_array
-from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, GEMM_ROWS, PolicyTree
+from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 
@@ -202,6 +204,12 @@ cdef class PopulationCore(ParallelWork):
         """Agents that fill lanes; 0 without lanes."""
         return 0 if self.lanes is None and self.learned_lanes is None else LANES
 
+    def rows_of_product(self, int operations):
+        """Return how many agents share matrix products; 1 where none do."""
+        if self._filters and operations == INFER_STATES:
+            return FILTER_ROWS
+        return self.block if self.lanes is None else 1
+
     def any_failed(self):
         """Return whether the last operation failed for an agent."""
         cdef Py_ssize_t i
@@ -253,7 +261,7 @@ cdef class PopulationCore(ParallelWork):
             return
         if self._filters and self._operations == INFER_STATES:
             while start < stop:
-                i = min(start + GEMM_ROWS, stop)
+                i = min(start + FILTER_ROWS, stop)
                 self._filter_block(start, i, works)
                 start = i
             return
@@ -272,12 +280,12 @@ cdef class PopulationCore(ParallelWork):
     cdef void _filter_block(self, Py_ssize_t start, Py_ssize_t stop,
                             Workspace** works) noexcept nogil:
         cdef const Model* model = &self.packed.model
-        cdef const double* before[GEMM_ROWS]
-        cdef double* qs[GEMM_ROWS]
-        cdef const Py_ssize_t* action[GEMM_ROWS]
-        cdef const Py_ssize_t* outcomes[GEMM_ROWS]
-        cdef Py_ssize_t index[GEMM_ROWS]
-        cdef bint failed[GEMM_ROWS]
+        cdef const double* before[FILTER_ROWS]
+        cdef double* qs[FILTER_ROWS]
+        cdef const Py_ssize_t* action[FILTER_ROWS]
+        cdef const Py_ssize_t* outcomes[FILTER_ROWS]
+        cdef Py_ssize_t index[FILTER_ROWS]
+        cdef bint failed[FILTER_ROWS]
         cdef Py_ssize_t i, count = 0
         for i in range(start, stop):
             if (self._mask != NULL and not self._mask[i]

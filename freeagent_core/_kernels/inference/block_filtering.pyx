@@ -7,13 +7,13 @@ products of the agents with one last action.
 """
 
 from libc.math cimport isfinite
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.growable_array cimport grow
 from freeagent_core._kernels.base.primitives cimport FC_EPS, P
 from freeagent_core._kernels.base.status cimport NO_MEMORY
 from freeagent_core._kernels.inference.fixed_point_iteration cimport MIN_PRODUCT
-from freeagent_core._kernels.model.structs cimport GEMM_ROWS, Factor, Group, Modality
+from freeagent_core._kernels.model.structs cimport Factor, Group, Modality
 
 
 # Whether filter_block can do it: one factor, whose transitions are dense under all actions.
@@ -27,9 +27,9 @@ cdef bint fits_filter(const Model* model) noexcept nogil:
     return True
 
 
-# out[i] = q(s | o) of `count` <= GEMM_ROWS agents, from the beliefs qs[i] under action[i] (NULL: from
-# D) and outcomes[i]; out[i] may be qs[i]. It is unchanged, and failed[i] is set, where the product
-# underflows or is not finite. Returns 0 or NO_MEMORY.
+# out[i] = q(s | o) of `count` <= FILTER_ROWS agents, from the beliefs qs[i] under action[i] (NULL:
+# from D) and outcomes[i]; out[i] may be qs[i]. It is unchanged, and failed[i] is set, where the
+# product underflows or is not finite. Returns 0 or NO_MEMORY.
 #   q = prior * likelihood / sum(prior * likelihood),  prior = B[action] qs
 # pymdp.legacy.inference.update_posterior_states_factorized.
 # Cost: a matrix product per distinct action, num_states per modality and agent.
@@ -39,30 +39,34 @@ cdef int filter_block(const Model* model, const double** qs, const Py_ssize_t** 
     cdef const Factor* f = &model.factors[0]
     cdef const Group* group = &model.groups[0]
     cdef const Modality* modality
-    cdef const double* sources[GEMM_ROWS]
-    cdef double* results[GEMM_ROWS]
+    cdef const double* sources[FILTER_ROWS]
+    cdef double* results[FILTER_ROWS]
     cdef double* q
     cdef double total = 0.0
-    cdef Py_ssize_t chosen[GEMM_ROWS]
-    cdef Py_ssize_t i, j, u, k, rows
-    if grow(&work.extra, GEMM_ROWS * f.stride * <Py_ssize_t>sizeof(double)) != 0:
+    cdef Py_ssize_t i, k, u, row
+    if grow(&work.extra, FILTER_ROWS * f.stride * <Py_ssize_t>sizeof(double)
+            + (f.num_controls + 2) * <Py_ssize_t>sizeof(Py_ssize_t)) != 0:
         return NO_MEMORY
     cdef double* memory = <double*>work.extra.data
+    # counting sort by action: first[u] is the row of its first agent, then of its next one
+    cdef Py_ssize_t* first = <Py_ssize_t*>(memory + FILTER_ROWS * f.stride)
+    memset(first, 0, (f.num_controls + 2) * sizeof(Py_ssize_t))
     for i in range(count):
-        chosen[i] = -1 if action[i] == NULL else action[i][0]
-        if chosen[i] < 0:
+        if action[i] != NULL:
+            first[action[i][0] + 2] += 1
+    for u in range(f.num_controls):
+        first[u + 1] += first[u]
+    for i in range(count):
+        if action[i] == NULL:
             memcpy(memory + i * f.stride, model.D, f.stride * sizeof(double))
-    for i in range(count):
-        if chosen[i] < 0:
             continue
-        rows, u = 0, chosen[i]
-        for j in range(i, count):
-            if chosen[j] == u:
-                sources[rows], results[rows] = qs[j], memory + j * f.stride
-                rows += 1
-                chosen[j] = -1
-        P.gemm(sources, rows, f.num_previous, f.B + u * f.num_previous * f.stride, f.stride,
-               results)
+        row = first[action[i][0] + 1]
+        first[action[i][0] + 1] += 1
+        sources[row], results[row] = qs[i], memory + i * f.stride
+    for u in range(f.num_controls):
+        if first[u + 1] > first[u]:
+            P.gemm(sources + first[u], first[u + 1] - first[u], f.num_previous,
+                   f.B + u * f.num_previous * f.stride, f.stride, results + first[u])
     for i in range(count):
         q = memory + i * f.stride
         for k in range(group.num_modalities):
