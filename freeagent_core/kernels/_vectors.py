@@ -54,7 +54,7 @@ def log(x: npt.ArrayLike, out: FloatArray | None = None, *, repeats: int = 1) ->
     Notes
     -----
     Below one unit in the last place from the exact result. A polynomial of the mantissa, in
-    vectors of eight. Cost: about 30 operations a number.
+    vectors of eight. Source: FDLIBM, `e_log.c`. Cost: about 30 operations a number.
 
     Examples
     --------
@@ -66,7 +66,12 @@ def log(x: npt.ArrayLike, out: FloatArray | None = None, *, repeats: int = 1) ->
 
 
 def exp(x: npt.ArrayLike, out: FloatArray | None = None, *, repeats: int = 1) -> FloatArray:
-    """Return the exponential, element by element; like `log` otherwise.
+    """Return the exponential, element by element: `out = exp x`; arguments as of `log`.
+
+    Notes
+    -----
+    Infinite above 709.8, and 0 below -745.2. Below one unit in the last place from the exact
+    result. Source: FDLIBM, `e_exp.c`. Cost: about 30 operations a number.
 
     Examples
     --------

@@ -294,8 +294,10 @@ def test_bad_sizes_of_what_is_made(handles):
         code = api.population_new(handles["model"], size, 0, first, ctypes.addressof(out))
         assert code == BAD_ARGUMENT
     assert api.agent_new(handles["model"], 0, -1, ctypes.addressof(out)) == BAD_ARGUMENT
-    code = api.population_new(handles["model"], 2**50, 0, 0, ctypes.addressof(out))
-    assert code == ERRORS["NO_MEMORY"]
+    for size in (2**50, 2**62, 2**63 - 1):
+        code = api.population_new(handles["model"], size, 0, 0, ctypes.addressof(out))
+        assert code == ERRORS["NO_MEMORY"]
+        assert f"size = {size} agents" in api.message()
     assert out.value is None
     numbers = np.zeros(2, dtype=np.int64)
     for name in ("num_obs", "num_states", "num_controls"):

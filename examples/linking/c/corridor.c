@@ -55,13 +55,14 @@ static PyObject *run(PyObject *self, PyObject *args)
     freeagent_model *model = NULL;
     freeagent_population *agents = NULL;
     long long size, ticks;
-    int64_t *cells, arrived = 0;
+    int64_t *cells = NULL, arrived = 0;
     int code;
     (void)self;
     if (api == NULL || !PyArg_ParseTuple(args, "LL", &size, &ticks)) return NULL;
     code = make_model(api, &model);
     if (code == FREEAGENT_OK) code = api->population_new(model, size, 0, 0, &agents);
-    cells = (int64_t *)calloc(size > 0 ? 2 * size : 1, sizeof(int64_t)); /* and the actions */
+    if (code == FREEAGENT_OK) /* a size that has been checked; the actions are behind the cells */
+        cells = (int64_t *)calloc((size_t)size, 2 * sizeof(int64_t));
     if (code == FREEAGENT_OK && cells != NULL) {
         Py_BEGIN_ALLOW_THREADS
         code = simulate(api, agents, size, ticks, cells, cells + size);

@@ -57,7 +57,11 @@ cdef int _lay_out_windows(Rows* rows, dict state, Py_ssize_t size, const Model* 
 cdef void* _new(dict state, str name, Py_ssize_t size, Py_ssize_t width,
                 object dtype=np.float64) except? NULL:
     cdef unsigned char[::1] memory
-    state[name] = np.zeros((size, width), dtype=dtype)
+    try:
+        state[name] = np.zeros((size, width), dtype=dtype)
+    except (ValueError, MemoryError):  # ValueError: more than a process can address
+        raise MemoryError(
+            f"no memory for size = {size} agents: {name} has {width} entries each") from None
     if width == 0:
         return NULL
     memory = state[name].reshape(-1).view(np.uint8)

@@ -35,11 +35,25 @@ cdef bint _has_states(const Model* model, const EFEParameters* parameters) noexc
             and not parameters.use_param_info_gain)
 
 
+# v(s), summed in the order of `graph_search`. Cost: two or three additions.
+cdef inline double _value(const double* utility, const double* gain, const double* inductive,
+                          Py_ssize_t state) noexcept nogil:
+    cdef double value = 0.0
+    if utility != NULL:
+        value += utility[state]
+    if gain != NULL:
+        value += gain[state]
+    if inductive != NULL:
+        value += inductive[state]
+    return value
+
+
 # work.G_new[pi] = sum_t v(s_t), s_t = next(u_t, s_{t-1}), of policies that are all sequences of
 # actions of one factor: pymdp.legacy.control.update_posterior_policies_factorized for a point
 # mass and deterministic transitions. Returns False, with nothing done, if the belief or a
 # transition in reach is another. The rows of the inductive cost must have been found.
-# Cost: a lookup and two or three additions per distinct prefix of a policy.
+# Cost: two lookups and an addition per distinct prefix of a policy; v of each state, or of each
+# prefix where those of a length are fewer.
 cdef bint rollout_states(const Model* model, const EFEParameters* parameters, const double* qs,
                          Workspace* work) noexcept nogil:
     cdef const PolicyTree* tree = &model.tree
@@ -50,9 +64,11 @@ cdef bint rollout_states(const Model* model, const EFEParameters* parameters, co
     cdef const double* inductive = NULL
     cdef const int32_t* next_state
     cdef Py_ssize_t num_states = f.num_states, num_actions = tree.num_actions
-    cdef Py_ssize_t step, p, u, count = 1
-    cdef double threshold = weight_threshold(model, parameters), value, before
+    cdef Py_ssize_t step, p, u, s, count = 1
+    cdef double threshold = weight_threshold(model, parameters), before
     cdef double* G = work.G_new
+    cdef double* values = work.row     # of all states, if they are `known`
+    cdef bint known = False
     cdef int32_t* at
     cdef int32_t state, previous
     if not _has_states(model, parameters) or reserve(
@@ -67,24 +83,23 @@ cdef bint rollout_states(const Model* model, const EFEParameters* parameters, co
     next_state = f.deterministic_next
     at[0], G[0] = work.support_state[0], 0.0
     for step in range(tree.num_steps):
+        if not known and count * num_actions > num_states:
+            for s in range(num_states):
+                values[s] = _value(utility, gain, inductive, s)
+            known = True
         for p in range(count - 1, -1, -1):  # from the end: in place
             previous, before = at[p], G[p]
             for u in range(num_actions):
                 state = next_state[tree.actions[u] * num_states + previous]
                 if state < 0:
                     return False
-                value = 0.0
-                if utility != NULL:
-                    value += utility[state]
-                if gain != NULL:
-                    value += gain[state]
-                if inductive != NULL:
-                    value += inductive[state]
                 at[p * num_actions + u] = state
-                G[p * num_actions + u] = before + value
+                G[p * num_actions + u] = before + (
+                    values[state] if known else _value(utility, gain, inductive, state))
         count *= num_actions
         if utility != NULL and group.num_utility_steps > 1:
             utility += group.num_joint
+            known = False
     return True
 
 
