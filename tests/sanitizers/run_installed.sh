@@ -37,8 +37,10 @@ thread)
 esac
 PYTHONPATH=$work/site python -m pytest -q -p no:cacheprovider "$@" || status=$?
 unset LD_PRELOAD
-if compgen -G "$work/report*" >/dev/null; then
-    cat "$work"/report*
+# Tests ask for more memory than there is: that NULL is returned is a report too, and no fault.
+found=$(cat "$work"/report* 2>/dev/null | grep -v "WARNING: AddressSanitizer failed to allocate" || true)
+if [[ -n $found ]]; then
+    echo "$found"
     status=${status/#0/1}
 fi
 exit "$status"
