@@ -24,6 +24,7 @@ ATTEMPTS = 3  # to replace an actor or to have a reply again, for one operation
 IN_OBJECT_STORE = 100_000  # bytes; Ray sends smaller arguments with the call
 REPLAYED_AT_ONCE = 8
 WRITING_TIMEOUT = 60.0  # seconds
+STARTING_TIMEOUT = 60.0  # for an actor that waits for no processors
 
 
 class ShardLostError(RuntimeError):
@@ -328,7 +329,7 @@ class Shard:
         except ray.exceptions.GetTimeoutError:
             self._kill()
         self._actor = self._new_actor(num_cpus=0, scheduling_strategy="SPREAD")
-        self.wait_until_ready(self._placement.recovery_timeout)
+        self.wait_until_ready(STARTING_TIMEOUT)
         return False
 
     def _replay(self, entries: list[Entry]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from freeagent_core import GenerativeModel
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# by default actors give way to whatever else runs here
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
 STORE = 80 * 2**20  # bytes of a node's object store
 

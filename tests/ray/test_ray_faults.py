@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from sharded_populations import (
     kill_actor,
     observed,
     placed,
+    process_of,
     sharded,
     undisturbed,
     wait_for,
@@ -68,27 +70,31 @@ def test_killed_actor_with_ticks_in_flight_and_a_reader_after(nodes, model, dire
 @pytest.mark.parametrize("spare", [True, False])
 def test_node_killed_in_the_middle_of_a_tick(nodes, model, directory, spare):
     whole, expected = undisturbed(model, 40_000)
-    timeout = 30.0 if spare else 2.0
-    with sharded(model, directory, 40_000, recovery_timeout=timeout) as population:
-        where = placed(population, nodes)
-        for t, seen in enumerate(observed(40_000)):
-            step = population.step_async(seen)
-            if t == 9:
-                nodes.kill(where[1])
-                if spare:
-                    nodes.replace(where[1])
-            np.testing.assert_array_equal(step.result(), expected[t])
-        np.testing.assert_array_equal(population.qs[0], whole.qs[0])
-        assert [each.shard for each in population.recoveries] == [1]
-        assert population.recoveries[0].reserved == spare
-    if not spare:
-        nodes.replace(where[1])
+    timeout = 60.0 if spare else 0.5  # too short to start an actor, where that is all it does
+    killed = []
+    try:
+        with sharded(model, directory, 40_000, recovery_timeout=timeout) as population:
+            where = placed(population, nodes)
+            for t, seen in enumerate(observed(40_000)):
+                step = population.step_async(seen)
+                if t == 9:
+                    nodes.kill(where[1])
+                    killed.append(where[1])
+                    if spare:
+                        nodes.replace(killed.pop())
+                np.testing.assert_array_equal(step.result(), expected[t])
+            np.testing.assert_array_equal(population.qs[0], whole.qs[0])
+            assert [each.shard for each in population.recoveries] == [1]
+            assert population.recoveries[0].reserved == spare
+    finally:
+        for index in killed:
+            nodes.replace(index)
 
 
-def is_being_written(directory):
+def is_being_written(directory, process):
     """Whether a process has a new file open in `directory`: it has no name until it is whole."""
     start = f"{directory.resolve()}/"
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+    for descriptor in Path(f"/proc/{process}/fd").glob("*"):
         with contextlib.suppress(OSError):
             name = os.readlink(descriptor)
             if name.startswith((start + "#", start + ".checkpoint-")):
@@ -100,33 +106,42 @@ def test_node_killed_during_a_checkpoint(nodes, tmp_path):
     """The node goes while the file is half written: the one before counts."""
     n = 60  # states: a checkpoint of some tens of MB
     model = GenerativeModel(np.eye(n), np.stack([np.eye(n), np.roll(np.eye(n), 1, 0)], -1))
-    rng = np.random.default_rng(0)
-    seen = list(rng.integers(n, size=(12, 30_000, 1)))
+    seen = np.random.default_rng(0).integers(n, size=(60, 30_000, 1))
     whole = Population(model, 30_000, seed=9)
     with sharded(model, tmp_path, 30_000) as population:
         where = placed(population, nodes)
-        for t in range(7):
-            np.testing.assert_array_equal(population.step(seen[t]), whole.step(seen[t]))
-        files = tmp_path / "shard-0001"
-        caught = threading.Event()
+        files, process = tmp_path / "shard-0001", process_of(population, 1)
+        complete, over = [], threading.Event()
 
         def kill():
-            while not is_being_written(files):
-                time.sleep(0.0005)
-            nodes.kill(where[1])
-            caught.set()
+            while not over.wait(0.0002):
+                if not is_being_written(files, process):
+                    continue
+                os.kill(process, signal.SIGSTOP)  # a node that is killed gives it time to finish
+                if is_being_written(files, process):
+                    complete.append(_checkpoints.numbers(files))
+                    nodes.kill(where[1])
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+                    nodes.replace(where[1])
+                    return
+                os.kill(process, signal.SIGCONT)
 
         killer = threading.Thread(target=kill)
         killer.start()
-        for t in range(7, 12):
-            step = population.step_async(seen[t])
-            if t == 7:
-                killer.join()
-                assert caught.is_set()
-                assert not (files / "checkpoint-000000000008").exists()
-                nodes.replace(where[1])
-            np.testing.assert_array_equal(step.result(), whole.step(seen[t]))
-        assert [each.checkpoint for each in population.recoveries] == [4]
+        try:
+            last = len(seen)
+            for t in range(len(seen)):  # until one is caught, and some more
+                np.testing.assert_array_equal(population.step(seen[t]), whole.step(seen[t]))
+                last = min(last, t + 6) if complete else last
+                if t == last:
+                    break
+        finally:
+            over.set()
+            killer.join()
+        (numbers,) = complete
+        (recovery,) = population.recoveries
+        assert recovery.checkpoint == max(numbers, default=0)
         assert not list(files.glob(".*.part"))
 
 
