@@ -12,6 +12,9 @@ from freeagent_core._kernels.inference.observed_evidence cimport (
     IN_WEIGHTS, NO_EVIDENCE, Observed)
 from freeagent_core._kernels.inference.predicted_states cimport predict_states
 from freeagent_core._kernels.model.batched_model cimport BatchedTables, Likelihood, Transition
+from freeagent_core._kernels.model.lane_model cimport LANES
+from freeagent_core._kernels.planning.lane_values cimport (
+    evaluate_policies_in_lanes, fit_value_lanes)
 from freeagent_core._kernels.planning.policy_plan cimport SharedPolicies
 from freeagent_core._kernels.planning.shared_prefixes cimport evaluate_policies
 
@@ -324,6 +327,14 @@ cdef int _evaluate(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept no
                              start, stop, job.q_pi, job.G)
 
 
+# The same of blocks of eight agents, one a lane.
+cdef int _evaluate_in_lanes(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef EvaluateJob* job = <EvaluateJob*>pointer
+    return evaluate_policies_in_lanes(
+        job.t, job.p, <const double* const*>job.qs.data, job.qs.stride, LANES * start,
+        min(LANES * stop, job.t.batch_size), job.q_pi, job.G)
+
+
 # --- calls ----------------------------------------------------------------------------------------
 
 cdef class BatchedInference:
@@ -409,7 +420,11 @@ cdef class BatchedInference:
         job.t, job.p, job.qs = t, &plan.policies, &beliefs
         q_pi = new_array(t.batch_size, plan.policies.num_policies, -1, &job.q_pi)
         G = new_array(t.batch_size, plan.policies.num_policies, -1, &job.G)
-        run_batch(_evaluate, &job, t.batch_size, &self._evaluate_ns)
+        if t.batch_size > 1 and fit_value_lanes(t, &plan.policies):
+            run_batch(_evaluate_in_lanes, &job, (t.batch_size + LANES - 1) // LANES,
+                      &self._evaluate_ns)
+        else:
+            run_batch(_evaluate, &job, t.batch_size, &self._evaluate_ns)
         return q_pi, G
 
     def likeliest_actions(self, object q_pi):

@@ -29,7 +29,7 @@ cdef enum:
 
 # Probabilities of the current belief below this are left out: what log(max(A, 2^-52)) leaves of
 # an impossible state. It changes a policy's value by some 1e-13 times what an outcome is worth.
-cdef double LEAST = 2.0 ** -46
+LEAST = 2.0 ** -46
 
 
 cdef struct Evaluation:
@@ -337,8 +337,7 @@ cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation*
     P.softmax(q_pi, p.num_policies, q_pi)
 
 
-# Whether all agents share all tables, so that equal beliefs of theirs have equal values.
-cdef bint _all_shared(const BatchedTables* t, const SharedPolicies* p) noexcept nogil:
+cdef bint all_shared(const BatchedTables* t, const SharedPolicies* p) noexcept nogil:
     cdef Py_ssize_t i
     cdef bint shared = True
     for i in range(t.num_groups):
@@ -476,7 +475,7 @@ cdef int evaluate_policies(const BatchedTables* t, const SharedPolicies* p,
     cdef double* rows
     cdef Py_ssize_t times = 1
     # agents that share all tables share what was computed for each other's beliefs
-    if stop - start > 1 and p.num_policies <= MANY_POLICIES and _all_shared(t, p):
+    if stop - start > 1 and p.num_policies <= MANY_POLICIES and all_shared(t, p):
         times = min(stop - start, KEPT_AGENTS)
     _lay_out(t, p, &e, times, NULL, NULL, sizes, &rows)
     block = <char*>malloc(sizes[0])
