@@ -108,7 +108,7 @@ def test_node_killed_during_a_checkpoint(nodes, tmp_path):
     model = GenerativeModel(np.eye(n), np.stack([np.eye(n), np.roll(np.eye(n), 1, 0)], -1))
     seen = np.random.default_rng(0).integers(n, size=(60, 30_000, 1))
     whole = Population(model, 30_000, seed=9)
-    with sharded(model, tmp_path, 30_000) as population:
+    with sharded(model, tmp_path, 30_000, recovery_timeout=0.5) as population:
         where = placed(population, nodes)
         files, process = tmp_path / "shard-0001", process_of(population, 1)
         complete, over = [], threading.Event()
@@ -123,7 +123,6 @@ def test_node_killed_during_a_checkpoint(nodes, tmp_path):
                     nodes.kill(where[1])
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process, signal.SIGKILL)
-                    nodes.replace(where[1])
                     return
                 os.kill(process, signal.SIGCONT)
 
@@ -139,6 +138,8 @@ def test_node_killed_during_a_checkpoint(nodes, tmp_path):
         finally:
             over.set()
             killer.join()
+            if complete:
+                nodes.replace(where[1])  # in this thread, as Ray asks
         (numbers,) = complete
         (recovery,) = population.recoveries
         assert recovery.checkpoint == max(numbers, default=0)
