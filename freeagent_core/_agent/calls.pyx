@@ -148,11 +148,10 @@ def sample_action(self):
     array([1.])
     """
     cdef AgentCore core = synchronised_core(self)
-    action = core.sample_action()
     if steps_whole(self, core):
-        core.end_step(action)
-    else:
-        self.step_time()
+        return core.sample_action(True)
+    action = core.sample_action()
+    self.step_time()
     return action
 
 

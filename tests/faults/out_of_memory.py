@@ -5,6 +5,8 @@ that fails. It must raise a MemoryError or succeed, and what there was before is
 scenario prints how many allocations failed.
 """
 
+import contextlib
+import copy
 import ctypes
 import sys
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from freeagent_core import Agent, GenerativeModel, Population
 
-LIBRARY = ctypes.CDLL(None)
+LIBRARY = ctypes.CDLL(None)  # has failing_allocator.c's functions where that is preloaded
 MAX_ALLOCATIONS = 5000
 
 
@@ -139,6 +141,69 @@ def stepping(kind, name):
         if not failed:
             return n
     raise AssertionError("there is no end of allocations")
+
+
+HELD = ["curr_timestep", "action", "qs", "q_pi", "G", "prev_obs", "prev_actions"]
+HELD += ["qs_hist", "q_pi_hist", "latest_belief"]
+
+
+def held_by(agent):
+    """Return what callers see of an agent, with its histories, and of the random numbers."""
+
+    def values(value):
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            return value.tobytes()
+        if isinstance(value, (list, tuple, np.ndarray)):
+            return [values(item) for item in value]
+        return value
+
+    seen = {"random numbers": np.random.get_state()[1:3]}
+    for name in HELD:
+        with contextlib.suppress(AttributeError):  # not set yet, or not of this algorithm
+            seen[name] = getattr(agent, name)
+    return {name: values(value) for name, value in seen.items()}
+
+
+def making_objects(kind, name):
+    """A call in which Python has no memory for the n-th object leaves an agent and its histories
+    as they were. Lists of four entries: the next one needs memory."""
+    from _testcapi import remove_mem_hooks, set_nomemory
+
+    agent = Agent(**arguments_of(kind), save_belief_hist=True)
+    np.random.seed(0)
+    for _ in range(4):
+        agent.step([1, 0])
+    if name != "step":
+        agent.infer_states([0, 1])
+    if name == "sample_action":
+        agent.infer_policies()
+    call = {**CALLS, "sample_action": Agent.sample_action}[name]
+    before, random_numbers = held_by(agent), np.random.get_state()
+    twin = copy.deepcopy(agent)
+    call(twin)
+    after = held_by(twin)
+    failures = successes = 0
+    while successes < 3:  # one that fails may not be needed
+        np.random.set_state(random_numbers)
+        tried = copy.deepcopy(agent)
+        held_by(tried)
+        start = failures + successes
+        try:
+            set_nomemory(start, start + 1)
+            call(tried)
+        except MemoryError:
+            remove_mem_hooks()
+            failures, successes = failures + 1 + successes, 0
+            now, expected = held_by(tried), before
+        else:
+            remove_mem_hooks()
+            successes += 1
+            now, expected = held_by(tried), after
+        finally:
+            remove_mem_hooks()
+        different = [key for key in expected if now[key] != expected[key]]
+        assert not different, (start, different)
+    return failures
 
 
 def stepping_a_population(kind):

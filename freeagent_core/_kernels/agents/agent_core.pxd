@@ -26,6 +26,7 @@ cdef class AgentCore:
     cdef object held_qs, held_q_pi, held_G, held_action
     cdef readonly Histories histories
     cdef object _edge_handling_params
+    cdef object _entry             # what the call at work will append to prev_obs, or None
 
     cdef int allocate(self, PackedModel packed) except -1
     cdef Py_ssize_t search_size_of(self, PackedModel packed) except -1
@@ -40,16 +41,24 @@ cdef class AgentCore:
     cdef void keep_results(self, Task* task, int operations) noexcept
     cdef void forget_objects(self, int operations) noexcept
     cdef object _new_qs(self, Task* task)
-    cdef object keep_action(self, const Py_ssize_t* action)
-    cdef int note(self, object observation, bint distr_obs, int operations) except -1
-    cdef int end_step(self, object action) except -1
+    cdef object _new_q_pi(self, Task* task)
+    cdef object _new_G(self, Task* task)
+    cdef void _hold_qs(self, object qs) noexcept
+    cdef object new_action(self)
+    cdef void keep_action(self, const Py_ssize_t* action, object array) noexcept
+    cdef int _add(self, object qs, object q_pi, object action) except -1
+    cdef int _choose(self, Task* task, Py_ssize_t* action, bint has_added) except -1
+    cdef int _end_step(self, OwnedWorkspace workspace) except -1
+    cdef int note_step(self, object observation, object action) except -1
+    cdef int _reserve_latest_belief(self) except -1
+    cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1
     cdef int check_terms(self) except -1
     cdef OwnedWorkspace _begin_choice(self, Task* task)
     cdef const double* _load_q_pi(self, OwnedWorkspace workspace) except? NULL
     cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL
     cpdef infer_states(self, observation, bint distr_obs=*, bint joint_likelihood=*)
     cpdef infer_policies(self)
-    cpdef sample_action(self)
+    cpdef sample_action(self, bint ends_step=*)
     cpdef step(self, observation, bint distr_obs=*)
     cpdef keep_prior(self)
     cpdef set_latest_belief(self)

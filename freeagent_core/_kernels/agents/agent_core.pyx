@@ -13,9 +13,10 @@ so that one ``np.random.seed`` gives the same actions.
 """
 
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.action.numpy_generator cimport end_draws, numpy_source
+from freeagent_core._kernels.agents.agent_history cimport observation_entry
 from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
@@ -31,9 +32,11 @@ from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.inference.message_passing cimport MMPWindow
 from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.model.python_input cimport (
-    new_array, new_beliefs, read_action, read_beliefs, read_observation, read_probabilities,
+    array_data, new_array, new_beliefs, read_action, read_beliefs, read_observation,
+    read_probabilities,
 )
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
+from freeagent_core._kernels.planning.graph_search cimport enumerate_policies as enumerate_graph
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
@@ -271,30 +274,40 @@ cdef class AgentCore:
     cpdef set_latest_belief(self):
         """Make the first beliefs of message passing's sequences the next window's prior."""
         cdef OwnedWorkspace workspace
+        with self.lock:
+            workspace = self.packed.acquire_workspace()
+            self._set_latest_belief(workspace)
+            self.packed.release_workspace(workspace)
+
+    # Room for the priors that follow a step; asked for before the step is kept.
+    cdef int _reserve_latest_belief(self) except -1:
+        self.window.reserve_priors(&self.state, self.state.model.tree.num_policies)
+        return 0
+
+    # Call with the lock.
+    cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1:
         cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
         cdef Py_ssize_t begin = self.histories.curr_timestep - horizon
         cdef const double* q_pi = NULL
-        with self.lock:
-            workspace = self.packed.acquire_workspace()
-            self._read_edges()
-            average = self.parameters.values.use_BMA and begin >= 0
-            self.window.load_sequences(self.packed, workspace, &self.state)
-            if average:
-                past = self.histories.q_pi_at(begin)
-                if past is None:
-                    q_pi = self._load_q_pi(workspace)
-                else:
-                    past = np.asarray(past)
-                    n = self.state.model.tree.num_policies
-                    if len(past) != n:  # of other policies: as many as both have count
-                        past = np.pad(past[:n], (0, max(n - len(past), 0)))
-                    read_probabilities(past, n, workspace.work.q_pi_new, "q_pi_hist")
-                    q_pi = workspace.work.q_pi_new
-            self.window.reserve_priors(
-                &self.state, 1 if average else self.state.model.tree.num_policies)
-            keep_latest_belief(&self.state, q_pi, average)
-            self.window.latest_belief, self.window.prior_is_D = None, False
-            self.packed.release_workspace(workspace)
+        self._read_edges()
+        average = self.parameters.values.use_BMA and begin >= 0
+        self.window.load_sequences(self.packed, workspace, &self.state)
+        if average:
+            past = self.histories.q_pi_at(begin)
+            if past is None:
+                q_pi = self._load_q_pi(workspace)
+            else:
+                past = np.asarray(past)
+                n = self.state.model.tree.num_policies
+                if len(past) != n:  # of other policies: as many as both have count
+                    past = np.pad(past[:n], (0, max(n - len(past), 0)))
+                read_probabilities(past, n, workspace.work.q_pi_new, "q_pi_hist")
+                q_pi = workspace.work.q_pi_new
+        self.window.reserve_priors(
+            &self.state, 1 if average else self.state.model.tree.num_policies)
+        keep_latest_belief(&self.state, q_pi, average)
+        self.window.latest_belief, self.window.prior_is_D = None, False
+        return 0
 
     cpdef keep_prior(self):
         """Let message passing's prior stay what it is where it was D, which becomes another."""
@@ -321,12 +334,15 @@ cdef class AgentCore:
     cdef OwnedWorkspace begin(self, Task* task, object observation, bint distr_obs):
         cdef PackedModel packed
         cdef OwnedWorkspace workspace
+        entry = None
         while True:
             packed = self.packed
             workspace = packed.acquire_workspace()
             task.observation.vectors = read_observation(packed, workspace, observation, distr_obs)
             task.observation.outcomes = workspace.work.observation
             task.observation.distributions = workspace.work.outcome_probabilities
+            if self.window is not None:
+                entry = observation_entry(observation, distr_obs, packed.model.num_modalities)
             self.lock.acquire()
             self.lock.intact = True
             if self.packed is packed:
@@ -334,6 +350,7 @@ cdef class AgentCore:
             self.lock.release()
             packed.release_workspace(workspace)
         try:
+            self._entry = entry
             self.load(task, workspace, True)
         except BaseException:
             self.lock.release()
@@ -345,6 +362,7 @@ cdef class AgentCore:
         self.lock.acquire()
         try:
             workspace = self.packed.acquire_workspace()
+            self._entry = None
             self.load(task, workspace, False)
         except BaseException:
             self.lock.release()
@@ -430,15 +448,21 @@ cdef class AgentCore:
         if operations & INFER_POLICIES:
             self.held_q_pi = self.held_G = None
 
-    cdef object keep_action(self, const Py_ssize_t* action):
-        cdef double values[MAX_FACTORS]
+    # The array of an action that is not chosen yet.
+    cdef object new_action(self):
+        cdef double zeros[MAX_FACTORS]
+        memset(zeros, 0, sizeof(zeros))
+        return new_array(zeros, self.state.model.num_factors)
+
+    # It is the same in the histories.
+    cdef void keep_action(self, const Py_ssize_t* action, object array) noexcept:
+        cdef double* values = array_data(array)
         cdef Py_ssize_t i
         for i in range(self.state.model.num_factors):
             self.state.action[i] = action[i]
             values[i] = action[i]
         self.state.has_action = True
-        self.held_action = new_array(values, self.state.model.num_factors)
-        return self.held_action
+        self.held_action = array
 
     cpdef infer_states(self, observation, bint distr_obs=False, bint joint_likelihood=False):
         """Update the beliefs; `joint_likelihood` forces that of `_infer_states_test`."""
@@ -448,16 +472,29 @@ cdef class AgentCore:
             task.joint_likelihood |= joint_likelihood
             self.execute(&task, INFER_STATES)
             qs = self._new_qs(&task)
+            self._add(qs, None, None)
             self.keep_results(&task, INFER_STATES)
-            if self.window is None:
-                self.held_qs = qs
-            else:
-                self.window.qs = qs
+            self._hold_qs(qs)
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
-        self.note(observation, distr_obs, INFER_STATES)
         return qs
+
+    # What a call leaves in the histories, with the lock and before its results are kept, because
+    # it may fail. None: no such result.
+    cdef int _add(self, object qs, object q_pi, object action) except -1:
+        cdef Histories histories = self.histories
+        entry, self._entry = self._entry, None
+        return histories.add(
+            entry, qs if histories.qs_hist is not None else None,
+            q_pi if histories.q_pi_hist is not None else None, action,
+            self.parameters.values.inference_horizon)
+
+    cdef void _hold_qs(self, object qs) noexcept:
+        if self.window is None:
+            self.held_qs = qs
+        else:
+            self.window.qs = qs
 
     # What was inferred just now, as callers get it: made before it is kept, because it may fail.
     cdef object _new_qs(self, Task* task):
@@ -476,16 +513,31 @@ cdef class AgentCore:
         workspace = self.begin_unobserved(&task)
         try:
             self.execute(&task, INFER_POLICIES)
-            q_pi = G = None
-            if are_enumerated(&self.state):
-                q_pi = new_array(workspace.work.q_pi_new, self.state.model.tree.num_policies)
-                G = new_array(workspace.work.G_new, self.state.model.tree.num_policies)
+            q_pi, G = self._new_q_pi(&task), self._new_G(&task)
+            self._add(None, q_pi, None)
             self.keep_results(&task, INFER_POLICIES)
             self.held_q_pi, self.held_G = q_pi, G
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
-        self.note(None, False, INFER_POLICIES)
+
+    # The posterior over policies that were evaluated just now.
+    cdef object _new_q_pi(self, Task* task):
+        cdef Py_ssize_t n = self.state.model.tree.num_policies
+        cdef int status
+        if are_enumerated(&self.state):
+            return new_array(task.work.q_pi_new, n)
+        with nogil:
+            status = enumerate_graph(self.state.model, &self.parameters.values.efe, task.work)
+        raise_status(status, "q_pi")
+        return new_array(<double*>task.work.graph.enumerated_q_pi.data, n)
+
+    # Expected free energies, when `_new_q_pi` was made.
+    cdef object _new_G(self, Task* task):
+        cdef const double* G = task.work.G_new
+        if not are_enumerated(&self.state):
+            G = <double*>task.work.graph.enumerated_G.data
+        return new_array(G, self.state.model.tree.num_policies)
 
     cdef int check_terms(self) except -1:
         if (self.window is not None and self.parameters.values.efe.use_param_info_gain
@@ -494,21 +546,46 @@ cdef class AgentCore:
                 "use_param_info_gain with pB and inference_algo 'MMP' (pymdp fails on it)")
         return 0
 
-    cpdef sample_action(self):
-        """Choose an action from q_pi, keep it and return it."""
+    cpdef sample_action(self, bint ends_step=False):
+        """Choose an action from q_pi, keep it and return it; time advances if it ends a step."""
         cdef Task task
         cdef OwnedWorkspace workspace
         cdef Py_ssize_t action[MAX_FACTORS]
         self.lock.acquire()
         try:
             workspace = self._begin_choice(&task)
-            draw_action(&self.state, task.choice, &numpy_source, action)
-            end_draws()
-            result = self.keep_action(action)
+            result = self.new_action()
+            if ends_step:
+                self._entry = None
+                self._add(None, None, result)
+            self._choose(&task, action, ends_step)
+            self.keep_action(action, result)
+            if ends_step:
+                self._end_step(workspace)
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
         return result
+
+    # Draw an action. What stands in the histories is taken away if that fails.
+    cdef int _choose(self, Task* task, Py_ssize_t* action, bint has_added) except -1:
+        try:
+            if self.window is not None:
+                self._reserve_latest_belief()
+            draw_action(&self.state, task.choice, &numpy_source, action)
+            end_draws()
+        except BaseException:
+            if has_added:
+                self.histories.undo()
+            raise
+        return 0
+
+    # With the lock, when an action is kept: time, and message passing's next prior.
+    cdef int _end_step(self, OwnedWorkspace workspace) except -1:
+        self.histories.curr_timestep += 1
+        if self.window is not None and self.window_is_full:
+            self._set_latest_belief(workspace)
+        return 0
 
     cdef OwnedWorkspace _begin_choice(self, Task* task):
         cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
@@ -527,42 +604,49 @@ cdef class AgentCore:
 
     cpdef step(self, observation, bint distr_obs=False):
         """infer_states, infer_policies and sample_action in one call; without the GIL, but to
-        draw random numbers and where a step is brief. Time does not advance."""
+        draw random numbers and where a step is brief."""
         cdef Task task
         cdef OwnedWorkspace workspace
         cdef Py_ssize_t action[MAX_FACTORS]
+        qs = q_pi = None
         self.check_terms()
         workspace = self.begin(&task, observation, distr_obs)
         try:
             self.execute(&task, STEP)
-            draw_action(&self.state, task.choice, &numpy_source, action)
-            end_draws()
+            if self.histories.qs_hist is not None:
+                qs = self._new_qs(&task)
+            if self.histories.q_pi_hist is not None:
+                q_pi = self._new_q_pi(&task)
+                if not are_enumerated(&self.state):  # in the memory of the choice
+                    raise_status(prepare_choice(&task, True), "q_pi")
+            result = self.new_action()
+            self._add(qs, q_pi, result)
+            self._choose(&task, action, True)
             self.keep_results(&task, STEP)
-            result = self.keep_action(action)
+            self.keep_action(action, result)
+            if qs is not None:
+                self._hold_qs(qs)
+            self.held_q_pi = q_pi
+            self._end_step(workspace)
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
-        self.note(observation, distr_obs, STEP)
-        self.end_step(result)
         return result
 
-    # What a call leaves in the histories.
-    cdef int note(self, object observation, bint distr_obs, int operations) except -1:
-        if operations & INFER_STATES:
-            if self.window is not None:
-                self.histories.note_observation(observation, distr_obs,
-                                                self.state.model.num_modalities)
-            if self.histories.qs_hist is not None:
-                self.histories.qs_hist.append(self.qs)
-        if operations & INFER_POLICIES and self.histories.q_pi_hist is not None:
-            self.histories.note_q_pi(self.q_pi, self.parameters.values.inference_horizon)
-        return 0
-
-    # After an action was chosen: time, and message passing's next prior.
-    cdef int end_step(self, object action) except -1:
-        self.histories.advance(action)
-        if self.window is not None and self.window_is_full:
-            self.set_latest_belief()
+    # After a step of a batch, whose results are the agent's already.
+    cdef int note_step(self, object observation, object action) except -1:
+        cdef OwnedWorkspace workspace
+        entry = None
+        if self.window is not None:
+            entry = observation_entry(observation, False, self.state.model.num_modalities)
+        qs = self.qs if self.histories.qs_hist is not None else None
+        q_pi = self.q_pi if self.histories.q_pi_hist is not None else None
+        with self.lock:
+            workspace = self.packed.acquire_workspace()
+            self._entry = entry
+            self._add(qs, q_pi, action)
+            self._end_step(workspace)
+            self.packed.release_workspace(workspace)
         return 0
 
     def action_distribution(self):
@@ -606,8 +690,10 @@ cdef class AgentCore:
                 task.status = infer_window_traced(&task, &window, &xn[0, 0, 0, 0],
                                                   &vn[0, 0, 0, 0])
             raise_status(task.status, "a belief or F")
+            qs = self._new_qs(&task)
+            self._add(qs, None, None)
             self.keep_results(&task, INFER_STATES)
+            self._hold_qs(qs)
         finally:
             self.lock.release()
-        self.note(observation, distr_obs, INFER_STATES)
         return np.asarray(xn), np.asarray(vn)

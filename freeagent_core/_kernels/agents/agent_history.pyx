@@ -7,6 +7,26 @@ from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 import numpy as np
 
+# What `Histories.add` has appended:
+cdef enum:
+    OBSERVATION = 1
+    QS = 2
+    Q_PI = 4
+    ACTION = 8
+    FIRST_ACTION = 16
+
+
+# An entry of `prev_obs`: a tuple, or distributions in another container.
+cdef object observation_entry(object observation, bint distr_obs, Py_ssize_t num_modalities):
+    if distr_obs:
+        return list(observation) if isinstance(observation, tuple) else observation
+    if isinstance(observation, (list, tuple)) or (
+            isinstance(observation, np.ndarray) and observation.ndim == 1
+            and (observation.dtype == object or observation.dtype.kind in "iu")
+            and len(observation) == num_modalities):
+        return tuple(observation)
+    return (observation,)
+
 
 cdef class Histories:
     """The time step, and lists of what was observed, done and believed.
@@ -60,31 +80,56 @@ cdef class Histories:
         packed.release_workspace(workspace)
         setattr(self, name, value)
 
-    # A tuple, or distributions in another container.
-    cdef int note_observation(self, object observation, bint distr_obs,
-                              Py_ssize_t num_modalities) except -1:
-        if distr_obs:
-            entry = list(observation) if isinstance(observation, tuple) else observation
-        elif isinstance(observation, (list, tuple)) or (
-                isinstance(observation, np.ndarray) and observation.ndim == 1
-                and (observation.dtype == object or observation.dtype.kind in "iu")
-                and len(observation) == num_modalities):
-            entry = tuple(observation)
-        else:
-            entry = (observation,)
-        self.prev_obs.append(entry)
+    # Append what is not None, or nothing at all: a call does this before it keeps its results.
+    cdef int add(self, object observation, object qs, object q_pi, object action,
+                 Py_ssize_t horizon) except -1:
+        cdef list longer
+        self._added = 0
+        self._former_q_pi_hist = None
+        try:
+            if observation is not None:
+                self.prev_obs.append(observation)
+                self._added |= OBSERVATION
+            if qs is not None:
+                self.qs_hist.append(qs)
+                self._added |= QS
+            if q_pi is not None and <Py_ssize_t>len(self.q_pi_hist) < horizon:
+                self.q_pi_hist.append(q_pi)
+                self._added |= Q_PI
+            elif q_pi is not None:
+                longer = self.q_pi_hist + [q_pi]
+                longer = longer[-(horizon - 1):]
+                self._former_q_pi_hist, self.q_pi_hist = self.q_pi_hist, longer
+            if action is not None:
+                if self.prev_actions is None:
+                    self.prev_actions = []
+                    self._added |= FIRST_ACTION
+                self.prev_actions.append(action)
+                self._added |= ACTION
+        except BaseException:
+            self.undo()
+            raise
         return 0
 
-    cdef int note_q_pi(self, object q_pi, Py_ssize_t horizon) except -1:
-        self.q_pi_hist.append(q_pi)
-        if len(self.q_pi_hist) > horizon:
-            self.q_pi_hist = self.q_pi_hist[-(horizon - 1):]
+    # Take away what `add` has appended last.
+    cdef int undo(self) except -1:
+        if self._added & OBSERVATION:
+            self.prev_obs.pop()
+        if self._added & QS:
+            self.qs_hist.pop()
+        if self._added & Q_PI:
+            self.q_pi_hist.pop()
+        if self._former_q_pi_hist is not None:
+            self.q_pi_hist, self._former_q_pi_hist = self._former_q_pi_hist, None
+        if self._added & ACTION:
+            self.prev_actions.pop()
+        if self._added & FIRST_ACTION:
+            self.prev_actions = None
+        self._added = 0
         return 0
 
     cdef int advance(self, object action) except -1:
-        if self.prev_actions is None:
-            self.prev_actions = []
-        self.prev_actions.append(action)
+        self.add(None, None, None, action, 0)
         self.curr_timestep += 1
         return 0
 

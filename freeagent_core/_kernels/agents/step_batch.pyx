@@ -272,8 +272,7 @@ cdef class StepBatch(ParallelWork):
         for i in range(count):
             if actions[i] is not None:
                 core = cores[i]
-                core.note(self._observations[i], False, INFER_STATES | INFER_POLICIES)
-                core.end_step(actions[i])
+                core.note_step(self._observations[i], actions[i])
         self._observations = None
         return actions, durations
 
@@ -281,10 +280,12 @@ cdef class StepBatch(ParallelWork):
         cdef AgentCore core = self._cores[i]
         cdef Item* item = &self._items[i]
         cdef Py_ssize_t action[MAX_FACTORS]
+        core.forget_objects(INFER_STATES | INFER_POLICIES)
+        chosen = core.new_action()
         draw_action(&core.state, item.choice, &numpy_source, action)
         end_draws()
-        core.forget_objects(INFER_STATES | INFER_POLICIES)
-        return core.keep_action(action)
+        core.keep_action(action, chosen)
+        return chosen
 
 
 # As AgentCore.step, up to the draw.

@@ -4,6 +4,7 @@ from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 
 cdef object new_array(const double* values, Py_ssize_t n)
+cdef double* array_data(object array) noexcept
 cdef object new_beliefs(const Model* model, const double* qs)
 cdef int read_doubles(object value, Py_ssize_t n, double* out, str name) except -1
 cdef int read_probabilities(object value, Py_ssize_t n, double* out, str name) except -1

@@ -36,6 +36,11 @@ cdef object new_array(const double* values, Py_ssize_t n):
     return array
 
 
+# The numbers of an array that `new_array` made.
+cdef double* array_data(object array) noexcept:
+    return <double*>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
 cdef object new_beliefs(const Model* model, const double* qs):
     """Return beliefs about all factors: an object array of a new array per factor."""
     cdef Py_ssize_t f
