@@ -42,9 +42,9 @@
  * `seed` and the agent's index alone, like those of freeagent_core.Population. An agent taken from
  * Python draws from NumPy's global generator, as in Python.
  *
- * Arrays. Indices are int64_t, numbers are double, both in C order. Beside each pointer stands the
- * number of its entries, all dimensions together; another number than the one needed is
- * FREEAGENT_BAD_ARGUMENT. Arrays are read and written during the call alone.
+ * Arrays. Indices are int64_t, numbers are double, both in C order and aligned as their types
+ * are. Beside each pointer stands the number of its entries, all dimensions together; another number
+ * than the one needed is FREEAGENT_BAD_ARGUMENT. Arrays are read and written during the call alone.
  *
  * What is stable. The functions keep their places and meanings under one FREEAGENT_ABI; later versions
  * append functions to `freeagent_api`, numbers to the enums and fields to structs that have a
