@@ -26,9 +26,11 @@
  *
  * The GIL. No function needs it held, and all may be called with it held. These take it for
  * themselves: those that make, take from Python, give to Python or free; all of an agent that was
- * taken from Python; update_A, update_B and update_D, where parameters are copied (see there). The
- * others never touch Python. The interpreter must be running. A thread that does not come from
- * Python may call.
+ * taken from Python; update_A, update_B and update_D, where parameters are copied (see there); a call
+ * on an agent, once, when more threads than before work on agents of its model at the same time,
+ * each with memory of its own. The others never touch Python. So do not wait for another thread's
+ * call with the GIL held. The interpreter must be running. A thread that does not come from Python
+ * may call.
  *
  * Threads. Any number of threads may use different handles at the same time. Calls on one agent
  * or population wait for each other, and for calls from Python on the same object. A call runs on
