@@ -81,6 +81,8 @@ typedef struct {
 typedef struct {
     /* out[i] += w * x[i] */
     void (*add_weighted)(const double *w, const double *x, ptrdiff_t n, double *out);
+    /* out = x * y */
+    void (*multiply)(const double *x, const double *y, ptrdiff_t n, double *out);
     /* out[i] *= max(x[i], 2^-52)^(2 w), w = 0, 1/2 or 1 */
     void (*multiply_message)(const double *w, const double *x, ptrdiff_t n, double *out);
     /* q = e * sqrt(square), over its sum */

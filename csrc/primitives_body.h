@@ -435,6 +435,7 @@ const fc_primitives FC_TABLE = {
     read_all,
     {
         lanes_add_weighted,
+        lanes_multiply,
         lanes_multiply_message,
         lanes_marginal,
         lanes_relative_exp,

@@ -131,10 +131,9 @@ def chosen(agent: Agent, q_pi: Any, rng_key: Any) -> Array:
     """Do what `Agent.sample_action` does."""
     mode = agent.sampling_mode
     if agent.action_selection == "deterministic":
-        if mode == "full":
-            actions: Array | None = planning_of(agent).likeliest_actions(q_pi)
-            if actions is not None:
-                return actions
+        actions: Array | None = planning_of(agent).likeliest_actions(q_pi, mode == "marginal")
+        if actions is not None:
+            return actions
         return likeliest(
             q_pi, agent.policies.policy_arr, agent.num_controls, mode, agent.batch_size
         )

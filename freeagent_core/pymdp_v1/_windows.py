@@ -85,6 +85,14 @@ def checked_valid_steps(valid_steps: Any, batch_size: int) -> Array:
     return valid
 
 
+def _are_known(actions: Array) -> Array:
+    """Which combined actions (..., num_factors) have no part below 0."""
+    known: Array = np.greater_equal(actions[..., 0], 0)
+    for factor in range(1, actions.shape[-1]):  # faster than a reduction over a short axis
+        known &= actions[..., factor] >= 0
+    return known
+
+
 def validity(
     batch_size: int, steps: int, valid_steps: Any, actions: Array | None
 ) -> tuple[Array, Array]:
@@ -97,7 +105,7 @@ def validity(
     step_valid: Array = np.greater_equal(np.arange(steps), steps - count[:, None])
     transition_valid: Array = step_valid[:, :-1] & step_valid[:, 1:]
     if actions is not None:
-        transition_valid = np.asarray(transition_valid & (actions >= 0).all(axis=-1))
+        transition_valid &= _are_known(actions)
     return step_valid, transition_valid
 
 
@@ -150,7 +158,7 @@ def infer_window(
     if not return_info:
         return qs
     if valid_steps is None and actions is not None:
-        transition_valid = np.asarray((actions >= 0).all(axis=-1))
+        transition_valid = _are_known(actions)
     terms = batched_windows.free_energies(
         inference, observed, True, actions, step_valid, transition_valid, prior, qs
     )

@@ -4,6 +4,7 @@
 """
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_arrays import distribution, subset
@@ -90,6 +91,34 @@ def test_numbers_do_not_depend_on_the_other_agents(made, seed):
     others = agent[order].infer_policies([q[order] for q in qs])
     for values, again in zip(found, others, strict=True):
         np.testing.assert_array_equal(values[order], again)
+
+
+@many
+@given(seeds, st.sampled_from(["full", "marginal"]))
+def test_actions_are_the_likeliest(seed, mode):
+    agent = without_certain_transitions(seed).replace(sampling_mode=mode)
+    rng = np.random.default_rng(seed)
+    q_pi = rng.dirichlet(np.ones(agent.policies.num_policies), agent.batch_size)
+    policies = agent.policies.policy_arr[:, 0]
+    actions = agent.sample_action(q_pi)
+    assert actions.shape == (agent.batch_size, agent.num_factors)
+    if mode == "full":
+        np.testing.assert_array_equal(actions, policies[q_pi.argmax(axis=1)])
+        return
+    for f, n in enumerate(agent.num_controls):
+        marginal = np.stack([q_pi[:, policies[:, f] == u].sum(axis=1) for u in range(n)], axis=1)
+        chosen = np.take_along_axis(marginal, actions[:, f : f + 1], axis=1)
+        np.testing.assert_allclose(chosen[:, 0], marginal.max(axis=1), rtol=1e-14)
+    np.testing.assert_array_equal(actions, agent.sample_action(np.asfortranarray(q_pi)))
+
+
+@pytest.mark.parametrize("mode", ["full", "marginal"])
+def test_policies_that_are_not_finite_are_refused(mode):
+    agent = without_certain_transitions(0).replace(sampling_mode=mode)
+    q_pi = np.full((agent.batch_size, agent.policies.num_policies), 0.5)
+    q_pi[1, 0] = np.nan
+    with pytest.raises(ValueError, match=r"q_pi\[1"):
+        agent.sample_action(q_pi)
 
 
 def test_too_many_policies_for_lanes_have_the_same_numbers():

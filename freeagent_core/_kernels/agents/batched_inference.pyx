@@ -4,6 +4,7 @@ cimport numpy as cnp
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 from freeagent_core._kernels.agents.batch_threads cimport run_batch
 from freeagent_core._kernels.inference.jacobi_iteration cimport (
@@ -335,6 +336,32 @@ cdef int _evaluate_in_lanes(void* pointer, Py_ssize_t start, Py_ssize_t stop) no
         min(LANES * stop, job.t.batch_size), job.q_pi, job.G)
 
 
+# One agent's action, of each factor, from its q_pi, which must be finite, else False is returned.
+# pymdp.control.sample_policy and sample_action. Cost: num_policies, with `marginal` times factors.
+cdef bint _choose(const BatchedTables* t, const SharedPolicies* p, const double* q_pi,
+                  bint marginal, double* sums, int64_t* action) noexcept nogil:
+    cdef Py_ssize_t k, f, best = 0
+    cdef double total = q_pi[0]
+    for k in range(1, p.num_policies):
+        total += q_pi[k]
+        if q_pi[k] > q_pi[best]:
+            best = k
+    if not isfinite(total):
+        return False
+    for f in range(t.num_factors):
+        action[f] = p.first_action[best * t.num_factors + f]
+        if not marginal:
+            continue
+        memset(sums, 0, t.factors[f].num_controls * sizeof(double))
+        for k in range(p.num_policies):
+            sums[p.first_action[k * t.num_factors + f]] += q_pi[k]
+        action[f] = 0
+        for k in range(1, t.factors[f].num_controls):
+            if sums[k] > sums[action[f]]:
+                action[f] = k
+    return True
+
+
 # --- calls ----------------------------------------------------------------------------------------
 
 cdef class BatchedInference:
@@ -427,8 +454,9 @@ cdef class BatchedInference:
             run_batch(_evaluate, &job, t.batch_size, &self._evaluate_ns)
         return q_pi, G
 
-    def likeliest_actions(self, object q_pi):
-        """The first action of each agent's likeliest policy, the first of ties.
+    def likeliest_actions(self, object q_pi, bint marginal):
+        """The first action of each agent's likeliest policy, or each factor's likeliest first
+        action (`marginal`); the first of ties.
 
         Returns (batch_size, num_factors) int64; None if q_pi is no plain float64 array.
         """
@@ -437,8 +465,8 @@ cdef class BatchedInference:
         cdef cnp.npy_intp dims[2]
         cdef const double* row
         cdef int64_t* out
-        cdef Py_ssize_t agent, k, best
-        cdef double total
+        cdef Py_ssize_t agent, k, most = 1
+        cdef double* sums
         if (not cnp.PyArray_CheckExact(q_pi)
                 or cnp.PyArray_TYPE(<cnp.ndarray>q_pi) != cnp.NPY_DOUBLE
                 or cnp.PyArray_NDIM(<cnp.ndarray>q_pi) != 2
@@ -450,16 +478,16 @@ cdef class BatchedInference:
         actions = cnp.PyArray_SimpleNew(2, dims, cnp.NPY_INT64)
         out = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
         row = <const double*>cnp.PyArray_DATA(<cnp.ndarray>q_pi)
-        for agent in range(t.batch_size):
-            best = 0
-            total = row[0]
-            for k in range(1, p.num_policies):
-                total += row[k]
-                if row[k] > row[best]:
-                    best = k
-            if not isfinite(total):
-                raise ValueError(f"q_pi[{agent}] must be finite")
-            for k in range(t.num_factors):
-                out[agent * t.num_factors + k] = p.first_action[best * t.num_factors + k]
-            row += p.num_policies
+        for k in range(t.num_factors):
+            most = max(most, t.factors[k].num_controls)
+        sums = <double*>malloc(most * sizeof(double))
+        if sums == NULL:
+            raise MemoryError("no memory for the actions")
+        try:
+            for agent in range(t.batch_size):
+                if not _choose(t, p, row, marginal, sums, out + agent * t.num_factors):
+                    raise ValueError(f"q_pi[{agent}] must be finite")
+                row += p.num_policies
+        finally:
+            free(sums)
         return actions

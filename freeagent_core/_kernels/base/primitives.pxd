@@ -47,6 +47,8 @@ cdef extern from "freeagent_primitives.h" nogil:
     ctypedef struct fc_lane_messages:
         void (*add_weighted)(const double* w, const double* x, Py_ssize_t n,
                              double* out) noexcept nogil
+        void (*multiply)(const double* x, const double* y, Py_ssize_t n,
+                         double* out) noexcept nogil
         void (*multiply_message)(const double* w, const double* x, Py_ssize_t n,
                                  double* out) noexcept nogil
         void (*marginal)(const double* e, const double* square, Py_ssize_t n,

@@ -50,7 +50,7 @@ ctypedef struct Block:
     double* scale                  # (steps - 1, n): 1 / sum_s B[s', s] of factors with one parent
     double* forward                # (steps,): weight of the message to the next step
     double* backward               # (steps,): and of that to this one
-    double* ones                   # (n,)
+    double* ones                   # (steps, n)
     double* work                   # (8 * max_tensor,)
     double* sums                   # of one agent after the other: (LANES, group_total + max_tensor)
     double* uniform                # (max_tensor,), no lanes
@@ -77,8 +77,8 @@ cdef Py_ssize_t _transition(const BatchedTables* t) noexcept nogil:
 # Rows that an iteration reads.
 cdef Py_ssize_t _rows(const BatchedTables* t, Py_ssize_t steps) noexcept nogil:
     cdef Py_ssize_t n = t.num_states_total
-    return (steps * (6 * n + _coupled(t) + 2) + (steps - 1) * (_transition(t) + n)
-            + 2 * n + 8 * t.max_tensor)
+    return (steps * (7 * n + _coupled(t) + 2) + (steps - 1) * (_transition(t) + n)
+            + n + 8 * t.max_tensor)
 
 
 # Numbers of scratch that pass_messages_in_lanes needs.
@@ -120,14 +120,14 @@ cdef Block _lay_out(const BatchedTables* t, Py_ssize_t steps, double* scratch) n
     b.forward = b.scale + LANES * (steps - 1) * n
     b.backward = b.forward + LANES * steps
     b.ones = b.backward + LANES * steps
-    b.work = b.ones + LANES * n
+    b.work = b.ones + LANES * steps * n
     b.sums = b.work + LANES * 8 * t.max_tensor
     b.uniform = b.sums + LANES * (t.group_total + t.max_tensor)
     b.zeros = b.uniform + t.max_tensor
     b.ll = <const double**>(b.zeros + t.group_total)
     b.counts = <bint*>(b.ll + LANES * t.num_groups)
     memset(b.zeros, 0, t.group_total * sizeof(double))
-    for s in range(LANES * n):
+    for s in range(LANES * steps * n):
         b.ones[s] = 1.0
     return b
 
@@ -284,7 +284,7 @@ cdef void _add_groups(const BatchedTables* t, const double* evidence, double* qs
 cdef void _add_messages(const BatchedTables* t, const Transition* f, const double* B,
                         const double* scale, const Block* b, Py_ssize_t step,
                         bint variational) noexcept nogil:
-    cdef Py_ssize_t n = t.num_states_total, k, s
+    cdef Py_ssize_t n = t.num_states_total, k
     cdef const double* q[MAX_PARENTS]
     cdef const double* joint
     cdef const double* table
@@ -317,8 +317,7 @@ cdef void _add_messages(const BatchedTables* t, const Transition* f, const doubl
         if f.num_parents > 1:
             _scale_of(table, b.ones, f.sizes[k], f.num_states, rest)
             scale = rest
-        for s in range(LANES * f.num_states):
-            weighted[s] = following[s] * scale[s]
+        P.lane_messages.multiply(following, scale, f.num_states, weighted)
         P.lanes.matmul(table, True, 1, f.num_states, weighted, f.num_states, f.sizes[k], message)
         P.lane_messages.multiply_message(b.backward + LANES * step, message, f.sizes[k],
                                          to_now + LANES * t.factors[f.parents[k]].offset)
@@ -343,6 +342,7 @@ cdef void pass_messages_in_lanes(const BatchedTables* t, const Observed* observe
                                  double* scratch) noexcept nogil:
     cdef Py_ssize_t steps = observed.num_steps, n = t.num_states_total
     cdef Py_ssize_t step, f, s, iteration
+    cdef double share
     cdef size_t size = LANES * steps * n * sizeof(double)
     cdef const Transition* factor
     cdef double* B
@@ -354,8 +354,9 @@ cdef void pass_messages_in_lanes(const BatchedTables* t, const Observed* observe
     for step in range(steps):
         for f in range(t.num_factors):
             factor = &t.factors[f]
+            share = 1.0 / factor.num_states
             for s in range(LANES * factor.num_states):
-                b.qs[LANES * (step * n + factor.offset) + s] = 1.0 / factor.num_states
+                b.qs[LANES * (step * n + factor.offset) + s] = share
     if not variational:
         memcpy(b.log_q, b.base, size)
         _exponentiate(t, &b, steps)
@@ -364,8 +365,7 @@ cdef void pass_messages_in_lanes(const BatchedTables* t, const Observed* observe
         if variational or b.coupled:
             memcpy(b.log_q, b.base, size)
         if not variational:
-            for s in range(LANES * steps * n):
-                b.square[s] = 1.0
+            memcpy(b.square, b.ones, size)
         B = b.B
         for step in range(steps):
             if b.coupled:
