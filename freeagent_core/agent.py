@@ -18,6 +18,7 @@ import numpy.typing as npt
 from freeagent_core._agent import calls, parameters
 from freeagent_core._agent.attributes import (
     CoreAttribute,
+    FreeEnergyAttribute,
     HistoryAttribute,
     ModelArgument,
     ModelFact,
@@ -153,7 +154,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     qs = CoreAttribute("Beliefs, an object array of one float64 array per factor.")
     q_pi = CoreAttribute("Posterior over policies, shape (num_policies,).")
     G = CoreAttribute("Negative expected free energy of policies, in nats.")
-    F = CoreAttribute('Variational free energy of policies in nats, with inference_algo "MMP".')
+    F = FreeEnergyAttribute('Variational free energy of policies in nats, with "MMP".')
     action = CoreAttribute("The last action, shape (num_factors,), or None.")
     prev_obs = HistoryAttribute("Observations of all steps, a list, with MMP.")
     prev_actions = HistoryAttribute("Actions of all steps, a list, or None before the first.")

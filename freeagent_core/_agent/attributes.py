@@ -70,6 +70,20 @@ class CoreAttribute:
         setattr(agent._core, self.name, value)
 
 
+class FreeEnergyAttribute(CoreAttribute):
+    """`F`, which message passing infers. With "VANILLA" it is the caller's own, as in pymdp."""
+
+    def __get__(self, agent: Any, owner: type) -> Any:
+        own = {} if agent is None else agent.__dict__
+        return own[self.name] if self.name in own else super().__get__(agent, owner)
+
+    def __set__(self, agent: Any, value: Any) -> None:
+        if agent._core.parameters.passes_messages:
+            super().__set__(agent, value)
+        else:
+            agent.__dict__[self.name] = value
+
+
 class HistoryAttribute(CoreAttribute):
     """An attribute of the core's histories."""
 

@@ -217,8 +217,8 @@ cdef class AgentCore:
 
     @F.setter
     def F(self, value):
-        if self.window is None or self.state.infer_len == 0:
-            raise NotReadyError("F is set after infer_states with inference_algo 'MMP'")
+        if self.window is None:
+            raise AttributeError("F belongs to inference_algo 'MMP'")
         self.window.assign_free_energies(self.packed, &self.state, value)
 
     @property

@@ -62,6 +62,8 @@ cdef int _adopt(AgentCore core, PackedModel packed) except -1:
     if core.window is None:
         return 0
     if not same_states:
+        core.state.infer_len = 0
+        core.window.F = None
         core.window.begin_episode(&core.state)
     elif not same_policies:
         core.state.infer_len = 0
@@ -92,7 +94,7 @@ def get_state(AgentCore core not None):
         state[name] = getattr(core.histories, name)
     if core.window is not None:
         state["infer_len"] = core.state.infer_len
-        if core.state.infer_len:
+        if core.state.infer_len or core.window.F is not None:
             state["F"] = core.F
         state["latest_belief"] = core.latest_belief
     return state
@@ -109,7 +111,7 @@ def set_state(AgentCore core not None, dict state not None):
     if "qs" in state:
         core.qs = state["qs"]
     if core.window is not None:
-        if state["infer_len"]:
+        if "F" in state:
             core.F = state["F"]
         if state["latest_belief"] is not None:
             core.latest_belief = state["latest_belief"]

@@ -19,6 +19,8 @@ cdef class Window:
     cdef int load_prior(self, PackedModel packed, OwnedWorkspace workspace, AgentState* state) except -1
     cdef int load_sequences(self, PackedModel packed, OwnedWorkspace workspace,
                             AgentState* state) except -1
+    cdef int read_sequences(self, PackedModel packed, OwnedWorkspace workspace,
+                            AgentState* state) except -1
     cdef int reserve_sequences(self, AgentState* state, Py_ssize_t infer_len) except -1
     cdef int begin_episode(self, AgentState* state) except -1
     cdef int reserve_priors(self, AgentState* state, Py_ssize_t count) except -1

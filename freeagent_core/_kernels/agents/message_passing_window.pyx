@@ -27,6 +27,14 @@ cdef int _reserve(GrowableArray* array, Py_ssize_t count, Py_ssize_t size, str w
     return 0
 
 
+cdef bint _has_empty_entries(object sequences) except -1:
+    if not isinstance(sequences, np.ndarray) or sequences.dtype != object:
+        return False
+    return any(steps is None or (isinstance(steps, np.ndarray) and steps.dtype == object
+                                 and any(step is None for step in steps))
+               for steps in sequences)
+
+
 cdef class Window:
     """The window of one agent; all methods take the agent's state."""
 
@@ -113,8 +121,10 @@ cdef class Window:
         self.reserve_priors(state, 1)
         memcpy(state.latest_belief, state.model.D, state.model.qs_size * sizeof(double))
         state.num_priors = 1
+        if state.infer_len and self.F is None:  # as in pymdp, F stays
+            self.F = self.free_energies(state)
         state.infer_len = 0
-        self.latest_belief = self.qs = self.F = None
+        self.latest_belief = self.qs = None
         self.prior_is_D = not state.parameters.policy_sep_prior
         return 0
 
@@ -169,7 +179,7 @@ cdef class Window:
     cdef int load_sequences(self, PackedModel packed, OwnedWorkspace workspace,
                             AgentState* state) except -1:
         cdef const PolicyTree* tree = &packed.model.tree
-        cdef Py_ssize_t row, t, p, infer_len
+        cdef Py_ssize_t row
         if state.infer_len == 0:
             raise NotReadyError("there are no beliefs: call infer_states before infer_policies")
         if self.F is not None:
@@ -178,6 +188,12 @@ cdef class Window:
                 state.F[row] = workspace.work.G_new[tree.family_members[row]]
         if self.qs is None:
             return 0
+        return self.read_sequences(packed, workspace, state)
+
+    cdef int read_sequences(self, PackedModel packed, OwnedWorkspace workspace,
+                            AgentState* state) except -1:
+        cdef const PolicyTree* tree = &packed.model.tree
+        cdef Py_ssize_t row, t, p, infer_len
         if len(self.qs) != tree.num_policies:
             raise ValueError(f"qs must have an entry per policy ({tree.num_policies}), "
                              f"got {len(self.qs)}")
@@ -250,31 +266,36 @@ cdef class Window:
             self.latest_belief = self.nested_prior(state)
         return self.latest_belief
 
-    # Before the first inference anything is taken: pymdp's sequences have empty entries then.
+    # pymdp's `reset` assigns sequences with empty entries: until they are inferred, or others
+    # are assigned, there are none. Before the first inference anything is taken, as in pymdp.
     cdef int assign_sequences(self, PackedModel packed, AgentState* state, value) except -1:
+        cdef bint had_beliefs = state.infer_len > 0
         before = self.held_sequences(state)
         self.qs = value
-        if state.infer_len:
-            try:
-                self.load_sequences(packed, packed.acquire_workspace(), state)
-            except BaseException:
+        if had_beliefs and _has_empty_entries(value):
+            self.F = self.held_free_energies(state)
+            state.infer_len = 0
+            return 0
+        try:
+            self.read_sequences(packed, packed.acquire_workspace(), state)
+        except BaseException as error:
+            if had_beliefs or not isinstance(error, IndexError | TypeError | ValueError):
                 self.qs = before
                 raise
+            state.infer_len = 0
         return 0
 
+    # Before the first inference there is nothing else that it may contradict.
     cdef int assign_free_energies(self, PackedModel packed, AgentState* state,
                                   value) except -1:
         cdef Py_ssize_t num_policies = state.model.tree.num_policies
+        cdef OwnedWorkspace workspace = packed.acquire_workspace()
         array = np.asarray(value)
         if array.shape != (num_policies,):
             raise ValueError(f"F must have shape ({num_policies},), got {array.shape}")
-        before = self.held_free_energies(state)
+        read_doubles(value, num_policies, workspace.work.G_new, "F")
+        packed.release_workspace(workspace)
         self.F = value
-        try:
-            self.load_sequences(packed, packed.acquire_workspace(), state)
-        except BaseException:
-            self.F = before
-            raise
         return 0
 
     cdef int assign_prior(self, PackedModel packed, AgentState* state, value) except -1:
