@@ -42,6 +42,9 @@ CASES = {
     "mmp, learning": {
         "inference_algo": "mmp", "inference_horizon": 3, "learn_A": True, "learn_B": True,
     },
+    "vmp, learning": {
+        "inference_algo": "vmp", "inference_horizon": 3, "learn_A": True, "learn_B": True,
+    },
 }  # fmt: skip
 
 

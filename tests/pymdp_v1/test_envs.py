@@ -15,7 +15,7 @@ from jax_reference import assert_equal, to_jax
 
 from freeagent_core.pymdp_v1 import random
 from freeagent_core.pymdp_v1.distribution import compile_model
-from freeagent_core.pymdp_v1.envs import PymdpEnv, make
+from freeagent_core.pymdp_v1.envs import PymdpEnv, SimplifiedTMaze, TMaze, make
 
 ROOT = "freeagent_core.pymdp_v1.envs"
 GRAPH = nx.Graph([(0, 1), (1, 2), (2, 3), (0, 3)])
@@ -219,3 +219,25 @@ def test_connected_clusters():
     theirs, their_labels = pymdp.envs.graph_worlds.generate_connected_clusters(3, 2)
     assert list(graph.edges) == list(theirs.edges)
     assert labels == their_labels
+
+
+@pytest.mark.parametrize("maze", [TMaze, SimplifiedTMaze])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reward_condition": 2}, "reward_condition must be"),
+        ({"reward_condition": -1}, "reward_condition must be"),
+        ({"reward_probability": 1.1}, r"reward_probability must be in \[0, 1\], got 1.1"),
+        ({"punishment_probability": -0.1}, "punishment_probability must be in"),
+        ({"cue_validity": float("nan")}, "cue_validity must not be NaN"),
+    ],
+)
+def test_mazes_that_cannot_be(maze, options, message):
+    with pytest.raises(ValueError, match=message):
+        maze(**options)
+
+
+@pytest.mark.parametrize("maze", [TMaze, SimplifiedTMaze])
+def test_a_reward_condition_is_whole(maze):
+    with pytest.raises(TypeError, match="reward_condition"):
+        maze(reward_condition=0.9)

@@ -254,7 +254,7 @@ def smooth(BatchedModel model, object qs, object actions, bint exact):
     codes = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
     for i in range(t.num_factors):
         beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>filtered[i])
-    scratch = <double*>malloc(2 * t.max_tensor * sizeof(double))
+    scratch = <double*>malloc(3 * t.max_tensor * sizeof(double))
     if scratch == NULL:
         raise MemoryError("no memory for smoothing")
     try:

@@ -38,6 +38,7 @@ ctypedef struct OwnTable:
     double* p                      # outcomes last, as the kernels read them
     double* log_p
     double* novelty
+    double* changed                # (width,): not 0 where a column of the counts has changed
 
 
 # One agent's model and policies: agent 0 of a batch of one.
@@ -55,5 +56,6 @@ cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicie
                       const Learning* learning) noexcept nogil
 cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
                   const Learning* learning, Py_ssize_t agent) noexcept nogil
-cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent) noexcept nogil
-cdef void adopt_B(OwnModel* own, const Learning* learning) noexcept nogil
+cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent,
+                  Py_ssize_t place) noexcept nogil
+cdef void adopt_B(OwnModel* own, const Learning* learning, Py_ssize_t place) noexcept nogil

@@ -7,7 +7,6 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.base.contractions cimport log_clipped
 from freeagent_core._kernels.base.special_functions cimport log_ratio
-from freeagent_core._kernels.learning.window_counts cimport expected_probabilities
 from freeagent_core._kernels.model.batched_model cimport (
     BatchedModel, Likelihood, of_agent, ParentGroup, Transition)
 from freeagent_core._kernels.planning.policy_plan cimport (
@@ -99,11 +98,13 @@ cdef class LearnedParts:
 # --- memory ---------------------------------------------------------------------------------------
 
 # Cuts a table's arrays off `numbers`; with NULL only counts. Returns how many there are.
-cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t size) noexcept nogil:
+cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t size,
+                     Py_ssize_t width) noexcept nogil:
     if numbers != NULL:
         own.counts, own.mean, own.p = numbers, numbers + size, numbers + 2 * size
         own.log_p, own.novelty = numbers + 3 * size, numbers + 4 * size
-    return 5 * size
+        own.changed = numbers + 5 * size
+    return 5 * size + width
 
 
 cdef Py_ssize_t _lay_out(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
@@ -112,7 +113,8 @@ cdef Py_ssize_t _lay_out(OwnModel* own, const BatchedTables* t, const SharedPoli
     for i in range(t.num_modalities):
         if learning.A and learning.modalities[i].prior.data != NULL:
             size = t.modalities[i].num_obs * t.modalities[i].size
-            used += _cut(&own.modalities[i], numbers + used if numbers != NULL else NULL, size)
+            used += _cut(&own.modalities[i], numbers + used if numbers != NULL else NULL, size,
+                         t.modalities[i].size)
     for i in range(t.num_groups):
         size = p.groups[i].num_steps * t.groups[i].size
         if numbers != NULL:
@@ -122,7 +124,7 @@ cdef Py_ssize_t _lay_out(OwnModel* own, const BatchedTables* t, const SharedPoli
         if learning.B:
             size = t.factors[i].size * t.factors[i].num_controls
             used += _cut(&own.factors[i], numbers + used if numbers != NULL else NULL,
-                         size * t.factors[i].num_states)
+                         size * t.factors[i].num_states, size)
     return used
 
 
@@ -207,36 +209,56 @@ cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p
                    counts.prior.stride * sizeof(double))
 
 
-# The mean of counts (n, size, controls), with the outcomes last (controls, size, n), and the
-# weights of the information gain about them, `pymdp_v1._tables.novelty`, in the same order.
-# Cost: a division for each count; with novelty a digamma too.
+# Marks the columns of counts (n, width) that are not what they were; all, without `before`.
+# What is derived of the others stays as it is. Cost: n * width comparisons.
+cdef void _mark(OwnTable* own, const double* before, Py_ssize_t n, Py_ssize_t width) noexcept nogil:
+    cdef Py_ssize_t s, i
+    cdef const double* now
+    for i in range(width):
+        own.changed[i] = before == NULL
+    if before == NULL:
+        return
+    for s in range(n):
+        now = own.counts + s * width
+        for i in range(width):
+            own.changed[i] += now[i] != before[i]
+        before += width
+
+
+# Of the columns that have changed, the mean of counts (n, size, controls), with the outcomes last
+# (controls, size, n), and the weights of the information gain about them,
+# `pymdp_v1._tables.novelty`, in the same order. Source: `pymdp.maths.dirichlet_expected_value`.
+# Cost: a division for each count of these; with novelty a digamma too.
 cdef void _adopt(OwnTable* own, Py_ssize_t n, Py_ssize_t size, Py_ssize_t controls,
                  bint novelty) noexcept nogil:
-    cdef Py_ssize_t width = size * controls, i, u, s
+    cdef Py_ssize_t width = size * controls, i, u, s, column
     cdef double total, ratio, value
     cdef double* out
-    expected_probabilities(own.counts, n, width, own.mean)
-    for u in range(controls):
-        for i in range(size):
+    for i in range(size):
+        for u in range(controls):
+            column = i * controls + u
+            if own.changed[column] == 0.0:
+                continue
             out = own.p + (u * size + i) * n
-            for s in range(n):
-                out[s] = own.mean[s * width + i * controls + u]
-    if not novelty:
-        return
-    for u in range(controls):
-        for i in range(size):
-            out = own.novelty + (u * size + i) * n
             total = 0.0
             for s in range(n):
-                total += max(own.counts[s * width + i * controls + u], DBL_EPSILON)
+                out[s] = max(own.counts[s * width + column], DBL_EPSILON)
+                total += out[s]
+            for s in range(n):
+                out[s] /= total
+                own.mean[s * width + column] = out[s]
+            if not novelty:
+                continue
+            out = own.novelty + (u * size + i) * n
             ratio = log_ratio(total)
             for s in range(n):
-                value = own.counts[s * width + i * controls + u]
+                value = own.counts[s * width + column]
                 out[s] = ratio - log_ratio(max(value, DBL_EPSILON)) if value > 0.0 else 0.0
 
 
-# What joint states of a group's parents are worth: `pymdp_v1._tables.group_values`, and less the
-# novelty where the state is certain. Cost: the sizes of A.
+# What joint states of a group's parents are worth where the likelihood has changed:
+# `pymdp_v1._tables.group_values`, and less the novelty where the state is certain. Cost: the
+# sizes of A.
 cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group,
                        Py_ssize_t agent) noexcept nogil:
     cdef const ParentGroup* g = &own.t.groups[group]
@@ -248,14 +270,22 @@ cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group
     cdef const double* novelty
     cdef Py_ssize_t step, i, k, m, o, n
     cdef double utility, information, gain
-    for i in range(values.num_steps * g.size):
-        own.linear[group][i] = own.certain[group][i] = 0.0
-    for k in range(g.num_modalities):
-        m = g.modalities[k]
-        n = own.t.modalities[m].num_obs
-        log_A = own.t.modalities[m].log_A.data
-        preferences = &learning.preferences[m]
-        for i in range(g.size):
+    cdef bint changed
+    for i in range(g.size):
+        changed = False
+        for k in range(g.num_modalities):
+            m = g.modalities[k]
+            changed = changed or (learning.modalities[m].prior.data != NULL
+                                  and own.modalities[m].changed[i] != 0.0)
+        if not changed:
+            continue
+        for step in range(values.num_steps):
+            own.linear[group][step * g.size + i] = own.certain[group][step * g.size + i] = 0.0
+        for k in range(g.num_modalities):
+            m = g.modalities[k]
+            n = own.t.modalities[m].num_obs
+            log_A = own.t.modalities[m].log_A.data
+            preferences = &learning.preferences[m]
             A = own.p.modalities[m].A.data + i * n
             information = gain = 0.0
             if own.p.states_info_gain:
@@ -276,16 +306,23 @@ cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group
     values.linear.data, values.certain.data = own.linear[group], own.certain[group]
 
 
-# Use the likelihoods that the counts now give.
-cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent) noexcept nogil:
+# Use the likelihoods that the counts now give, at a step (`place` of all agents' steps) before
+# which they were written down.
+cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent,
+                  Py_ssize_t place) noexcept nogil:
     cdef Py_ssize_t i, k, n, size
     cdef OwnTable* table
+    cdef const double* before
     cdef bint changed
     for i in range(own.t.num_modalities):
         if learning.modalities[i].prior.data == NULL:
             continue
         table = &own.modalities[i]
         n, size = own.t.modalities[i].num_obs, own.t.modalities[i].size
+        before = NULL
+        if own.p.modalities[i].A.data == table.p:  # there was a step before
+            before = learning.modalities[i].counts + (place - 1) * n * size
+        _mark(table, before, n, size)
         _adopt(table, n, size, 1, own.p.modalities[i].novelty.data != NULL)
         log_clipped(table.mean, n * size, table.log_p)
         own.t.modalities[i].log_A.data = table.log_p
@@ -301,18 +338,28 @@ cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent) noe
 
 
 # Use the transitions that the counts now give: none is certain, as no probability is 0.
-cdef void adopt_B(OwnModel* own, const Learning* learning) noexcept nogil:
-    cdef Py_ssize_t i, size
+cdef void adopt_B(OwnModel* own, const Learning* learning, Py_ssize_t place) noexcept nogil:
+    cdef Py_ssize_t i, k, u, n, width
     cdef Transition* f
     cdef OwnTable* table
+    cdef const double* before
+    cdef double* log_p
     for i in range(own.t.num_factors):
         f = &own.t.factors[i]
         table = &own.factors[i]
-        size = f.num_states * f.size * f.num_controls
-        _adopt(table, f.num_states, f.size, f.num_controls, own.p.factors[i].novelty.data != NULL)
+        n, width = f.num_states, f.size * f.num_controls
+        before = NULL
+        if f.B.data == table.p:
+            before = learning.factors[i].counts + (place - 1) * n * width
+        _mark(table, before, n, width)
+        _adopt(table, n, f.size, f.num_controls, own.p.factors[i].novelty.data != NULL)
         f.B.data = table.p
         if f.log_B.data != NULL:
-            log_clipped(table.p, size, table.log_p)
+            for k in range(f.size):
+                for u in range(f.num_controls):
+                    if table.changed[k * f.num_controls + u] != 0.0:
+                        log_p = table.log_p + (u * f.size + k) * n
+                        log_clipped(table.p + (u * f.size + k) * n, n, log_p)
             f.log_B.data = table.log_p
         if own.p.factors[i].novelty.data != NULL:
             own.p.factors[i].novelty.data = table.novelty

@@ -26,7 +26,8 @@ from freeagent_core._kernels.inference.window_messages cimport (
 from freeagent_core._kernels.learning.window_counts cimport (
     add_outcome_counts, add_transition_counts)
 from freeagent_core._kernels.model.batched_model cimport BatchedTables, Transition
-from freeagent_core._kernels.planning.shared_prefixes cimport evaluate_policies
+from freeagent_core._kernels.planning.shared_prefixes cimport (
+    evaluate_again, free_evaluation, new_evaluation)
 
 cdef enum:
     MAX_FACTORS = 64
@@ -66,6 +67,7 @@ ctypedef struct Present:
     int64_t* places                # where windows were inferred, by their hash
     double* first_qs               # of each place, the beliefs about the window's first step
     Py_ssize_t num_places          # a power of two, or 0
+    void* evaluation
     void* block
 
 
@@ -79,7 +81,7 @@ cdef inline char* _piece(char* block, Py_ssize_t* used, Py_ssize_t size) noexcep
 cdef Py_ssize_t _lay_out(const WindowJob* job, Present* now, char* block) noexcept nogil:
     cdef const BatchedTables* t = job.run.t
     cdef Py_ssize_t used = 0, i, n, rows = job.length - 1 + job.run.num_steps, joint = 0
-    cdef Py_ssize_t room = max(jacobi_scratch(t), max(2 * t.max_tensor, 2 * job.run.e.max_size))
+    cdef Py_ssize_t room = max(jacobi_scratch(t), max(3 * t.max_tensor, 2 * job.run.e.max_size))
     if job.sequence:
         room = max(room, messages_scratch(t, job.length))
     for i in range(t.num_factors):
@@ -123,7 +125,10 @@ cdef int _allocate(const WindowJob* job, Present* now, Py_ssize_t num_agents) no
     _lay_out(job, now, <char*>now.block)
     for size in range(now.num_places):
         now.places[size] = NOWHERE
-    if allocate_own(&now.own, job.run.t, job.run.p, job.learning) != 0:
+    now.evaluation = new_evaluation(job.run.t, job.run.p)
+    if (now.evaluation == NULL
+            or allocate_own(&now.own, job.run.t, job.run.p, job.learning) != 0):
+        free_evaluation(now.evaluation)
         free(now.block)
         return -1
     return 0
@@ -267,7 +272,7 @@ cdef void _learn(const WindowJob* job, Present* now, Py_ssize_t agent, int64_t p
             if learning.modalities[i].prior.data != NULL:
                 add_outcome_counts(t, i, 0, &observed, q_A, 1.0, own.modalities[i].counts,
                                    now.scratch)
-        adopt_A(own, learning, agent)
+        adopt_A(own, learning, agent, place)
         for i in range(t.num_modalities):
             if learning.modalities[i].prior.data != NULL:
                 size = learning.modalities[i].prior.stride
@@ -276,7 +281,7 @@ cdef void _learn(const WindowJob* job, Present* now, Py_ssize_t agent, int64_t p
                 memcpy(learning.modalities[i].mean + place * size, own.modalities[i].mean,
                        size * sizeof(double))
     if learning.B and transitions:
-        adopt_B(own, learning)
+        adopt_B(own, learning, place)
         for i in range(t.num_factors):
             size = learning.factors[i].prior.stride
             memcpy(learning.factors[i].counts + place * size, own.factors[i].counts,
@@ -286,7 +291,7 @@ cdef void _learn(const WindowJob* job, Present* now, Py_ssize_t agent, int64_t p
 
 
 # Infers states and evaluates policies at `place`, or copies what was inferred before.
-cdef int _infer(const WindowJob* job, Present* now, int64_t place, Py_ssize_t step) noexcept nogil:
+cdef void _infer(const WindowJob* job, Present* now, int64_t place, Py_ssize_t step) noexcept nogil:
     cdef const Run* run = &job.run
     cdef const BatchedTables* t = &now.own.t
     cdef Py_ssize_t i, n, slot = 0, np_ = run.p.num_policies
@@ -306,26 +311,24 @@ cdef int _infer(const WindowJob* job, Present* now, int64_t place, Py_ssize_t st
                 memcpy(now.window[i], first + t.factors[i].offset, n * sizeof(double))
             memcpy(run.q_pi + place * np_, run.q_pi + found * np_, np_ * sizeof(double))
             memcpy(run.G + place * np_, run.G + found * np_, np_ * sizeof(double))
-            return 0
+            return
     if job.sequence:
         _infer_window(job, now, place, step)
     else:
         _infer_step(job, now, place, step)
     for i in range(t.num_factors):
         q[i], stride[i] = run.qs[i] + place * t.factors[i].num_states, 0
-    if evaluate_policies(t, &now.own.p, q, stride, 0, 1, run.q_pi + place * np_,
-                         run.G + place * np_) != 0:
-        return -1
+    evaluate_again(now.evaluation, t, &now.own.p, q, stride, run.q_pi + place * np_,
+                   run.G + place * np_)
     if now.num_places > 0:
         now.places[slot] = place
         for i in range(t.num_factors):
             memcpy(first + t.factors[i].offset, now.window[i],
                    t.factors[i].num_states * sizeof(double))
-    return 0
 
 
-# All steps of an agent; 0, or -1 without memory.
-cdef int _run_agent(const WindowJob* job, Present* now, Py_ssize_t agent) noexcept nogil:
+# All steps of an agent.
+cdef void _run_agent(const WindowJob* job, Present* now, Py_ssize_t agent) noexcept nogil:
     cdef const Run* run = &job.run
     cdef const BatchedTables* t = &now.own.t
     cdef Py_ssize_t nf = t.num_factors, nm = t.num_modalities, length = job.length
@@ -356,8 +359,7 @@ cdef int _run_agent(const WindowJob* job, Present* now, Py_ssize_t agent) noexce
         for i in range(nf):
             n = t.factors[i].num_states
             memcpy(run.prior[i] + place * n, now.prior[i], n * sizeof(double))
-        if _infer(job, now, place, step) != 0:
-            return -1
+        _infer(job, now, place, step)
         if job.learning != NULL:
             _learn(job, now, agent, place, step)
         choose(run, agent, hashed(run.choose_keys[step], agent + 1),
@@ -380,24 +382,21 @@ cdef int _run_agent(const WindowJob* job, Present* now, Py_ssize_t agent) noexce
         n = t.factors[i].num_states
         if job.last_prior[i] != NULL:
             memcpy(job.last_prior[i] + agent * n, now.prior[i], n * sizeof(double))
-    return 0
 
 
 cdef int _run(void* pointer, Py_ssize_t begin, Py_ssize_t stop) noexcept nogil:
     cdef WindowJob* job = <WindowJob*>pointer
     cdef Present now
     cdef Py_ssize_t agent
-    cdef int status = 0
     if _allocate(job, &now, stop - begin) != 0:
         return -1
     for agent in range(begin, stop):
         look_at(&now.own, job.run.t, job.run.p, job.learning, agent)
-        status = _run_agent(job, &now, agent)
-        if status != 0:
-            break
+        _run_agent(job, &now, agent)
     free(now.own.block)
+    free_evaluation(now.evaluation)
     free(now.block)
-    return status
+    return 0
 
 
 def run_windows(Rollout rollout, str algorithm, Py_ssize_t window_length, LearnedParts learned):

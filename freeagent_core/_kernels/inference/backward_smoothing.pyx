@@ -9,6 +9,8 @@ from freeagent_core._kernels.model.batched_model cimport Transition, of_agent
 cdef enum:
     MAX_PARENTS = 64
 
+cdef double SMALL = 1e-290
+
 
 # For one factor f, backwards from the last step T - 1:
 #   joint[t][s', s] = B[s', s, u_t] prod_k filtered_k[t][s_k] / norm[s'] * smoothed[t+1][s']
@@ -20,19 +22,20 @@ cdef enum:
 # but states: B is the identity of the factor's own state.
 # filtered[k] of (T, num_states), for each parent; smoothed (T, num_states) holds the filtered
 # belief of its last step when called; joints (T - 1, num_states, size). Scratch:
-# 2 * max_tensor. Cost: 3 * T * the size of B of an action.
+# 3 * max_tensor. Cost: 3 * T * the size of B of an action.
 cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t agent,
                            Py_ssize_t num_steps, const int32_t* actions, const double** filtered,
                            bint exact, double* smoothed, double* joints,
                            double* scratch) noexcept nogil:
     cdef const Transition* f = &t.factors[factor]
-    cdef Py_ssize_t n = f.num_states, step, k, s, i, own = 0, inner = 1, state
+    cdef Py_ssize_t n = f.num_states, step, k, s, i, own = 0, inner = 1
     cdef const double* q[MAX_PARENTS]
     cdef const double* B
     cdef double* joint
     cdef double* joint_q = scratch
-    cdef double* raw = scratch + t.max_tensor      # smoothed, before it is normalised
-    cdef double norm, total, value, p
+    cdef double* raw = scratch + f.size             # smoothed, before it is normalised
+    cdef double* norms = raw + n
+    cdef double norm, total, value
     cdef int32_t action
     for k in range(f.num_parents):
         if f.parents[k] == factor:
@@ -57,21 +60,42 @@ cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t
         for s in range(n):
             smoothed[step * n + s] = 0.0
         for s in range(n):
-            norm = 0.0
-            for i in range(f.size):
-                state = (i // inner) % n
-                p = B[i * n + s] if action >= 0 else <double>(state == s)
-                value = p * joint_q[i]
-                joint[s * f.size + i] = value
-                norm += value
+            norms[s] = 0.0
+        for i in range(f.size):
+            if action < 0:
+                norms[(i // inner) % n] += joint_q[i]
+                continue
+            for s in range(n):
+                norms[s] += B[i * n + s] * joint_q[i]
+        for s in range(n):
+            norm = norms[s]
             if exact:
                 norm = norm if norm > DBL_EPSILON else DBL_EPSILON
             elif norm == 0.0:
                 norm = DBL_EPSILON
-            for i in range(f.size):
-                value = joint[s * f.size + i] / norm
-                smoothed[step * n + (i // inner) % n] += value * raw[s]
-                joint[s * f.size + i] = value * smoothed[(step + 1) * n + s]
+            # a share of norm, at most 1, first: its reciprocal may be too large
+            if action < 0:
+                for i in range(f.size):
+                    joint[s * f.size + i] = <double>((i // inner) % n == s) * joint_q[i] / norm
+            elif norm < SMALL:
+                for i in range(f.size):
+                    joint[s * f.size + i] = B[i * n + s] * joint_q[i] / norm
+            else:
+                norm = 1.0 / norm
+                for i in range(f.size):
+                    joint[s * f.size + i] = B[i * n + s] * joint_q[i] * norm
+        if inner == 1 and f.num_parents == 1:
+            for s in range(n):
+                for i in range(n):
+                    value = joint[s * n + i]
+                    smoothed[step * n + i] += value * raw[s]
+                    joint[s * n + i] = value * smoothed[(step + 1) * n + s]
+        else:
+            for s in range(n):
+                for i in range(f.size):
+                    value = joint[s * f.size + i]
+                    smoothed[step * n + (i // inner) % n] += value * raw[s]
+                    joint[s * f.size + i] = value * smoothed[(step + 1) * n + s]
         memcpy(raw, smoothed + step * n, n * sizeof(double))
         if exact:
             total = 0.0

@@ -53,6 +53,9 @@ cdef void add_transition_counts(const BatchedTables* t, Py_ssize_t factor, Py_ss
     cdef Py_ssize_t n = f.num_states, step, k, s, i
     cdef const double* q[MAX_PARENTS]
     cdef const int32_t* action
+    cdef const double* source
+    cdef double* column
+    cdef double weight
     cdef bint valid
     for step in range(num_steps - 1):
         action = actions + step * t.num_factors
@@ -65,11 +68,14 @@ cdef void add_transition_counts(const BatchedTables* t, Py_ssize_t factor, Py_ss
             for k in range(f.num_parents):
                 q[k] = before[k] + step * f.sizes[k]
             outer_product(q, f.sizes, f.num_parents, scratch)
+        column = counts + action[factor]
         for s in range(n):
+            # the joint of this next state and of those before
+            source = scratch if joints == NULL else joints + (step * n + s) * f.size
+            weight = rate if joints != NULL else rate * after[(step + 1) * n + s]
             for i in range(f.size):
-                counts[(s * f.size + i) * f.num_controls + action[factor]] += rate * (
-                    after[(step + 1) * n + s] * scratch[i] if joints == NULL
-                    else joints[(step * n + s) * f.size + i])
+                column[i * f.num_controls] += weight * source[i]
+            column += f.size * f.num_controls
 
 
 # out = max(counts, 2^-52), normalised over the first of the axes (num_outcomes, size)

@@ -26,6 +26,7 @@ cdef enum:
     MAX_PARENTS = 64
     KEPT_AGENTS = 16               # whose beliefs there is room for
     MANY_POLICIES = 1024           # from here on one agent's beliefs fill the caches
+    LAST_EPOCH = 0x7FFFFFFF
 
 # Probabilities of the current belief below this are left out: what log(max(A, 2^-52)) leaves of
 # an impossible state. It changes a policy's value by some 1e-13 times what an outcome is worth.
@@ -47,6 +48,10 @@ cdef struct Evaluation:
     double* joint_weight
     double* outcomes
     double* outcomes_novelty
+    double* rows                   # (num_states_total,)
+    void* block
+    void* zeroed
+    Py_ssize_t zeroed_size
 
 
 # The row of (1 - I) * log(epsilon) that holds now, times whether the goal can be reached:
@@ -276,7 +281,7 @@ cdef void _joint_values(const BatchedTables* t, const SharedPolicies* p, Evaluat
 
 cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
                     const double* const* qs, const Py_ssize_t* qs_stride, Py_ssize_t agent,
-                    double* q_pi, double* G, double* rows) noexcept nogil:
+                    double* q_pi, double* G) noexcept nogil:
     cdef Py_ssize_t i, k, s, step, n, kept, last
     cdef FactorBeliefs* f
     cdef const Prefixes* prefixes
@@ -295,7 +300,7 @@ cdef void _evaluate(const BatchedTables* t, const SharedPolicies* p, Evaluation*
         if p.factors[i].inductive.data != NULL:
             f.inductive_row = _inductive_row(&p.factors[i].inductive, p.factors[i].depth, n, q,
                                              agent, of_agent(&p.log_epsilon, agent)[0],
-                                             rows + t.factors[i].offset)
+                                             e.rows + t.factors[i].offset)
         memcpy(root, q, n * sizeof(double))
         if p.merge:
             kept = last = 0
@@ -394,8 +399,8 @@ cdef int64_t _radix(Py_ssize_t first, const int32_t* parents, Py_ssize_t num_par
 
 # All memory of an evaluation: returns the size of `block`, `zeroed` and nothing else if NULL.
 cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
-                   Py_ssize_t times, char* block, char* zeroed, Py_ssize_t* sizes,
-                   double** rows) noexcept nogil:
+                   Py_ssize_t times, char* block, char* zeroed,
+                   Py_ssize_t* sizes) noexcept nogil:
     cdef Py_ssize_t i, n, capacity, joints, used = 0, cleared = 0, step, most, prefixes = 1
     cdef Py_ssize_t widest = 0, nf = t.num_factors, ng = t.num_groups
     cdef FactorBeliefs* f
@@ -455,8 +460,27 @@ cdef void _lay_out(const BatchedTables* t, const SharedPolicies* p, Evaluation* 
     e.joint_weight = <double*>_piece(block, &used, t.max_tensor * 8)
     e.outcomes = <double*>_piece(block, &used, widest * 8)
     e.outcomes_novelty = <double*>_piece(block, &used, widest * 8)
-    rows[0] = <double*>_piece(block, &used, t.num_states_total * 8)
+    e.rows = <double*>_piece(block, &used, t.num_states_total * 8)
     sizes[0], sizes[1] = used, cleared
+
+
+# Memory to evaluate policies with, which keeps the beliefs of `times` agents; -1 without memory.
+cdef int _allocate(const BatchedTables* t, const SharedPolicies* p, Evaluation* e,
+                   Py_ssize_t times) noexcept nogil:
+    cdef Py_ssize_t sizes[2]
+    _lay_out(t, p, e, times, NULL, NULL, sizes)
+    e.epoch, e.zeroed_size = 0, sizes[1]
+    e.block, e.zeroed = malloc(sizes[0]), calloc(sizes[1], 1)
+    if e.block == NULL or e.zeroed == NULL:
+        _free(e)
+        return -1
+    _lay_out(t, p, e, times, <char*>e.block, <char*>e.zeroed, sizes)
+    return 0
+
+
+cdef void _free(Evaluation* e) noexcept nogil:
+    free(e.block)
+    free(e.zeroed)
 
 
 # q_pi = softmax(gamma * G + log E) and G = -EFE of all policies, for agents [start, stop).
@@ -468,28 +492,43 @@ cdef int evaluate_policies(const BatchedTables* t, const SharedPolicies* p,
                            Py_ssize_t start, Py_ssize_t stop,
                            double* q_pi, double* G) noexcept nogil:
     cdef Evaluation e
-    cdef Py_ssize_t sizes[2]
-    cdef Py_ssize_t agent
-    cdef char* block
-    cdef char* zeroed
-    cdef double* rows
-    cdef Py_ssize_t times = 1
+    cdef Py_ssize_t agent, times = 1
     # agents that share all tables share what was computed for each other's beliefs
     if stop - start > 1 and p.num_policies <= MANY_POLICIES and all_shared(t, p):
         times = min(stop - start, KEPT_AGENTS)
-    _lay_out(t, p, &e, times, NULL, NULL, sizes, &rows)
-    block = <char*>malloc(sizes[0])
-    zeroed = <char*>calloc(sizes[1], 1)
-    if block == NULL or zeroed == NULL:
-        free(block)
-        free(zeroed)
+    if _allocate(t, p, &e, times) != 0:
         return -1
-    _lay_out(t, p, &e, times, block, zeroed, sizes, &rows)
-    e.epoch = 0
     for agent in range(start, stop):
         _make_room(t, p, &e, times)
         _evaluate(t, p, &e, qs, qs_stride, agent, q_pi + agent * p.num_policies,
-                  G + agent * p.num_policies, rows)
-    free(block)
-    free(zeroed)
+                  G + agent * p.num_policies)
+    _free(&e)
     return 0
+
+
+# Memory for `evaluate_again`, to be freed by `free_evaluation`; NULL if there is none.
+cdef void* new_evaluation(const BatchedTables* t, const SharedPolicies* p) noexcept nogil:
+    cdef Evaluation* e = <Evaluation*>malloc(sizeof(Evaluation))
+    if e != NULL and _allocate(t, p, e, 1) != 0:
+        free(e)
+        return NULL
+    return e
+
+
+# The same for agent 0 of `t` alone, in memory that is kept between calls: the tables may change
+# from call to call, the sizes may not.
+cdef void evaluate_again(void* evaluation, const BatchedTables* t, const SharedPolicies* p,
+                         const double* const* qs, const Py_ssize_t* qs_stride,
+                         double* q_pi, double* G) noexcept nogil:
+    cdef Evaluation* e = <Evaluation*>evaluation
+    if e.epoch == LAST_EPOCH:
+        memset(e.zeroed, 0, e.zeroed_size)
+        e.epoch = 0
+    _make_room(t, p, e, 1)
+    _evaluate(t, p, e, qs, qs_stride, 0, q_pi, G)
+
+
+cdef void free_evaluation(void* evaluation) noexcept nogil:
+    if evaluation != NULL:
+        _free(<Evaluation*>evaluation)
+        free(evaluation)

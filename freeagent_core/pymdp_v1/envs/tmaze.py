@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from freeagent_core.pymdp_v1._arrays import FloatArray
+from freeagent_core._model.validation import integer
+from freeagent_core.pymdp_v1._arrays import FloatArray, as_real
 from freeagent_core.pymdp_v1.envs.env import PymdpEnv
 
 _NOTHING, _REWARD, _PUNISHMENT = range(3)  # outcomes of the reward modality
@@ -34,6 +35,11 @@ class BaseTMaze(PymdpEnv):
         The arms are reached from between them, not from the centre.
     location_obs_size : int, optional
 
+    Raises
+    ------
+    ValueError, TypeError
+        If a probability is not in [0, 1], or `reward_condition` neither 0 nor 1.
+
     Source: `pymdp.envs.tmaze.BaseTMaze`.
     """
 
@@ -56,6 +62,15 @@ class BaseTMaze(PymdpEnv):
             raise ValueError(f"Unsupported cue_mode: {cue_mode}")
         if connectivity not in ("fully_connected", "adjacent"):
             raise ValueError(f"Unsupported connectivity: {connectivity}")
+        for name, value in (
+            ("reward_probability", reward_probability),
+            ("punishment_probability", punishment_probability),
+            ("cue_validity", cue_validity),
+        ):
+            if not 0.0 <= as_real(value, name) <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], got {value}")
+        if reward_condition is not None:
+            reward_condition = integer(reward_condition, 0, 2, "reward_condition")
         self.reward_probability = reward_probability
         self.punishment_probability = punishment_probability
         self.cue_validity = cue_validity
