@@ -290,15 +290,13 @@ def pickles(source: Source) -> None:
     agent = plain(source)
     agent.step([0, 0])
     state = pickle.loads(pickle.dumps(agent.__getstate__()))
-    part = state[source.choice(["own", "core"])]
+    part = state[source.choice(["attributes", "parameters", "core", "core"])]
     name = source.choice(sorted(part))
     part[name] = (
         source.odd()
         if source.integer(0, 1)
         else objects([source.array(source.shape([2])) for _ in range(2)])
     )
-    if name in ("_model",):
-        return
     other = Agent.__new__(Agent)
     try:
         other.__setstate__(state)

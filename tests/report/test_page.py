@@ -1,15 +1,22 @@
 """The page in a real browser: Debian's chromium, without a window."""
 
+import os
 import shutil
 
 import pytest
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER),
+        reason="no chromium and chromedriver (Debian: apt-get install chromium chromium-driver)",
+    ),
+    pytest.mark.skipif(
+        "san.so" in os.environ.get("LD_PRELOAD", ""),
+        reason="a browser has its memory where a preloaded sanitizer needs it",
+    ),
+]
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",

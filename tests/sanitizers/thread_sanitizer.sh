@@ -4,5 +4,5 @@
 # not know, and tests that measure memory.
 exec "$(dirname "$0")/run_installed.sh" thread tests --ignore tests/faults/test_memory.py \
     --ignore tests/faults/test_fork.py --ignore tests/faults/test_worker_processes.py \
-    --ignore tests/managers/test_process_pool.py --ignore tests/test_doctests.py \
+    --ignore tests/managers/test_process_pool.py --ignore tests/test_doctests.py --ignore tests/test_layers.py \
     --ignore tests/pymdp_v1 -k "not processes and not fork and not context_managers" "$@"
