@@ -23,7 +23,7 @@ from random_arrays import distribution, object_array, observations
 from freeagent_core import Agent
 
 slow = settings(
-    max_examples=int(os.environ.get("FREEAGENT_CORE_EXAMPLES", "30")),
+    max_examples=int(os.environ.get("FREEAGENT_CORE_EXAMPLES", "20")),
     deadline=None,
     derandomize="FREEAGENT_CORE_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow],
