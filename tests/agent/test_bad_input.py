@@ -268,7 +268,10 @@ BAD_ASSIGNMENTS = [
     ("gamma", np.nan, ValueError, "gamma must be finite"),
     ("alpha", "x", TypeError, "alpha must be a number"),
     ("action_selection", "best", ValueError, "action_selection must be"),
+    ("action_selection", ones(2), ValueError, "action_selection must be"),
     ("sampling_mode", None, ValueError, "sampling_mode must be"),
+    ("sampling_mode", ones(0), ValueError, "sampling_mode must be"),
+    ("curr_timestep", None, TypeError, "curr_timestep must be an integer"),
     ("inference_params", {"num_iter": 1.5}, TypeError, "num_iter"),
     ("num_states", [3], AttributeError, "num_states follows from the model"),
 ]

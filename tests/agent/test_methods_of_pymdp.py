@@ -118,5 +118,22 @@ def test_sequences_with_empty_entries_are_none():
     agent.qs = utils.obj_array(len(agent.policies))
     with pytest.raises(AttributeError, match="infer_states"):
         agent.infer_policies()
-    with pytest.raises(ValueError, match="F must have shape"):
-        agent.F = np.zeros(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("F", np.zeros(3), ValueError, r"F must have shape \(4,\)"),
+        ("F", [0.0, np.ones(2), 1.0, 2.0], ValueError, r"F must have shape \(4,\)"),
+        ("F", np.array([0.0, np.nan, 1.0, 2.0]), ValueError, r"F\[1\] must be finite"),
+        ("qs", 1.0, TypeError, r"qs must be an object array of \[policy\]\[step\]\[factor\]"),
+        ("qs", np.ones(4), TypeError, r"qs\[0\] must be an object array of"),
+    ],
+)
+def test_bad_assignments_with_message_passing(name, value, error, message):
+    agent = Agent(**arguments(**ALGORITHMS["MMP averaged"]))
+    agent.infer_states([0, 1])
+    before = numbers(getattr(agent, name))
+    with pytest.raises(error, match=message):
+        setattr(agent, name, value)
+    np.testing.assert_array_equal(numbers(getattr(agent, name)), before)

@@ -60,7 +60,10 @@ cdef class Histories:
         """
         cdef OwnedWorkspace workspace
         if name == "curr_timestep":
-            self.curr_timestep = value
+            try:
+                self.curr_timestep = value
+            except TypeError:
+                raise TypeError(f"curr_timestep must be an integer, got {value!r:.80}") from None
             return
         if not isinstance(value, list) and (value is not None or name == "prev_obs"):
             raise TypeError(f"{name} must be a list, got {type(value).__name__}")

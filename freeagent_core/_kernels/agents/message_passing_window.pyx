@@ -27,6 +27,14 @@ cdef int _reserve(GrowableArray* array, Py_ssize_t count, Py_ssize_t size, str w
     return 0
 
 
+cdef Py_ssize_t _length(object sequence, str name) except -1:
+    try:
+        return len(sequence)
+    except TypeError:
+        raise TypeError(f"{name} must be an object array of [policy][step][factor], "
+                        f"got {sequence!r:.80}") from None
+
+
 cdef bint _has_empty_entries(object sequences) except -1:
     if not isinstance(sequences, np.ndarray) or sequences.dtype != object:
         return False
@@ -194,10 +202,10 @@ cdef class Window:
                             AgentState* state) except -1:
         cdef const PolicyTree* tree = &packed.model.tree
         cdef Py_ssize_t row, t, p, infer_len
-        if len(self.qs) != tree.num_policies:
+        if _length(self.qs, "qs") != tree.num_policies:
             raise ValueError(f"qs must have an entry per policy ({tree.num_policies}), "
                              f"got {len(self.qs)}")
-        infer_len = len(self.qs[0])
+        infer_len = _length(self.qs[0], "qs[0]")
         if infer_len < 1:
             raise ValueError("qs[0] must have a belief per step")
         self.reserve_sequences(state, infer_len)
@@ -205,7 +213,7 @@ cdef class Window:
         for row in range(tree.num_policies):
             p = tree.family_members[row]
             steps = self.qs[p]
-            if <Py_ssize_t>len(steps) != infer_len:
+            if _length(steps, f"qs[{p}]") != infer_len:
                 raise ValueError(f"qs[{p}] must have {infer_len} steps, got {len(steps)}")
             for t in range(infer_len):
                 read_beliefs(packed, workspace, steps[t], "qs[policy][step]")
@@ -290,9 +298,12 @@ cdef class Window:
                                   value) except -1:
         cdef Py_ssize_t num_policies = state.model.tree.num_policies
         cdef OwnedWorkspace workspace = packed.acquire_workspace()
-        array = np.asarray(value)
-        if array.shape != (num_policies,):
-            raise ValueError(f"F must have shape ({num_policies},), got {array.shape}")
+        try:
+            shape = np.shape(value)
+        except ValueError:  # its items differ in length
+            raise ValueError(f"F must have shape ({num_policies},), got {value!r:.80}") from None
+        if shape != (num_policies,):
+            raise ValueError(f"F must have shape ({num_policies},), got {shape}")
         read_doubles(value, num_policies, workspace.work.G_new, "F")
         packed.release_workspace(workspace)
         self.F = value

@@ -133,9 +133,9 @@ cdef class Parameters:
 
     @action_selection.setter
     def action_selection(self, value):
-        if value not in ("deterministic", "stochastic"):
+        if not isinstance(value, str) or value not in ("deterministic", "stochastic"):
             raise ValueError(
-                f"action_selection must be 'deterministic' or 'stochastic', got {value!r}")
+                f"action_selection must be 'deterministic' or 'stochastic', got {value!r:.80}")
         self.values.stochastic = value == "stochastic"
 
     @property
@@ -145,6 +145,6 @@ cdef class Parameters:
 
     @sampling_mode.setter
     def sampling_mode(self, value):
-        if value not in ("marginal", "full"):
-            raise ValueError(f"sampling_mode must be 'marginal' or 'full', got {value!r}")
+        if not isinstance(value, str) or value not in ("marginal", "full"):
+            raise ValueError(f"sampling_mode must be 'marginal' or 'full', got {value!r:.80}")
         self.values.full = value == "full"
