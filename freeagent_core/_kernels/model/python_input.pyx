@@ -55,28 +55,24 @@ cdef object new_beliefs(const Model* model, const double* qs):
     return beliefs
 
 
-# The usual case, an object array of `n` entries, as `new_beliefs` makes them: these, else NULL.
-cdef PyObject** _plain_entries(object value, Py_ssize_t n) noexcept:
+# The data of an array of one axis with `n` contiguous entries of a type; else NULL.
+cdef void* _plain_data(object value, Py_ssize_t n, int kind) noexcept:
     cdef cnp.ndarray array
     if not cnp.PyArray_CheckExact(value):
         return NULL
     array = <cnp.ndarray>value
     if (cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_DIM(array, 0) != n
-            or cnp.PyArray_TYPE(array) != cnp.NPY_OBJECT or not cnp.PyArray_ISCARRAY_RO(array)):
+            or cnp.PyArray_TYPE(array) != kind or not cnp.PyArray_ISCARRAY_RO(array)):
         return NULL
-    return <PyObject**>cnp.PyArray_DATA(array)
+    return cnp.PyArray_DATA(array)
 
 
 # The usual case, a float64 array of `n` contiguous numbers; False if it is something else.
 cdef bint _copy_plain(object value, Py_ssize_t n, double* out) noexcept:
-    cdef cnp.ndarray array
-    if not cnp.PyArray_CheckExact(value):
+    cdef void* data = _plain_data(value, n, cnp.NPY_DOUBLE)
+    if data == NULL:
         return False
-    array = <cnp.ndarray>value
-    if (cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_DIM(array, 0) != n
-            or cnp.PyArray_TYPE(array) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(array)):
-        return False
-    memcpy(out, cnp.PyArray_DATA(array), n * sizeof(double))
+    memcpy(out, data, n * sizeof(double))
     return True
 
 
@@ -141,7 +137,8 @@ cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value
     cdef Py_ssize_t i, num_factors = packed.model.num_factors
     cdef bint is_one = False
     cdef const Factor* f
-    cdef PyObject** entries = _plain_entries(value, num_factors)
+    # the usual case, as `new_beliefs` makes them
+    cdef PyObject** entries = <PyObject**>_plain_data(value, num_factors, cnp.NPY_OBJECT)
     if entries != NULL:
         for i in range(num_factors):
             f = &packed.model.factors[i]
