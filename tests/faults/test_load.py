@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from manager_agents import model
 
-from freeagent_core import Population
+from freeagent_core import Agent, Population
 
 LEARNING = {"pA": np.ones((3, 4)), "pB": np.ones((4, 4, 2))}
 MMP = {"inference_algo": "MMP", "inference_horizon": 3}
@@ -151,6 +151,19 @@ def test_no_code_is_run(tmp_path):
     with pytest.raises(ValueError, match="is not a file of"):
         Population.load(path, shared)
     assert not os.path.exists("/tmp/evil-was-here")
+
+
+@pytest.mark.parametrize("infer_len", [2**40, 2**62, -1, 2])
+def test_a_state_that_lies_about_its_steps_takes_no_memory(infer_len):
+    agent = Agent.from_model(model(inference_algo="MMP", inference_horizon=2, policy_len=2))
+    agent.step([0])
+    state = pickle.loads(pickle.dumps(agent.__getstate__()))
+    state["core"]["infer_len"] = infer_len
+    other = Agent.__new__(Agent)
+    other.__setstate__(state)
+    other.infer_states([1])
+    agent.infer_states([1])
+    np.testing.assert_array_equal(other.qs[0][0][0], agent.qs[0][0][0])
 
 
 def test_compressed_files_are_refused():
