@@ -5,6 +5,7 @@ import signal
 
 import parity
 import pytest
+from hypothesis import settings
 
 from freeagent_core._kernels.base import primitives
 
@@ -14,6 +15,11 @@ LEVEL = primitives.simd_level()  # FREEAGENT_CORE_SIMD's, or the best
 # for ever, and those of programs too, which inherit it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How long an example takes is no matter of a test: under valgrind each is past hypothesis's 200 ms.
+settings.register_profile("any time", deadline=None)
+settings.load_profile("any time")
 
 
 def pytest_configure(config):
