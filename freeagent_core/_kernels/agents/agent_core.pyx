@@ -127,7 +127,11 @@ cdef class AgentCore:
             set_uniform_beliefs(self.state.model, self.state.qs)
             if self.window is not None:
                 self._read_edges()
+                F = self.window.F
+                if F is None and self.state.infer_len:
+                    F = self.window.free_energies(&self.state)
                 self.window.begin_episode(&self.state)
+                self.window.F = F  # stays, as in pymdp
 
     # --- state that callers read and assign ----------------------------------------------
 

@@ -129,10 +129,8 @@ cdef class Window:
         self.reserve_priors(state, 1)
         memcpy(state.latest_belief, state.model.D, state.model.qs_size * sizeof(double))
         state.num_priors = 1
-        if state.infer_len and self.F is None:  # as in pymdp, F stays
-            self.F = self.free_energies(state)
         state.infer_len = 0
-        self.latest_belief = self.qs = None
+        self.latest_belief = self.qs = self.F = None
         self.prior_is_D = not state.parameters.policy_sep_prior
         return 0
 
