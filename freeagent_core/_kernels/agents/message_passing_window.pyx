@@ -27,10 +27,12 @@ cdef int _reserve(GrowableArray* array, Py_ssize_t count, Py_ssize_t size, str w
     return 0
 
 
-cdef Py_ssize_t _length(object sequence, str name) except -1:
+# Of qs, or of a policy's sequence. No object is made where it has one: see `AgentCore._end_step`.
+cdef Py_ssize_t _length(object sequence, Py_ssize_t policy=-1) except -1:
     try:
         return len(sequence)
     except TypeError:
+        name = "qs" if policy < 0 else f"qs[{policy}]"
         raise TypeError(f"{name} must be an object array of [policy][step][factor], "
                         f"got {sequence!r:.80}") from None
 
@@ -200,10 +202,10 @@ cdef class Window:
                             AgentState* state) except -1:
         cdef const PolicyTree* tree = &packed.model.tree
         cdef Py_ssize_t row, t, p, infer_len
-        if _length(self.qs, "qs") != tree.num_policies:
+        if _length(self.qs) != tree.num_policies:
             raise ValueError(f"qs must have an entry per policy ({tree.num_policies}), "
                              f"got {len(self.qs)}")
-        infer_len = _length(self.qs[0], "qs[0]")
+        infer_len = _length(self.qs[0], 0)
         if infer_len < 1:
             raise ValueError("qs[0] must have a belief per step")
         self.reserve_sequences(state, infer_len)
@@ -211,7 +213,7 @@ cdef class Window:
         for row in range(tree.num_policies):
             p = tree.family_members[row]
             steps = self.qs[p]
-            if _length(steps, f"qs[{p}]") != infer_len:
+            if _length(steps, p) != infer_len:
                 raise ValueError(f"qs[{p}] must have {infer_len} steps, got {len(steps)}")
             for t in range(infer_len):
                 read_beliefs(packed, workspace, steps[t], "qs[policy][step]")
