@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from manager_agents import Counter, Odd, own_agents
+from manager_agents import Counter, Odd, add, own_agents
 
 from freeagent_core.managers import (
     AsyncManager,
@@ -229,10 +229,6 @@ def test_a_time_that_is_up_leaves_agents_as_they_were(manager):
     for bad in (-1, "x", float("nan")):
         with pytest.raises(ValueError, match="timeout must be"):
             manager.step_all_agents(observations, timeout=bad)
-
-
-def add(agent, number):
-    return agent.add(number)
 
 
 def test_tasks(manager):
