@@ -64,6 +64,12 @@ def nodes():
     two.cluster.shutdown()
 
 
+@pytest.fixture(params=["memory", "files"])
+def directory(request, tmp_path):
+    """Where checkpoints are kept."""
+    return tmp_path / "checkpoints" if request.param == "files" else None
+
+
 @pytest.fixture(scope="session")
 def model():
     return make_model()

@@ -29,11 +29,6 @@ from freeagent_core.ray import RayPopulation, _checkpoints
 ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
 
 
-@pytest.fixture(params=["memory", "files"])
-def directory(request, tmp_path):
-    return tmp_path / "checkpoints" if request.param == "files" else None
-
-
 def test_killed_actors(nodes, model, directory):
     whole, expected = undisturbed(model)
     with sharded(model, directory) as population:

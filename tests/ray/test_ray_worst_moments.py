@@ -25,11 +25,6 @@ from freeagent_core.ray._log import OperationLog
 ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
 
 
-@pytest.fixture(params=["memory", "files"])
-def directory(request, tmp_path):
-    return tmp_path / "checkpoints" if request.param == "files" else None
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_kills_at_random_moments(nodes, model, directory, seed):
     """Whatever the actor is doing: an operation, a checkpoint, a replay, nothing."""

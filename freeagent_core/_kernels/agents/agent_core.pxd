@@ -50,7 +50,6 @@ cdef class AgentCore:
     cdef int _choose(self, Task* task, Py_ssize_t* action, bint has_added) except -1
     cdef int _end_step(self, OwnedWorkspace workspace) except -1
     cdef int note_step(self, object observation, object action) except -1
-    cdef int _reserve_latest_belief(self) except -1
     cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1
     cdef int check_terms(self) except -1
     cdef OwnedWorkspace _begin_choice(self, Task* task)

@@ -283,11 +283,6 @@ cdef class AgentCore:
             self._set_latest_belief(workspace)
             self.packed.release_workspace(workspace)
 
-    # Room for the priors that follow a step; asked for before the step is kept.
-    cdef int _reserve_latest_belief(self) except -1:
-        self.window.reserve_priors(&self.state, self.state.model.tree.num_policies)
-        return 0
-
     # Call with the lock.
     cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1:
         cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
@@ -574,8 +569,8 @@ cdef class AgentCore:
     # Draw an action. What stands in the histories is taken away if that fails.
     cdef int _choose(self, Task* task, Py_ssize_t* action, bint has_added) except -1:
         try:
-            if self.window is not None:
-                self._reserve_latest_belief()
+            if self.window is not None:  # room for the priors that follow the step
+                self.window.reserve_priors(&self.state, self.state.model.tree.num_policies)
             draw_action(&self.state, task.choice, &numpy_source, action)
             end_draws()
         except BaseException:
