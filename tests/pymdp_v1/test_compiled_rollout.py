@@ -140,6 +140,29 @@ def test_many_agents_of_one_model_see_windows_that_others_saw():
         assert_same_run(*both(agent, env, 12, 5))
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_more_agents_than_lanes(algorithm):
+    for seed in SEEDS[:4]:
+        agent, env = random_world(
+            algorithm, seed, "AB", use_inductive=False, use_param_info_gain=seed % 2 == 0
+        )
+        agent = agent[np.arange(11) % agent.batch_size]
+        env = PymdpEnv(agent.A, agent.B, agent.D, agent.A_dependencies, agent.B_dependencies)
+        run = both(agent, env, 5, seed)
+        assert_same_run(*run)
+        few = PymdpEnv(
+            [a[:9] for a in agent.A], [b[:9] for b in agent.B], [d[:9] for d in agent.D],
+            agent.A_dependencies, agent.B_dependencies,
+        )  # fmt: skip
+        # other neighbours, the same numbers to the bit
+        (_, info), (_, of_nine) = run[0], rollout(agent[:9], few, 5, random.PRNGKey(seed))
+        for name in ("qpi", "neg_efe"):
+            np.testing.assert_array_equal(info[name][:9], of_nine[name])
+        for name in ("qs", "A", "pB"):
+            for x, y in zip(info[name], of_nine[name], strict=True):
+                np.testing.assert_array_equal(x[:9], y)
+
+
 def test_agents_that_ran_are_as_before():
     agent, env = random_world("mmp", 3, "AB", use_inductive=False)
     before = [np.array(x) for x in (*agent.A, *agent.B, *agent.pA, *agent.pB)]

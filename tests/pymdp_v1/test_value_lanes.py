@@ -52,11 +52,32 @@ def without_certain_transitions(seed):
     )
 
 
+def with_models_of_their_own(seed):
+    """Return the same with arrays, counts, precision or priors of each agent."""
+    shared, rng = without_certain_transitions(seed), np.random.default_rng(seed)
+    size = shared.batch_size
+    counts = {f"p{name}": [x * 4 + rng.random(x.shape) for x in getattr(shared, name)]
+              for name in "AB"}  # fmt: skip
+    agent = shared.replace(
+        use_param_info_gain=bool(rng.random() < 0.5),
+        gamma=rng.uniform(0.5, 4.0, size) if rng.random() < 0.5 else 2.0,
+        E=rng.dirichlet(np.ones(shared.policies.num_policies), size),
+        **counts,
+    )
+    if rng.random() < 0.3:
+        return agent
+    mean = {name: [x / x.sum(axis=1, keepdims=True) for x in counts[f"p{name}"]] for name in "AB"}
+    return agent.replace(**{name: mean[name] for name in rng.choice(["A", "B"], 2)})
+
+
 def any_batch(seed):
     """Return 2 to 19 agents of a random batch, with any flags, own arrays and certain moves."""
     rng = np.random.default_rng(seed)
     agent = Agent(**random_batch("fpi", seed, seed))
     return agent[rng.integers(0, agent.batch_size, rng.integers(2, 20))]
+
+
+makers = st.sampled_from([without_certain_transitions, with_models_of_their_own, any_batch])
 
 
 def drawn_beliefs(agent, seed):
@@ -66,7 +87,7 @@ def drawn_beliefs(agent, seed):
 
 
 @many
-@given(st.sampled_from([without_certain_transitions, any_batch]), seeds)
+@given(makers, seeds)
 def test_a_batch_has_the_numbers_of_each_agent_alone(made, seed):
     agent = made(seed)
     qs = drawn_beliefs(agent, seed)
@@ -81,7 +102,7 @@ def test_a_batch_has_the_numbers_of_each_agent_alone(made, seed):
 
 
 @many
-@given(st.sampled_from([without_certain_transitions, any_batch]), seeds)
+@given(makers, seeds)
 def test_numbers_do_not_depend_on_the_other_agents(made, seed):
     agent = made(seed)
     qs = drawn_beliefs(agent, seed)

@@ -333,7 +333,7 @@ cdef int _evaluate_in_lanes(void* pointer, Py_ssize_t start, Py_ssize_t stop) no
     cdef EvaluateJob* job = <EvaluateJob*>pointer
     return evaluate_policies_in_lanes(
         job.t, job.p, <const double* const*>job.qs.data, job.qs.stride, LANES * start,
-        min(LANES * stop, job.t.batch_size), job.q_pi, job.G)
+        min(LANES * stop, job.t.batch_size), job.p.num_policies, job.q_pi, job.G)
 
 
 # One agent's action, of each factor, from its q_pi, which must be finite, else False is returned.

@@ -31,20 +31,22 @@ cdef class LearnedParts:
                      Py_ssize_t num_steps, str name)
 
 
-# What an agent has learned of a modality or a factor.
+# What agents have learned of a modality or a factor, each with `size` numbers of an array.
 ctypedef struct OwnTable:
+    Py_ssize_t size
     double* counts                 # (num_outcomes, width), as pymdp has them
     double* mean
     double* p                      # outcomes last, as the kernels read them
     double* log_p
     double* novelty
-    double* changed                # (width,): not 0 where a column of the counts has changed
+    double* changed                # (width,): not 0 where a column of the last agent's has changed
 
 
-# One agent's model and policies: agent 0 of a batch of one.
-ctypedef struct OwnModel:
+# Models and policies of a few agents: a batch of their own.
+ctypedef struct OwnModels:
     BatchedTables t
     SharedPolicies p
+    bint learns_A, learns_B        # whether they use what they have learned
     OwnTable* modalities
     OwnTable* factors
     double** linear                # (num_groups,)
@@ -52,10 +54,11 @@ ctypedef struct OwnModel:
     void* block
 
 
-cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
-                      const Learning* learning) noexcept nogil
-cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
-                  const Learning* learning, Py_ssize_t agent) noexcept nogil
-cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent,
-                  Py_ssize_t place) noexcept nogil
-cdef void adopt_B(OwnModel* own, const Learning* learning, Py_ssize_t place) noexcept nogil
+cdef int allocate_own(OwnModels* own, const BatchedTables* t, const SharedPolicies* p,
+                      const Learning* learning, Py_ssize_t count) noexcept nogil
+cdef void look_at(OwnModels* own, const BatchedTables* t, const SharedPolicies* p,
+                  const Learning* learning, Py_ssize_t first, Py_ssize_t count) noexcept nogil
+cdef void adopt_A(OwnModels* own, const Learning* learning, Py_ssize_t first, Py_ssize_t count,
+                  Py_ssize_t step, Py_ssize_t num_steps) noexcept nogil
+cdef void adopt_B(OwnModels* own, const Learning* learning, Py_ssize_t first, Py_ssize_t count,
+                  Py_ssize_t step, Py_ssize_t num_steps) noexcept nogil

@@ -1,7 +1,8 @@
-"""The model of one agent of a batch, which it changes when it learns."""
+"""The models of a few agents of a batch, each its own, which they change when they learn."""
 
 cimport numpy as cnp
 from libc.float cimport DBL_EPSILON
+from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -97,41 +98,45 @@ cdef class LearnedParts:
 
 # --- memory ---------------------------------------------------------------------------------------
 
-# Cuts a table's arrays off `numbers`; with NULL only counts. Returns how many there are.
-cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t size,
+# Cuts the arrays of a table of `count` agents off `numbers`; with NULL only counts. Returns how
+# many there are.
+cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t count, Py_ssize_t size,
                      Py_ssize_t width) noexcept nogil:
+    cdef Py_ssize_t all = count * size
     if numbers != NULL:
-        own.counts, own.mean, own.p = numbers, numbers + size, numbers + 2 * size
-        own.log_p, own.novelty = numbers + 3 * size, numbers + 4 * size
-        own.changed = numbers + 5 * size
-    return 5 * size + width
+        own.size = size
+        own.counts, own.mean, own.p = numbers, numbers + all, numbers + 2 * all
+        own.log_p, own.novelty = numbers + 3 * all, numbers + 4 * all
+        own.changed = numbers + 5 * all
+    return 5 * all + width
 
 
-cdef Py_ssize_t _lay_out(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
-                         const Learning* learning, double* numbers) noexcept nogil:
+cdef Py_ssize_t _lay_out(OwnModels* own, const BatchedTables* t, const SharedPolicies* p,
+                         const Learning* learning, Py_ssize_t count,
+                         double* numbers) noexcept nogil:
     cdef Py_ssize_t i, used = 0, size
     for i in range(t.num_modalities):
         if learning.A and learning.modalities[i].prior.data != NULL:
             size = t.modalities[i].num_obs * t.modalities[i].size
-            used += _cut(&own.modalities[i], numbers + used if numbers != NULL else NULL, size,
-                         t.modalities[i].size)
+            used += _cut(&own.modalities[i], numbers + used if numbers != NULL else NULL, count,
+                         size, t.modalities[i].size)
     for i in range(t.num_groups):
-        size = p.groups[i].num_steps * t.groups[i].size
+        size = count * p.groups[i].num_steps * t.groups[i].size
         if numbers != NULL:
             own.linear[i], own.certain[i] = numbers + used, numbers + used + size
         used += 2 * size
     for i in range(t.num_factors):
         if learning.B:
             size = t.factors[i].size * t.factors[i].num_controls
-            used += _cut(&own.factors[i], numbers + used if numbers != NULL else NULL,
+            used += _cut(&own.factors[i], numbers + used if numbers != NULL else NULL, count,
                          size * t.factors[i].num_states, size)
     return used
 
 
-# Room for the model of an agent; 0, or -1 without memory. `own.block` is to be freed.
+# Room for the models of `count` agents; 0, or -1 without memory. `own.block` is to be freed.
 # learning: NULL if nothing is learned.
-cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
-                      const Learning* learning) noexcept nogil:
+cdef int allocate_own(OwnModels* own, const BatchedTables* t, const SharedPolicies* p,
+                      const Learning* learning, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t nm = t.num_modalities, nf = t.num_factors, ng = t.num_groups
     cdef Py_ssize_t structs = (
         nm * (sizeof(Likelihood) + sizeof(OutcomeTables) + sizeof(OwnTable))
@@ -139,12 +144,12 @@ cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicie
         + ng * (sizeof(GroupValues) + 2 * sizeof(double*)))
     cdef Py_ssize_t numbers = 0
     if learning != NULL:
-        numbers = _lay_out(own, t, p, learning, NULL)
+        numbers = _lay_out(own, t, p, learning, count, NULL)
     own.block = malloc(structs + numbers * sizeof(double))
     if own.block == NULL:
         return -1
     own.t, own.p = t[0], p[0]
-    own.t.batch_size = 1
+    own.t.batch_size = count
     own.t.modalities = <Likelihood*>own.block
     own.t.factors = <Transition*>(own.t.modalities + nm)
     own.p.groups = <GroupValues*>(own.t.factors + nf)
@@ -155,22 +160,28 @@ cdef int allocate_own(OwnModel* own, const BatchedTables* t, const SharedPolicie
     own.linear = <double**>(own.factors + nf)
     own.certain = own.linear + ng
     if learning != NULL:
-        _lay_out(own, t, p, learning, <double*>(own.certain + ng))
+        _lay_out(own, t, p, learning, count, <double*>(own.certain + ng))
     return 0
 
 
-# --- an agent's tables ----------------------------------------------------------------------------
+# --- the agents' tables ---------------------------------------------------------------------------
 
-cdef inline void _only(Table* table, Py_ssize_t agent) noexcept nogil:
+cdef inline void _from(Table* table, Py_ssize_t first) noexcept nogil:
     if table.data != NULL:
-        table.data += agent * table.stride
-    table.stride = 0
+        table.data += first * table.stride
 
 
-# Makes `own` the model, policies and first counts of an agent. Cost: one copy of the counts.
-cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p,
-                  const Learning* learning, Py_ssize_t agent) noexcept nogil:
-    cdef Py_ssize_t i
+# What is learned of a modality, of agent `index` of these, or what it was made with.
+cdef inline const double* _learned(const Table* table, const double* own, Py_ssize_t size,
+                                   bint learns, Py_ssize_t index) noexcept nogil:
+    return own + index * size if learns else of_agent(table, index)
+
+
+# Makes `own` the models, policies and first counts of `count` agents from `first` on. Cost: one
+# copy of the counts.
+cdef void look_at(OwnModels* own, const BatchedTables* t, const SharedPolicies* p,
+                  const Learning* learning, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i, k
     cdef const Counts* counts
     cdef TransitionTables* f
     memcpy(own.t.modalities, t.modalities, t.num_modalities * sizeof(Likelihood))
@@ -179,49 +190,51 @@ cdef void look_at(OwnModel* own, const BatchedTables* t, const SharedPolicies* p
     memcpy(own.p.modalities, p.modalities, t.num_modalities * sizeof(OutcomeTables))
     memcpy(own.p.factors, p.factors, t.num_factors * sizeof(TransitionTables))
     own.p.log_E, own.p.gamma, own.p.log_epsilon = p.log_E, p.gamma, p.log_epsilon
-    _only(&own.p.log_E, agent)
-    _only(&own.p.gamma, agent)
-    _only(&own.p.log_epsilon, agent)
+    own.learns_A = own.learns_B = False  # so far
+    _from(&own.p.log_E, first)
+    _from(&own.p.gamma, first)
+    _from(&own.p.log_epsilon, first)
     for i in range(t.num_groups):
-        _only(&own.p.groups[i].linear, agent)
-        _only(&own.p.groups[i].certain, agent)
+        _from(&own.p.groups[i].linear, first)
+        _from(&own.p.groups[i].certain, first)
     for i in range(t.num_modalities):
-        _only(&own.t.modalities[i].log_A, agent)
-        _only(&own.p.modalities[i].A, agent)
-        _only(&own.p.modalities[i].novelty, agent)
+        _from(&own.t.modalities[i].log_A, first)
+        _from(&own.p.modalities[i].A, first)
+        _from(&own.p.modalities[i].novelty, first)
         if learning == NULL or not learning.A or learning.modalities[i].prior.data == NULL:
             continue
         counts = &learning.modalities[i]
-        memcpy(own.modalities[i].counts, of_agent(&counts.prior, agent),
-               counts.prior.stride * sizeof(double))
+        for k in range(count):
+            memcpy(own.modalities[i].counts + k * own.modalities[i].size,
+                   of_agent(&counts.prior, first + k), counts.prior.stride * sizeof(double))
     for i in range(t.num_factors):
-        _only(&own.t.factors[i].B, agent)
-        _only(&own.t.factors[i].log_B, agent)
+        _from(&own.t.factors[i].B, first)
+        _from(&own.t.factors[i].log_B, first)
         f = &own.p.factors[i]
-        _only(&f.novelty, agent)
-        _only(&f.inductive, agent)
+        _from(&f.novelty, first)
+        _from(&f.inductive, first)
         if f.next_state != NULL:
-            f.next_state += agent * f.next_state_stride
-            f.next_state_stride = 0
+            f.next_state += first * f.next_state_stride
         if learning != NULL and learning.B:
             counts = &learning.factors[i]
-            memcpy(own.factors[i].counts, of_agent(&counts.prior, agent),
-                   counts.prior.stride * sizeof(double))
+            for k in range(count):
+                memcpy(own.factors[i].counts + k * own.factors[i].size,
+                       of_agent(&counts.prior, first + k), counts.prior.stride * sizeof(double))
 
 
 # Marks the columns of counts (n, width) that are not what they were; all, without `before`.
 # What is derived of the others stays as it is. Cost: n * width comparisons.
-cdef void _mark(OwnTable* own, const double* before, Py_ssize_t n, Py_ssize_t width) noexcept nogil:
+cdef void _mark(double* changed, const double* now, const double* before, Py_ssize_t n,
+                Py_ssize_t width) noexcept nogil:
     cdef Py_ssize_t s, i
-    cdef const double* now
     for i in range(width):
-        own.changed[i] = before == NULL
+        changed[i] = before == NULL
     if before == NULL:
         return
     for s in range(n):
-        now = own.counts + s * width
         for i in range(width):
-            own.changed[i] += now[i] != before[i]
+            changed[i] += now[i] != before[i]
+        now += width
         before += width
 
 
@@ -229,9 +242,9 @@ cdef void _mark(OwnTable* own, const double* before, Py_ssize_t n, Py_ssize_t wi
 # (controls, size, n), and the weights of the information gain about them,
 # `pymdp_v1._tables.novelty`, in the same order. Source: `pymdp.maths.dirichlet_expected_value`.
 # Cost: a division for each count of these; with novelty a digamma too.
-cdef void _adopt(OwnTable* own, Py_ssize_t n, Py_ssize_t size, Py_ssize_t controls,
-                 bint novelty) noexcept nogil:
-    cdef Py_ssize_t width = size * controls, i, u, s, column
+cdef void _adopt(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n, Py_ssize_t size,
+                 Py_ssize_t controls, bint novelty) noexcept nogil:
+    cdef Py_ssize_t width = size * controls, i, u, s, column, at = agent * own.size
     cdef double total, ratio, value
     cdef double* out
     for i in range(size):
@@ -239,38 +252,41 @@ cdef void _adopt(OwnTable* own, Py_ssize_t n, Py_ssize_t size, Py_ssize_t contro
             column = i * controls + u
             if own.changed[column] == 0.0:
                 continue
-            out = own.p + (u * size + i) * n
+            out = own.p + at + (u * size + i) * n
             total = 0.0
             for s in range(n):
-                out[s] = max(own.counts[s * width + column], DBL_EPSILON)
+                out[s] = max(own.counts[at + s * width + column], DBL_EPSILON)
                 total += out[s]
             for s in range(n):
                 out[s] /= total
-                own.mean[s * width + column] = out[s]
+                own.mean[at + s * width + column] = out[s]
             if not novelty:
                 continue
-            out = own.novelty + (u * size + i) * n
+            out = own.novelty + at + (u * size + i) * n
             ratio = log_ratio(total)
             for s in range(n):
-                value = own.counts[s * width + column]
+                value = own.counts[at + s * width + column]
                 out[s] = ratio - log_ratio(max(value, DBL_EPSILON)) if value > 0.0 else 0.0
 
 
-# What joint states of a group's parents are worth where the likelihood has changed:
+# What joint states of a group's parents are worth to an agent where the likelihood has changed:
 # `pymdp_v1._tables.group_values`, and less the novelty where the state is certain. Cost: the
 # sizes of A.
-cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group,
-                       Py_ssize_t agent) noexcept nogil:
+cdef void _value_group(OwnModels* own, const Learning* learning, Py_ssize_t group,
+                       Py_ssize_t agent, Py_ssize_t index) noexcept nogil:
     cdef const ParentGroup* g = &own.t.groups[group]
     cdef GroupValues* values = &own.p.groups[group]
     cdef const Preferences* preferences
+    cdef const OwnTable* table
     cdef const double* A
     cdef const double* log_A
     cdef const double* C
     cdef const double* novelty
+    cdef double* linear = own.linear[group] + index * values.num_steps * g.size
+    cdef double* certain = own.certain[group] + index * values.num_steps * g.size
     cdef Py_ssize_t step, i, k, m, o, n
     cdef double utility, information, gain
-    cdef bint changed
+    cdef bint changed, learns
     for i in range(g.size):
         changed = False
         for k in range(g.num_modalities):
@@ -280,19 +296,21 @@ cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group
         if not changed:
             continue
         for step in range(values.num_steps):
-            own.linear[group][step * g.size + i] = own.certain[group][step * g.size + i] = 0.0
+            linear[step * g.size + i] = certain[step * g.size + i] = 0.0
         for k in range(g.num_modalities):
             m = g.modalities[k]
             n = own.t.modalities[m].num_obs
-            log_A = own.t.modalities[m].log_A.data
+            table, learns = &own.modalities[m], learning.modalities[m].prior.data != NULL
+            log_A = _learned(&own.t.modalities[m].log_A, table.log_p, table.size, learns, index)
+            A = _learned(&own.p.modalities[m].A, table.p, table.size, learns, index) + i * n
             preferences = &learning.preferences[m]
-            A = own.p.modalities[m].A.data + i * n
             information = gain = 0.0
             if own.p.states_info_gain:
                 for o in range(n):
                     information += A[o] * log_A[o * g.size + i]
             if own.p.modalities[m].novelty.data != NULL:
-                novelty = own.p.modalities[m].novelty.data + i * n
+                novelty = _learned(&own.p.modalities[m].novelty, table.novelty, table.size, learns,
+                                   index) + i * n
                 for o in range(n):
                     gain += A[o] * novelty[o]
             for step in range(values.num_steps):
@@ -301,66 +319,88 @@ cdef void _value_group(OwnModel* own, const Learning* learning, Py_ssize_t group
                     C = of_agent(&preferences.C, agent) + min(step, preferences.num_steps - 1) * n
                     for o in range(n):
                         utility += C[o] * A[o]
-                own.linear[group][step * g.size + i] += utility + information
-                own.certain[group][step * g.size + i] += utility - gain
-    values.linear.data, values.certain.data = own.linear[group], own.certain[group]
+                linear[step * g.size + i] += utility + information
+                certain[step * g.size + i] += utility - gain
 
 
-# Use the likelihoods that the counts now give, at a step (`place` of all agents' steps) before
+cdef inline void _use(Table* table, const double* own, Py_ssize_t size) noexcept nogil:
+    table.data, table.stride = own, size
+
+
+# Use the likelihoods that the counts of the agents from `first` on now give, at a step before
 # which they were written down.
-cdef void adopt_A(OwnModel* own, const Learning* learning, Py_ssize_t agent,
-                  Py_ssize_t place) noexcept nogil:
-    cdef Py_ssize_t i, k, n, size
+cdef void adopt_A(OwnModels* own, const Learning* learning, Py_ssize_t first, Py_ssize_t count,
+                  Py_ssize_t step, Py_ssize_t num_steps) noexcept nogil:
+    cdef Py_ssize_t i, k, n, size, index
+    cdef int64_t place
     cdef OwnTable* table
     cdef const double* before
     cdef bint changed
+    for index in range(count):
+        place = (first + index) * num_steps + step
+        for i in range(own.t.num_modalities):
+            if learning.modalities[i].prior.data == NULL:
+                continue
+            table = &own.modalities[i]
+            n, size = own.t.modalities[i].num_obs, own.t.modalities[i].size
+            before = NULL
+            if own.learns_A:  # there was a step before
+                before = learning.modalities[i].counts + (place - 1) * n * size
+            _mark(table.changed, table.counts + index * table.size, before, n, size)
+            _adopt(table, index, n, size, 1, own.p.modalities[i].novelty.data != NULL)
+            log_clipped(table.mean + index * table.size, n * size,
+                        table.log_p + index * table.size)
+        for i in range(own.t.num_groups):
+            changed = False
+            for k in range(own.t.groups[i].num_modalities):
+                changed |= learning.modalities[own.t.groups[i].modalities[k]].prior.data != NULL
+            if changed:
+                _value_group(own, learning, i, first + index, index)
+                if index == count - 1:
+                    size = own.p.groups[i].num_steps * own.t.groups[i].size
+                    _use(&own.p.groups[i].linear, own.linear[i], size)
+                    _use(&own.p.groups[i].certain, own.certain[i], size)
+    own.learns_A = True
     for i in range(own.t.num_modalities):
         if learning.modalities[i].prior.data == NULL:
             continue
         table = &own.modalities[i]
-        n, size = own.t.modalities[i].num_obs, own.t.modalities[i].size
-        before = NULL
-        if own.p.modalities[i].A.data == table.p:  # there was a step before
-            before = learning.modalities[i].counts + (place - 1) * n * size
-        _mark(table, before, n, size)
-        _adopt(table, n, size, 1, own.p.modalities[i].novelty.data != NULL)
-        log_clipped(table.mean, n * size, table.log_p)
-        own.t.modalities[i].log_A.data = table.log_p
-        own.p.modalities[i].A.data = table.p
+        _use(&own.t.modalities[i].log_A, table.log_p, table.size)
+        _use(&own.p.modalities[i].A, table.p, table.size)
         if own.p.modalities[i].novelty.data != NULL:
-            own.p.modalities[i].novelty.data = table.novelty
-    for i in range(own.t.num_groups):
-        changed = False
-        for k in range(own.t.groups[i].num_modalities):
-            changed |= learning.modalities[own.t.groups[i].modalities[k]].prior.data != NULL
-        if changed:
-            _value_group(own, learning, i, agent)
+            _use(&own.p.modalities[i].novelty, table.novelty, table.size)
 
 
 # Use the transitions that the counts now give: none is certain, as no probability is 0.
-cdef void adopt_B(OwnModel* own, const Learning* learning, Py_ssize_t place) noexcept nogil:
-    cdef Py_ssize_t i, k, u, n, width
+cdef void adopt_B(OwnModels* own, const Learning* learning, Py_ssize_t first, Py_ssize_t count,
+                  Py_ssize_t step, Py_ssize_t num_steps) noexcept nogil:
+    cdef Py_ssize_t i, k, u, n, width, index, column
+    cdef int64_t place
     cdef Transition* f
     cdef OwnTable* table
     cdef const double* before
-    cdef double* log_p
     for i in range(own.t.num_factors):
         f = &own.t.factors[i]
         table = &own.factors[i]
         n, width = f.num_states, f.size * f.num_controls
-        before = NULL
-        if f.B.data == table.p:
-            before = learning.factors[i].counts + (place - 1) * n * width
-        _mark(table, before, n, width)
-        _adopt(table, n, f.size, f.num_controls, own.p.factors[i].novelty.data != NULL)
-        f.B.data = table.p
-        if f.log_B.data != NULL:
+        for index in range(count):
+            place = (first + index) * num_steps + step
+            before = NULL
+            if own.learns_B:
+                before = learning.factors[i].counts + (place - 1) * n * width
+            _mark(table.changed, table.counts + index * table.size, before, n, width)
+            _adopt(table, index, n, f.size, f.num_controls, own.p.factors[i].novelty.data != NULL)
+            if f.log_B.data == NULL:
+                continue
             for k in range(f.size):
                 for u in range(f.num_controls):
                     if table.changed[k * f.num_controls + u] != 0.0:
-                        log_p = table.log_p + (u * f.size + k) * n
-                        log_clipped(table.p + (u * f.size + k) * n, n, log_p)
-            f.log_B.data = table.log_p
+                        column = index * table.size + (u * f.size + k) * n
+                        log_clipped(table.p + column, n, table.log_p + column)
+        _use(&f.B, table.p, table.size)
+        if f.log_B.data != NULL:
+            _use(&f.log_B, table.log_p, table.size)
         if own.p.factors[i].novelty.data != NULL:
-            own.p.factors[i].novelty.data = table.novelty
+            _use(&own.p.factors[i].novelty, table.novelty, table.size)
         own.p.factors[i].next_state = NULL
+    own.learns_B = True

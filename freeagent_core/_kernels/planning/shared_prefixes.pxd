@@ -11,6 +11,6 @@ cdef int evaluate_policies(const BatchedTables* t, const SharedPolicies* p,
                            double* q_pi, double* G) noexcept nogil
 cdef void* new_evaluation(const BatchedTables* t, const SharedPolicies* p) noexcept nogil
 cdef void evaluate_again(void* evaluation, const BatchedTables* t, const SharedPolicies* p,
-                         const double* const* qs, const Py_ssize_t* qs_stride,
+                         const double* const* qs, const Py_ssize_t* qs_stride, Py_ssize_t agent,
                          double* q_pi, double* G) noexcept nogil
 cdef void free_evaluation(void* evaluation) noexcept nogil

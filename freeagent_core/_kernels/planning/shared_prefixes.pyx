@@ -515,17 +515,17 @@ cdef void* new_evaluation(const BatchedTables* t, const SharedPolicies* p) noexc
     return e
 
 
-# The same for agent 0 of `t` alone, in memory that is kept between calls: the tables may change
-# from call to call, the sizes may not.
+# The same for one agent, whose q_pi and G are given, in memory that is kept between calls: the
+# tables may change from call to call, the sizes may not.
 cdef void evaluate_again(void* evaluation, const BatchedTables* t, const SharedPolicies* p,
-                         const double* const* qs, const Py_ssize_t* qs_stride,
+                         const double* const* qs, const Py_ssize_t* qs_stride, Py_ssize_t agent,
                          double* q_pi, double* G) noexcept nogil:
     cdef Evaluation* e = <Evaluation*>evaluation
     if e.epoch == LAST_EPOCH:
         memset(e.zeroed, 0, e.zeroed_size)
         e.epoch = 0
     _make_room(t, p, e, 1)
-    _evaluate(t, p, e, qs, qs_stride, 0, q_pi, G)
+    _evaluate(t, p, e, qs, qs_stride, agent, q_pi, G)
 
 
 cdef void free_evaluation(void* evaluation) noexcept nogil:
