@@ -121,6 +121,9 @@ typedef struct {
     double coupling;      /* share of q . lnA that F has of other factors */
     double tau;
     int gradient;
+    /* Of update_marginal_by_roots alone, which takes tau as 1/4: */
+    const double *likelihood; /* exp(log_likelihood) */
+    const double *prior;      /* exp(log_prior) - FC_EPS */
 } fc_marginal_update;
 
 typedef struct {
@@ -197,6 +200,8 @@ typedef struct {
      * of the old q. Else: q = softmax(lnA + lnB_past + lnB_future); returns 0. `error` has n entries
      * (of up to 8 states it may be NULL). Matrices and vectors x are read up to n columns. */
     double (*update_marginal)(const fc_marginal_update *u, ptrdiff_t n, double *q, double *error);
+    /* The same q without the rest, from square roots of products of at most 16 messages. */
+    void (*update_marginal_by_roots)(const fc_marginal_update *u, ptrdiff_t n, double *q);
 
     fc_lane_functions lanes;
 

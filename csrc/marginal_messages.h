@@ -4,17 +4,22 @@
 
 #include "vectors.h"
 
-/* The vector of a message's logarithm that begins at state j. Cost: a logarithm per vector, and a
- * multiply-add per row. */
-ALWAYS_INLINE vm log_message(const fc_message *message, ptrdiff_t j, ptrdiff_t n)
+/* The vector of a message before its logarithm that begins at state j. Cost: a multiply-add per
+ * row. */
+ALWAYS_INLINE vm linear_message(const fc_message *message, ptrdiff_t j, ptrdiff_t n)
 {
     if (message->M == NULL)
-        return log_eps_vm(vm_load_some(message->x + j, n - j, 1.0));
+        return vm_load_some(message->x + j, n - j, 1.0);
     vm total = VM_SPLAT(0.0);
     for (ptrdiff_t i = 0; i < message->rows; i++)
         total = vm_fma(VM_SPLAT(message->x[i]),
                        vm_load_some(message->M + i * message->stride + j, n - j, 0.0), total);
-    return log_eps_vm(total);
+    return total;
+}
+
+ALWAYS_INLINE vm log_message(const fc_message *message, ptrdiff_t j, ptrdiff_t n)
+{
+    return log_eps_vm(linear_message(message, j, n));
 }
 
 /* The vector from state j on of the error, or without gradient of the sum of messages; beyond n it
@@ -112,6 +117,67 @@ static double update_marginal(const fc_marginal_update *u, ptrdiff_t n, double *
     }
     softmax(q, n, q);
     return 0.5 * vm_sum_lanes(F);
+}
+
+/* The vector from state j on of the belief before it is normalised, from products: exponents of
+ * messages are quarters, tau being 1/4. Cost: that of the messages, and up to three square roots. */
+ALWAYS_INLINE vm marginal_by_roots(const fc_marginal_update *u, const double *q, ptrdiff_t j,
+                                   ptrdiff_t n)
+{
+    const fc_message *message = u->messages;
+    const vm eps = VM_SPLAT(FC_EPS);
+    vm A = VM_SPLAT(1.0), future = A;
+    if (u->likelihood != NULL)
+        A = vm_load_some(u->likelihood + j, n - j, 1.0);
+    for (ptrdiff_t k = 0; k < u->num_likelihoods; k++)
+        A *= linear_message(message++, j, n) + eps;
+    vm others = eps + (u->prior != NULL ? vm_load_some(u->prior + j, n - j, 1.0)
+                                        : linear_message(message++, j, n));
+    for (ptrdiff_t k = 0; k < u->num_future; k++)
+        future *= linear_message(message++, j, n) + eps;
+    if (u->num_future > 0)
+        others *= u->future_weight == 1.0 ? future : vm_sqrt(future);
+    if (!u->gradient)
+        return A * others;
+    const vm belief = vm_load_some(q + j, n - j, 1.0) + eps;
+    if (u->balance == 2.0)
+        return vm_sqrt(belief * A * vm_sqrt(others));
+    return vm_sqrt(belief * vm_sqrt(belief * A * others));
+}
+
+/* update_marginal_by_roots of up to `count` vectors, a constant. */
+ALWAYS_INLINE void roots_in_registers(const fc_marginal_update *u, ptrdiff_t n, double *q,
+                                      int count)
+{
+    const ptrdiff_t last = (count - 1) * VM_LANES;
+    const vmi in_use = vm_load(FIRST_LANES + 8 - (n - last)) > VM_SPLAT(0.5);
+    vm x[4], total = VM_SPLAT(0.0);
+    UNROLL for (int b = 0; b < count; b++) x[b] = marginal_by_roots(u, q, b * VM_LANES, n);
+    x[count - 1] = vm_select(in_use, x[count - 1], VM_SPLAT(0.0));
+    UNROLL for (int b = 0; b < count; b++) total += x[b];
+    const vm inverse = VM_SPLAT(1.0 / vm_sum_lanes(total));
+    UNROLL for (int b = 0; b < count; b++)
+        vm_store_some(q + b * VM_LANES, x[b] * inverse, n - b * VM_LANES);
+}
+
+/* With c the balance and w the future's weight,
+ *   log q + (c lnA + lnB_past + w lnB_future - c log q) / 4
+ * is the logarithm of sqrt(q A sqrt(B_past B_future^w)) for c = 2, of sqrt(q sqrt(q A B_past)) for
+ * c = 1: what update_marginal takes a logarithm for each message and an exponential for. The mean of
+ * the error falls out of the softmax. Without gradient q is A B_past B_future^w.
+ * Cost: that of the messages, and up to three square roots per state. */
+static void update_marginal_by_roots(const fc_marginal_update *u, ptrdiff_t n, double *q)
+{
+    switch ((n + VM_LANES - 1) / VM_LANES) {
+    case 1: roots_in_registers(u, n, q, 1); return;
+    case 2: roots_in_registers(u, n, q, 2); return;
+    case 3: roots_in_registers(u, n, q, 3); return;
+    case 4: roots_in_registers(u, n, q, 4); return;
+    default: break;
+    }
+    for (ptrdiff_t j = 0; j < n; j += VM_LANES)
+        vm_store_some(q + j, marginal_by_roots(u, q, j, n), n - j);
+    scale(1.0 / sum(q, n), q, n, q);
 }
 
 #endif

@@ -406,6 +406,7 @@ const fc_primitives FC_TABLE = {
     scale,
     softmaxes_of_sums,
     update_marginal,
+    update_marginal_by_roots,
     {
         lanes_gather,
         lanes_scatter,

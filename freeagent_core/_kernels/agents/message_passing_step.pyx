@@ -42,7 +42,7 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     cdef int32_t* term_group
     for g in range(model.num_groups):
         largest = max(largest, model.groups[g].num_joint)
-    num_messages = num_terms + 1
+    num_messages = num_terms + 2  # with one from before and the belief itself
     for k in range(model.num_factors):
         joint *= model.factors[k].num_states
         num_messages += model.factors[k].num_dependencies
@@ -51,13 +51,13 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     window.infer_len = past_len + model.tree.policy_len
     window.future_cutoff = window.infer_len - 2
     window.factorized = factorized
-    window.num_terms = num_terms
+    window.num_terms, window.most_messages = num_terms, num_messages
     window.num_actions = history.num_actions
     window.actions = history.actions
     window.log_joint = NULL
     sequences = model.tree.num_policies * (window.infer_len * model.qs_size + 1)
     num_doubles = sequences + num_modalities + past_len * (num_terms * (1 + largest) + 1)
-    num_doubles += past_len * model.qs_size + 2 * model.num_controls_total
+    num_doubles += 2 * past_len * model.qs_size + 2 * model.num_controls_total
     num_doubles += num_messages * (message_size + message_doubles)
     if not agent.parameters.mmp.grad_descent:
         num_doubles += (past_len + 2) * joint
@@ -85,11 +85,14 @@ cdef int lay_out_window(Task* task, MMPWindow* window) noexcept nogil:
     here += 2 * model.num_controls_total
     window.log_likelihood = here
     here += past_len * model.qs_size
+    window.likelihood_product = here
+    here += past_len * model.qs_size
     memset(window.log_likelihood, 0, past_len * model.qs_size * sizeof(double))
     for t in range(past_len):
         _likelihoods_of_step(task, window, t, largest, here)
         _sum_log_likelihoods(model, window, t, task.work.row)
         here += num_terms * largest
+    P.exp(window.log_likelihood, past_len * model.qs_size, window.likelihood_product)
     if agent.parameters.mmp.grad_descent:
         window.log_joint = NULL
         return 0

@@ -17,10 +17,12 @@ cdef struct MMPWindow:             # what is inferred over: observed steps, then
     Py_ssize_t future_cutoff       # from this step on no messages come from later ones
     bint factorized                # run_mmp_factorized, else run_mmp on one joint likelihood
     Py_ssize_t num_terms           # likelihoods a step has: modalities, or 1
+    Py_ssize_t most_messages       # of one update
     const int32_t* term_group      # (num_terms,): the group whose factors each depends on
     const double** likelihood      # (past_len, num_terms): p(o | s) over the group's joint states
     double* log_likelihood         # (past_len, qs_size): the sum of log(p(o | s) + 1e-16) over the
                                    # terms that depend on one factor alone
+    double* likelihood_product     # (past_len, qs_size): and its exponential
     fc_message* messages           # (num_messages,): of one update, and where those are computed
     double* message_memory         # (num_messages, message_size)
     Py_ssize_t message_size

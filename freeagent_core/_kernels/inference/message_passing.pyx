@@ -45,6 +45,7 @@ cdef void _marginal(const Model* model, const Group* group, Py_ssize_t j, const 
 
 cdef enum:
     MAX_FUSED = 16                 # states up to which a product is part of update_marginal
+    MAX_OF_ROOTS = 16              # messages whose product cannot underflow: each is 1e-16 or more
 
 
 # The likelihoods' messages to `factor` at an observed step, without those that depend on no other
@@ -167,14 +168,16 @@ cdef double _dot_row(const Factor* f, Py_ssize_t action, Py_ssize_t p,
 #   q <- softmax(log q + tau (err - mean err))             with grad_descent
 #   q <- softmax(lnA + lnB_past + lnB_future)              without
 # Returns its share of F (with grad_descent). pymdp.legacy.algos.mmp.run_mmp_factorized,
-# where lnB_future is halved, and run_mmp. Parr, Markovic, Kiebel and Friston, "Neuronal message
+# where lnB_future is halved, and run_mmp. `by_roots`: without F, from square roots of products,
+# which is faster than logarithms of messages and an exponential (csrc/marginal_messages.h). Parr, Markovic, Kiebel and Friston, "Neuronal message
 # passing using Mean-field, Bethe, and Marginal approximations", Scientific Reports 9, 2019.
-# Cost: that of the three messages; two logarithms and an exponential per state.
+# Cost: that of the three messages; per state up to three logarithms and an exponential, or roots.
 cdef double _update_belief(const Model* model, const MMPParameters* parameters,
                            const MMPWindow* window, Py_ssize_t step, Py_ssize_t factor,
                            const Py_ssize_t* before, const Py_ssize_t* after,
                            const double* earlier, double* qs, const double* later,
-                           const double* log_prior, Workspace* work, double* error) noexcept nogil:
+                           const double* prior, const double* log_prior, bint by_roots,
+                           Workspace* work, double* error) noexcept nogil:
     cdef const Factor* f = &model.factors[factor]
     cdef const Factor* source
     cdef const double* previous[MAX_FACTORS]
@@ -183,15 +186,16 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
     cdef double* store
     cdef Py_ssize_t i, d, stride, action
     update.messages = window.messages
-    update.log_likelihood = update.log_prior = NULL
+    update.log_likelihood = update.log_prior = update.likelihood = update.prior = NULL
     update.num_likelihoods = update.num_future = 0
     if step < window.past_len:
         update.log_likelihood = window.log_likelihood + step * model.qs_size + f.offset
+        update.likelihood = window.likelihood_product + step * model.qs_size + f.offset
         update.num_likelihoods = _likelihood_messages(model, window, step, factor, qs, work,
                                                       message)
         message += update.num_likelihoods
     if step == 0:
-        update.log_prior = log_prior + f.offset
+        update.log_prior, update.prior = log_prior + f.offset, prior + f.offset
     else:
         action = before[factor]
         if f.num_dependencies == 1 and f.num_states <= MAX_FUSED and not f.is_sparse[action]:
@@ -230,6 +234,9 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
         update.coupling = <double>(model.num_factors - 1) / model.num_factors
     update.tau = parameters.tau
     update.gradient = parameters.grad_descent
+    if by_roots:
+        P.update_marginal_by_roots(&update, f.num_states, qs + f.offset)
+        return 0.0
     return P.update_marginal(&update, f.num_states, qs + f.offset, error)
 
 
@@ -320,6 +327,9 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
     # nothing but the step before reaches the last one
     cdef bint one_per_action = (num_members > 1 and num_steps - 1 >= window.past_len
                                 and num_steps - 1 >= window.future_cutoff)
+    cdef bint can_be_roots = (window.most_messages <= MAX_OF_ROOTS and vn == NULL
+                              and (parameters.tau == 0.25 or not parameters.grad_descent))
+    cdef bint is_last
     cdef const double* known
     cdef Py_ssize_t at
     for step in range(num_members * num_steps):
@@ -332,6 +342,7 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
         P.log_eps(prior + factor.offset, factor.num_states, work.log_prior + factor.offset)
     for iteration in range(parameters.num_iter):
         shared = 0.0
+        is_last = iteration == parameters.num_iter - 1  # the one that F is of
         if one_per_action:
             memset(window.last_belief, 0, model.num_controls_total * sizeof(double*))
         for step in range(num_steps):
@@ -358,15 +369,15 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                     # the steps before the last are those of the first member
                     part = _update_belief(
                         model, parameters, window, step, f, actions[0], actions[1],
-                        qs + (step - 1) * size, last, qs + (step + 1) * size, work.log_prior, work,
-                        error)
+                        qs + (step - 1) * size, last, qs + (step + 1) * size, prior, work.log_prior,
+                        can_be_roots and not is_last, work, error)
                     if step < num_steps - 1:
                         shared += part
                         continue
                     F[member] += part
                     if one_per_action:
                         window.last_belief[at], window.last_F[at] = last + factor.offset, part
-                if not parameters.grad_descent:
+                if is_last and not parameters.grad_descent:
                     part = _free_energy(model, window, step, last, prior, work)
                     if step == num_steps - 1:
                         F[member] += part

@@ -21,6 +21,7 @@ from pymdp.legacy.agent import Agent as Reference
 from random_arrays import distribution, object_array, observations
 
 from freeagent_core import Agent
+from freeagent_core._kernels.base.primitives import set_simd_level, simd_level, simd_levels
 
 slow = settings(
     max_examples=int(os.environ.get("FREEAGENT_CORE_EXAMPLES", "20")),
@@ -92,6 +93,26 @@ def test_inference_params(params, model, seed):
     expected = quiet(reference.infer_states, observation)
     assert_same_sequences(agent.infer_states(observation), expected)
     np.testing.assert_allclose(agent.F, reference.F, rtol=1e-12, atol=G)
+
+
+@slow
+@given(model=mmp_models(), seed=st.integers(0, 2**32 - 1), level=st.sampled_from(simd_levels()))
+def test_roots_are_logarithms(model, seed, level):
+    """tau = 1/4 takes square roots of products where any other takes logarithms."""
+    taus = 0.25, np.nextafter(0.25, 1.0)
+    agents = [Agent(**model, inference_params={"tau": tau}) for tau in taus]
+    before = simd_level()
+    set_simd_level(level)
+    try:
+        for observation in observations(model, seed, 2):
+            assert_same_sequences(*(each.infer_states(observation) for each in agents), 1e-12)
+            np.testing.assert_allclose(agents[0].F, agents[1].F, rtol=1e-12, atol=1e-10)
+            for each in agents:
+                each.infer_policies()
+                each.action = np.zeros(each.num_factors)
+                each.step_time()
+    finally:
+        set_simd_level(before)
 
 
 @slow
