@@ -172,10 +172,11 @@ typedef struct {
      * stride must be a multiple of 8. count may be 0. */
     void (*sparse_gemv_t)(const double *weights, const double *M, const int32_t *index,
                           ptrdiff_t count, ptrdiff_t stride, double *out);
-    /* out[r][j] = sum_k x[r][k] * M[k * stride + j], j < stride: x @ M, each row equal to the bit
-     * to sparse_gemv_t with all n weights. stride must be a multiple of 8. */
+    /* out[r][j] = sum_k x[r][k] * M[k * stride + j], j < columns: x @ M, each row equal to the bit
+     * to sparse_gemv_t with all n weights. stride must be a multiple of 8; out has room for it, and
+     * what is beyond `columns` is written or not. */
     void (*gemm)(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
-                 ptrdiff_t stride, double *const *out);
+                 ptrdiff_t stride, ptrdiff_t columns, double *const *out);
     /* index = flatnonzero(x > threshold), weights = x[index]; returns how many. Both have room for
      * n entries. */
     ptrdiff_t (*support)(const double *x, ptrdiff_t n, double threshold, int32_t *index,
@@ -189,6 +190,11 @@ typedef struct {
                            double *out);
     /* out = a * x. out may be x. */
     void (*scale)(double a, const double *x, ptrdiff_t n, double *out);
+    /* Of each of `count` rows: y[i] = (x[i] + FC_EPS) * (y[i] + y_eps), norm[i] = sum(y[i]), and
+     * where min_norm < norm[i] < inf: out[i] = y[i] / norm[i]. Rows of y and out go up to a multiple
+     * of 8, with finite entries of y there, which become zero. */
+    void (*posterior_rows)(const double *const *x, double *const *y, double y_eps, ptrdiff_t n,
+                           ptrdiff_t count, double min_norm, double *const *out, double *norm);
     /* For each of `count` (1 to 4) pairs x, y of size[k] >= 1 finite entries:
      * e = exp(x + y - max(x + y)), out = e / sum(e). *norm = the product of the sum(e); returns
      * the sum of sum(out * x) - max(x + y). */

@@ -198,11 +198,12 @@ GEMM_BLOCK(3, 1)
 GEMM_BLOCK(1, 3)
 #else
 GEMM_BLOCK(1, 4)
+GEMM_BLOCK(6, 2)
 #endif
 
 #if defined(FC_LEVEL_AVX512)
 #define PANEL(COLUMNS)                                                                         \
-    for (; j + COLUMNS * VM_LANES <= stride; j += COLUMNS * VM_LANES) {                        \
+    for (; j + COLUMNS * VM_LANES <= stop; j += COLUMNS * VM_LANES) {                          \
         ptrdiff_t r = 0;                                                                       \
         for (; r + 8 <= rows; r += 8)                                                          \
             gemm_8_##COLUMNS(x + r, n, M, stride, j + COLUMNS * VM_LANES, out + r, j);         \
@@ -219,41 +220,59 @@ GEMM_BLOCK(1, 4)
     }
 
 /* out = x @ M, x given by rows (BLAS dgemm). A panel of columns at a time, so that it stays in
- * the first cache for all rows. Cost: rows * n * stride multiply-adds. */
+ * the first cache for all rows. Cost: rows * n * columns multiply-adds. */
 static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
-                 ptrdiff_t stride, double *const *out)
+                 ptrdiff_t stride, ptrdiff_t columns, double *const *out)
 {
+    const ptrdiff_t stop = (columns + VM_LANES - 1) / VM_LANES * VM_LANES;
     ptrdiff_t j = 0;
     if (rows == 1) {
-        j = gemm_1_16(x, n, M, stride, stride, out, 0); /* long runs of each row */
-        j = gemm_1_8(x, n, M, stride, stride, out, j);
-        gemm_1_1(x, n, M, stride, stride, out, j);
+        j = gemm_1_16(x, n, M, stride, stop, out, 0); /* long runs of each row */
+        j = gemm_1_8(x, n, M, stride, stop, out, j);
+        gemm_1_1(x, n, M, stride, stop, out, j);
         return;
     }
     if (rows == 3) {
-        j = gemm_3_8(x, n, M, stride, stride, out, 0);
-        j = gemm_3_4(x, n, M, stride, stride, out, j);
+        j = gemm_3_8(x, n, M, stride, stop, out, 0);
+        j = gemm_3_4(x, n, M, stride, stop, out, j);
     }
     PANEL(3)
     PANEL(2)
     PANEL(1)
 }
 #else
-/* The same, four rows at a time. Cost: rows * n * stride multiply-adds. */
-static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
-                 ptrdiff_t stride, double *const *out)
+/* One row from column j to `stop`. */
+static void gemm_row(const double *const *x, ptrdiff_t n, const double *M, ptrdiff_t stride,
+                     ptrdiff_t stop, double *const *out, ptrdiff_t j)
 {
-    ptrdiff_t r = 0, j;
-    for (; r + 4 <= rows; r += 4) {
-        j = gemm_4_3(x + r, n, M, stride, stride, out + r, 0);
-        j = gemm_4_2(x + r, n, M, stride, stride, out + r, j);
-        gemm_4_1(x + r, n, M, stride, stride, out + r, j);
-    }
-    for (; r < rows; r++) {
-        j = gemm_1_8(x + r, n, M, stride, stride, out + r, 0);
-        j = gemm_1_4(x + r, n, M, stride, stride, out + r, j);
-        j = gemm_1_2(x + r, n, M, stride, stride, out + r, j);
-        gemm_1_1(x + r, n, M, stride, stride, out + r, j);
-    }
+    j = gemm_1_8(x, n, M, stride, stop, out, j);
+    j = gemm_1_4(x, n, M, stride, stop, out, j);
+    j = gemm_1_2(x, n, M, stride, stop, out, j);
+    gemm_1_1(x, n, M, stride, stop, out, j);
+}
+
+/* The same. Blocks of four rows by three vectors, and of six by two, have twelve sums at work, which
+ * hide the latency of a multiply-add; so 3 k + 1 vectors are k - 1 times three and two pairs.
+ * Cost: rows * n * columns multiply-adds. */
+static void gemm(const double *const *x, ptrdiff_t rows, ptrdiff_t n, const double *M,
+                 ptrdiff_t stride, ptrdiff_t columns, double *const *out)
+{
+    const ptrdiff_t vectors = (columns + VM_LANES - 1) / VM_LANES, stop = vectors * VM_LANES;
+    const ptrdiff_t threes = vectors % 3 == 1 && vectors > 1 ? vectors / 3 - 1 : vectors / 3;
+    const ptrdiff_t pairs = rows < 4 ? 0 : threes * 3 * VM_LANES; /* where they begin */
+    ptrdiff_t r;
+    for (r = 0; pairs > 0 && r + 4 <= rows; r += 4)
+        gemm_4_3(x + r, n, M, stride, pairs, out + r, 0);
+    for (; pairs > 0 && r < rows; r++)
+        gemm_row(x + r, n, M, stride, pairs, out + r, 0);
+    for (r = 0; vectors > 1 && r + 6 <= rows && rows - r != 8; r += 6)
+        gemm_6_2(x + r, n, M, stride, stop, out + r, pairs);
+    for (; r + 4 <= rows; r += 4)
+        if (vectors > 1)
+            gemm_4_2(x + r, n, M, stride, stop, out + r, pairs);
+        else
+            gemm_4_1(x + r, n, M, stride, stop, out + r, 0);
+    for (; pairs < stop && r < rows; r++)
+        gemm_row(x + r, n, M, stride, stop, out + r, pairs);
 }
 #endif

@@ -282,6 +282,44 @@ static void scale(double a, const double *x, ptrdiff_t n, double *out)
         vm_store_tail(out + i, VM_SPLAT(a) * vm_load_tail(x + i, n - i, 0.0), n - i);
 }
 
+/* `rows`, a constant, of posterior_rows: their sums and divisions overlap. */
+ALWAYS_INLINE void posterior_block(int rows, const double *const *x, double *const *y,
+                                   double y_eps, ptrdiff_t n, double min_norm,
+                                   double *const *out, double *norm)
+{
+    vm total[4];
+    UNROLL for (int r = 0; r < rows; r++) total[r] = VM_SPLAT(0.0);
+    for (ptrdiff_t j = 0; j < n; j += VM_LANES)
+        UNROLL for (int r = 0; r < rows; r++) {
+            const vm v = (vm_load_some(x[r] + j, n - j, -FC_EPS) + VM_SPLAT(FC_EPS)) *
+                         (vm_load(y[r] + j) + VM_SPLAT(y_eps));
+            vm_store(y[r] + j, v);
+            total[r] += v;
+        }
+    UNROLL for (int r = 0; r < rows; r++) norm[r] = vm_sum_lanes(total[r]);
+    UNROLL for (int r = 0; r < rows; r++) {
+        if (!(norm[r] > min_norm && norm[r] < INFINITY))
+            continue;
+        const vm inverse = VM_SPLAT(1.0 / norm[r]);
+        for (ptrdiff_t j = 0; j < n; j += VM_LANES)
+            vm_store(out[r] + j, inverse * vm_load(y[r] + j));
+    }
+}
+
+/* Rows of posteriors: y[i] = (x[i] + eps) * (y[i] + y_eps), norm[i] = sum(y[i]), and out[i] =
+ * y[i] / norm[i] where min_norm < norm[i] < inf; to the bit multiply_eps and scale. Whole vectors of
+ * y and out are written: AVX2's masked stores were a tenth of the time of filtering.
+ * Cost: 2 n products a row. */
+static void posterior_rows(const double *const *x, double *const *y, double y_eps, ptrdiff_t n,
+                           ptrdiff_t count, double min_norm, double *const *out, double *norm)
+{
+    ptrdiff_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        posterior_block(4, x + i, y + i, y_eps, n, min_norm, out + i, norm + i);
+    for (; i < count; i++)
+        posterior_block(1, x + i, y + i, y_eps, n, min_norm, out + i, norm + i);
+}
+
 #if defined(FC_LEVEL_AVX512) /* one operation for all vectors costs less than one for each */
 #define LANE_SUMS(x, out) vm_store(out, vm_sums_of_lanes(x))
 #define LANE_MAXIMA(count, x, out) vm_store(out, vm_maxima_of_lanes(x))
@@ -404,6 +442,7 @@ const fc_primitives FC_TABLE = {
     min_positive,
     multiply_eps,
     scale,
+    posterior_rows,
     softmaxes_of_sums,
     update_marginal,
     update_marginal_by_roots,

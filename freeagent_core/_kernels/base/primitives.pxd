@@ -105,7 +105,7 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*sparse_gemv_t)(const double* weights, const double* M, const int32_t* index,
                               Py_ssize_t count, Py_ssize_t stride, double* out) noexcept nogil
         void (*gemm)(const double** x, Py_ssize_t rows, Py_ssize_t n, const double* M,
-                     Py_ssize_t stride, double** out) noexcept nogil
+                     Py_ssize_t stride, Py_ssize_t columns, double** out) noexcept nogil
         Py_ssize_t (*support)(const double* x, Py_ssize_t n, double threshold, int32_t* index,
                               double* weights) noexcept nogil
         double (*min)(const double* x, Py_ssize_t n) noexcept nogil
@@ -113,6 +113,9 @@ cdef extern from "freeagent_primitives.h" nogil:
         double (*multiply_eps)(const double* x, const double* y, double y_eps, Py_ssize_t n,
                                double* out) noexcept nogil
         void (*scale)(double a, const double* x, Py_ssize_t n, double* out) noexcept nogil
+        void (*posterior_rows)(const double** x, double** y, double y_eps, Py_ssize_t n,
+                               Py_ssize_t count, double min_norm, double** out,
+                               double* norm) noexcept nogil
         double (*softmaxes_of_sums)(const double** x, const double** y, const Py_ssize_t* size,
                                     Py_ssize_t count, double** out, double* norm) noexcept nogil
         double (*update_marginal)(const fc_marginal_update* u, Py_ssize_t n, double* q,

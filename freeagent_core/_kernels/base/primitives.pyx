@@ -281,7 +281,7 @@ def gemm(x, M, out=None, Py_ssize_t repeats=1):
         sources[r], results[r] = &left[r, 0], &result[r, 0]
     with nogil:
         for i in range(repeats):
-            P.gemm(sources, rows, n, &right[0, 0], columns, results)
+            P.gemm(sources, rows, n, &right[0, 0], columns, columns, results)
             if stops(i, repeats):
                 break
     free(sources)

@@ -185,7 +185,7 @@ cdef void _predict_nodes(const Model* model, const EFEParameters* parameters, co
                     if rows.count == GEMM_ROWS or (node == stop - 1
                                                    and agent == num_agents - 1):
                         P.gemm(rows.sources, rows.count, f.num_previous,
-                               f.B + action * f.num_previous * f.stride, f.stride,
+                               f.B + action * f.num_previous * f.stride, f.stride, f.stride,
                                rows.results)
                         rows.count = 0
         for node in range(i, stop):
@@ -405,7 +405,7 @@ cdef void _evaluate_rows(const Model* model, const EFEParameters* parameters, co
         return
     if action >= 0:
         matrix = group.next_outcomes + action * num_states * stride
-    P.gemm(rows.sources, rows.count, num_states, matrix, stride, rows.results)
+    P.gemm(rows.sources, rows.count, num_states, matrix, stride, stride, rows.results)
     for k in range(rows.count):
         if action >= 0 and rows.min_positive[k] <= FC_MASK:  # the bound does not decide
             belief = works[rows.agent[k]].beliefs + tree.node_offset[
@@ -471,7 +471,7 @@ cdef void _contract(const Model* model, const EFEParameters* parameters, const G
                 before = belief
             node += 1
         first[count] = node
-        P.gemm(sources, count, num_states, tensor.data, size, results)
+        P.gemm(sources, count, num_states, tensor.data, size, size, results)
         for k in range(count):
             sum_.min_positive = tensor.min_positive * work.min_positive[beliefs[k]]
             sum_.total = tensor.total * work.total[beliefs[k]]
