@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -217,6 +217,12 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name != "self"}
         self._begin(GenerativeModel(**arguments, pymdp_version=self._pymdp_version))
+        self._call_own_reset()
+
+    def _call_own_reset(self) -> None:
+        """Call a subclass's `reset`, as pymdp's constructor does."""
+        if type(self).reset is not Agent.reset:
+            self.reset()
 
     @classmethod
     def from_model(cls, model: GenerativeModel) -> Agent:
@@ -252,12 +258,15 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         return agent
 
     def _begin(self, model: GenerativeModel) -> None:
+        early = set(self.__dict__)
         self._model = model
         self._search: tuple[Any, ...] | None = None  # parameters that the core has
         self._core = AgentCore(
             model.packed, parameters.parameters_of(model), model.save_belief_hist
         )
         self._live = LiveArrays(self._core)
+        if early:
+            self._settle_early(early)
         for name in PLAIN_ATTRIBUTES:
             setattr(self, name, getattr(model, name))
         if model.policy_sep_prior and model.use_BMA:
@@ -268,11 +277,49 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         if model.inference_algo == "MMP":
             self.qs = self._unfilled_sequences()
 
+    # A subclass may assign and read attributes before it calls ``__init__``, which sets them as it
+    # sets all others. Until then they are plain ones, kept in ``__dict__``.
+
+    def _has_begun(self) -> bool:
+        try:
+            object.__getattribute__(self, "_live")
+        except AttributeError:
+            return False
+        return True
+
+    def _settle_early(self, names: set[str]) -> None:
+        """Forget the attributes assigned before ``__init__`` that are this class's own."""
+        for name in names:
+            if name == "F" and not self._core.parameters.passes_messages:
+                continue  # the caller's own, then as later
+            attribute = getattr(Agent, name, None)
+            if attribute is getattr(type(self), name, None) and hasattr(attribute, "__set__"):
+                del self.__dict__[name]
+        if not names.isdisjoint(("step", *calls.PARTS)):
+            self._core.replaces_parts = True
+
+    if not TYPE_CHECKING:  # a checker knows the attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if self._has_begun():
+                return object.__getattribute__(self, name)  # the error once more
+            if name in self.__dict__:
+                return self.__dict__[name]
+            raise AttributeError(
+                f"{type(self).__name__} has no {name!r} before Agent.__init__ was called"
+            )
+
     # A method of its own in the place of a part of `step` is called by `step`.
     def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-        if name == "step" or name in calls.PARTS:
-            self._core.replaces_parts = True
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:
+            if self._has_begun() or name.startswith("__"):
+                raise
+            self.__dict__[name] = value
+        else:
+            if (name == "step" or name in calls.PARTS) and self._has_begun():
+                self._core.replaces_parts = True
 
     # --- the model -----------------------------------------------------------------------
 

@@ -73,3 +73,4 @@ save_belief_hist
             name: value for name, value in locals().items() if name not in ("self", "__class__")
         }
         self._begin(GenerativeModel(**arguments, pymdp_version=self._pymdp_version))
+        self._call_own_reset()

@@ -14,6 +14,7 @@ import pymdp.legacy.utils
 import pytest
 
 import freeagent_core.agent
+import freeagent_core.pymdp_v0
 from freeagent_core import control, maths, utils
 
 OURS = (freeagent_core.agent.Agent, utils, maths, control)
@@ -218,3 +219,57 @@ def test_agents_of_one_model_keep_their_own_arrays():
     np.testing.assert_array_equal(second.D[0], np.full(4, 0.25))
     assert second.C[1][1] == 0.0
     assert model.C[1][1] == 0.0
+
+
+@pytest.mark.parametrize("algorithm", ["VANILLA", "MMP"])
+def test_a_subclass_assigns_before_the_constructor(algorithm):
+    class Robot(freeagent_core.agent.Agent):
+        def __init__(self, num_states):
+            self.num_obs, self.num_states, self.num_controls = [3], [num_states], [2]
+            self.gamma, self.F, self.name = 99.0, "mine", "robot"
+            self.infer_policies = self.my_policies
+            A = utils.obj_array_uniform([[n, *self.num_states] for n in self.num_obs])
+            B = utils.obj_array_uniform([[self.num_states[0]] * 2 + self.num_controls])
+            super().__init__(A, B, inference_algo=algorithm)
+
+        def my_policies(self):
+            self.asked = True
+            return freeagent_core.agent.Agent.infer_policies(self)
+
+    agent = Robot(4)
+    assert (agent.num_obs, agent.num_states, agent.num_controls) == ([3], [4], [2])
+    assert (agent.gamma, agent.name) == (16.0, "robot")
+    assert ("F" in vars(agent)) == (algorithm == "VANILLA")  # message passing infers it
+    agent.step([0])
+    assert agent.asked
+    for other in (copy.deepcopy(agent), copy.copy(agent)):
+        assert (other.gamma, other.name, other.num_states) == (16.0, "robot", [4])
+
+
+def test_what_is_not_there_before_the_constructor():
+    class Hasty(freeagent_core.agent.Agent):
+        def __init__(self):
+            self.gamma = self.D
+
+    with pytest.raises(AttributeError, match=r"Hasty has no 'D' before Agent.__init__ was called"):
+        Hasty()
+    with pytest.raises(AttributeError, match="qs_hist is kept with save_belief_hist=True"):
+        _ = plain(OURS, *t_maze(utils)).qs_hist
+    with pytest.raises(AttributeError, match="num_states follows from the model"):
+        plain(OURS, *t_maze(utils)).num_states = [3]
+
+
+@pytest.mark.parametrize("kind", [THEIRS[0], OURS[0], freeagent_core.pymdp_v0.Agent])
+def test_the_constructor_calls_a_subclass_reset(kind):
+    class Counting(kind):
+        resets = 0
+
+        def reset(self, init_qs=None):
+            self.resets += 1
+            self.seen = []
+            return super().reset(init_qs)
+
+    agent = Counting(*t_maze(utils))
+    assert (agent.resets, agent.seen) == (1, [])
+    agent.reset()
+    assert agent.resets == 2
