@@ -121,6 +121,21 @@ def test_smoothing_of_factors_with_several_parents():
     assert ran > 2
 
 
+def test_smoothing_of_states_that_are_all_but_impossible():
+    A = [np.array([[0.9, 0.2, 0.4], [0.1, 0.8, 0.6]])]
+    B = [np.full((3, 3, 2), 1e-300)]
+    B[0][0, :, 0] = B[0][2, :, 1] = 1.0
+    for algorithm in ("ovf", "exact"):
+        agent = Agent(
+            A, B, D=[np.array([1.0, 0.0, 0.0])], pA=[A[0] * 3], learn_A=True, batch_size=3,
+            inference_algo=algorithm, action_selection="stochastic",
+        )  # fmt: skip
+        env = PymdpEnv(A, B, [np.array([1.0, 0.0, 0.0])])
+        run = both(agent, env, 8, 2)
+        assert_same_run(*run)
+        assert np.isfinite(run[0][1]["pA"][0]).all()
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_upstream_faults(algorithm):
     for seed in SEEDS[:6]:

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.agents.batch_threads cimport run_batch
 from freeagent_core._kernels.agents.batched_inference cimport (
@@ -291,21 +291,25 @@ def learn_A(BatchedModel model, Py_ssize_t modality, Observations observed, obje
     cdef const double* beliefs[MAX_FACTORS]
     cdef const double* q[MAX_FACTORS]
     cdef double* scratch
+    cdef double** of_modality
     cdef double[:, :, ::1] out = np.empty((t.batch_size, num_obs, size))
     if (counts.shape[0] != t.batch_size or counts.shape[1] != num_obs or counts.shape[2] != size
             or rates.shape[0] != t.batch_size):
         raise ValueError(f"counts must have shape ({t.batch_size}, {num_obs}, {size})")
     for i in range(t.num_factors):
         beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>sequences[i])
-    scratch = <double*>malloc(t.max_tensor * sizeof(double))
+    scratch = <double*>malloc(t.max_tensor * sizeof(double) + t.num_modalities * sizeof(double*))
     if scratch == NULL:
         raise MemoryError("no memory for learning")
+    of_modality = <double**>(scratch + t.max_tensor)
+    memset(of_modality, 0, t.num_modalities * sizeof(double*))
     with nogil:
         for agent in range(t.batch_size):
             for i in range(t.num_factors):
                 q[i] = beliefs[i] + agent * steps * t.factors[i].num_states
-            add_outcome_counts(t, modality, agent, &observed.observed, q, rates[agent],
-                               &counts[agent, 0, 0], scratch)
+            of_modality[modality] = &counts[agent, 0, 0]
+            add_outcome_counts(t, t.modalities[modality].group, agent, &observed.observed, q,
+                               rates[agent], of_modality, scratch)
             expected_probabilities(&counts[agent, 0, 0], num_obs, size, &out[agent, 0, 0])
     free(scratch)
     return np.asarray(out)

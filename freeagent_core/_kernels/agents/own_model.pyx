@@ -4,7 +4,7 @@ cimport numpy as cnp
 from libc.float cimport DBL_EPSILON
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.contractions cimport log_clipped
 from freeagent_core._kernels.base.special_functions cimport log_ratio
@@ -107,8 +107,8 @@ cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t count, Py_ssize_
         own.size = size
         own.counts, own.mean, own.p = numbers, numbers + all, numbers + 2 * all
         own.log_p, own.novelty = numbers + 3 * all, numbers + 4 * all
-        own.changed = numbers + 5 * all
-    return 5 * all + width
+        own.changed, own.total = numbers + 5 * all, numbers + 5 * all + width
+    return 5 * all + 2 * width
 
 
 cdef Py_ssize_t _lay_out(OwnModels* own, const BatchedTables* t, const SharedPolicies* p,
@@ -169,12 +169,6 @@ cdef int allocate_own(OwnModels* own, const BatchedTables* t, const SharedPolici
 cdef inline void _from(Table* table, Py_ssize_t first) noexcept nogil:
     if table.data != NULL:
         table.data += first * table.stride
-
-
-# What is learned of a modality, of agent `index` of these, or what it was made with.
-cdef inline const double* _learned(const Table* table, const double* own, Py_ssize_t size,
-                                   bint learns, Py_ssize_t index) noexcept nogil:
-    return own + index * size if learns else of_agent(table, index)
 
 
 # Makes `own` the models, policies and first counts of `count` agents from `first` on. Cost: one
@@ -239,13 +233,12 @@ cdef void _mark(double* changed, const double* now, const double* before, Py_ssi
 
 
 # Of the columns that have changed, the mean of counts (n, size, controls), with the outcomes last
-# (controls, size, n), and the weights of the information gain about them,
-# `pymdp_v1._tables.novelty`, in the same order. Source: `pymdp.maths.dirichlet_expected_value`.
-# Cost: a division for each count of these; with novelty a digamma too.
-cdef void _adopt(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n, Py_ssize_t size,
-                 Py_ssize_t controls, bint novelty) noexcept nogil:
+# (controls, size, n) too. `pymdp.maths.dirichlet_expected_value`. Cost: a division for each count
+# of these.
+cdef void _adopt_transitions(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n, Py_ssize_t size,
+                             Py_ssize_t controls) noexcept nogil:
     cdef Py_ssize_t width = size * controls, i, u, s, column, at = agent * own.size
-    cdef double total, ratio, value
+    cdef double total
     cdef double* out
     for i in range(size):
         for u in range(controls):
@@ -260,18 +253,74 @@ cdef void _adopt(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n, Py_ssize_t
             for s in range(n):
                 out[s] /= total
                 own.mean[at + s * width + column] = out[s]
-            if not novelty:
+
+
+# Of the columns that have changed, the weights of the information gain about them,
+# `pymdp_v1._tables.novelty`, outcomes last. Cost: a digamma for each count of these.
+cdef void _adopt_novelty(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n, Py_ssize_t size,
+                         Py_ssize_t controls) noexcept nogil:
+    cdef Py_ssize_t width = size * controls, i, u, s, column, at = agent * own.size
+    cdef double total, ratio, value
+    cdef double* out
+    for i in range(size):
+        for u in range(controls):
+            column = i * controls + u
+            if own.changed[column] == 0.0:
                 continue
             out = own.novelty + at + (u * size + i) * n
+            total = 0.0
+            for s in range(n):
+                total += max(own.counts[at + s * width + column], DBL_EPSILON)
             ratio = log_ratio(total)
             for s in range(n):
                 value = own.counts[at + s * width + column]
                 out[s] = ratio - log_ratio(max(value, DBL_EPSILON)) if value > 0.0 else 0.0
 
 
-# What joint states of a group's parents are worth to an agent where the likelihood has changed:
-# `pymdp_v1._tables.group_values`, and less the novelty where the state is certain. Cost: the
-# sizes of A.
+# The mean of an agent's counts (n, size) of all columns, and its logarithm, if any has changed.
+# Cost: a division and a logarithm for each count, along the rows.
+cdef void _adopt_likelihood(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n,
+                            Py_ssize_t size) noexcept nogil:
+    cdef const double* counts = own.counts + agent * own.size
+    cdef double* mean = own.mean + agent * own.size
+    cdef double* p = own.p + agent * own.size
+    cdef double* total = own.total
+    cdef Py_ssize_t i, o
+    cdef double changed = 0.0
+    for i in range(size):
+        changed += own.changed[i]
+    if changed == 0.0:
+        return
+    memset(total, 0, size * sizeof(double))
+    for o in range(n):
+        for i in range(size):
+            mean[o * size + i] = max(counts[o * size + i], DBL_EPSILON)
+            total[i] += mean[o * size + i]
+    for o in range(n):
+        for i in range(size):
+            mean[o * size + i] /= total[i]
+    for o in range(n):
+        for i in range(size):
+            p[i * n + o] = mean[o * size + i]
+    log_clipped(mean, n * size, own.log_p + agent * own.size)
+
+
+# row[i] += sum_o A[o, i] (C[o] + log A[o, i]), either NULL if it does not count.
+cdef inline void _add_linear(const double* A, Py_ssize_t o_stride, Py_ssize_t i_stride,
+                             const double* log_A, const double* C, Py_ssize_t n, Py_ssize_t size,
+                             double* row) noexcept nogil:
+    cdef Py_ssize_t o, i
+    for o in range(n):
+        if C != NULL and C[o] != 0.0:
+            for i in range(size):
+                row[i] += C[o] * A[o * o_stride + i * i_stride]
+        if log_A != NULL:
+            for i in range(size):
+                row[i] += A[o * o_stride + i * i_stride] * log_A[o * size + i]
+
+
+# What joint states of a group's parents are worth to an agent: `pymdp_v1._tables.group_values`,
+# and less the novelty where the state is certain. Cost: the sizes of A, for each step twice.
 cdef void _value_group(OwnModels* own, const Learning* learning, Py_ssize_t group,
                        Py_ssize_t agent, Py_ssize_t index) noexcept nogil:
     cdef const ParentGroup* g = &own.t.groups[group]
@@ -282,45 +331,42 @@ cdef void _value_group(OwnModels* own, const Learning* learning, Py_ssize_t grou
     cdef const double* log_A
     cdef const double* C
     cdef const double* novelty
-    cdef double* linear = own.linear[group] + index * values.num_steps * g.size
-    cdef double* certain = own.certain[group] + index * values.num_steps * g.size
+    cdef double* linear
+    cdef double* certain
     cdef Py_ssize_t step, i, k, m, o, n
-    cdef double utility, information, gain
-    cdef bint changed, learns
-    for i in range(g.size):
-        changed = False
-        for k in range(g.num_modalities):
-            m = g.modalities[k]
-            changed = changed or (learning.modalities[m].prior.data != NULL
-                                  and own.modalities[m].changed[i] != 0.0)
-        if not changed:
-            continue
-        for step in range(values.num_steps):
-            linear[step * g.size + i] = certain[step * g.size + i] = 0.0
+    for step in range(values.num_steps):
+        linear = own.linear[group] + (index * values.num_steps + step) * g.size
+        certain = own.certain[group] + (index * values.num_steps + step) * g.size
+        memset(linear, 0, g.size * sizeof(double))
+        memset(certain, 0, g.size * sizeof(double))
         for k in range(g.num_modalities):
             m = g.modalities[k]
             n = own.t.modalities[m].num_obs
-            table, learns = &own.modalities[m], learning.modalities[m].prior.data != NULL
-            log_A = _learned(&own.t.modalities[m].log_A, table.log_p, table.size, learns, index)
-            A = _learned(&own.p.modalities[m].A, table.p, table.size, learns, index) + i * n
             preferences = &learning.preferences[m]
-            information = gain = 0.0
-            if own.p.states_info_gain:
+            C = log_A = NULL
+            if learning.utility:
+                C = of_agent(&preferences.C, agent) + min(step, preferences.num_steps - 1) * n
+            table = &own.modalities[m]
+            if learning.modalities[m].prior.data != NULL:
+                if own.p.states_info_gain:
+                    log_A = table.log_p + index * table.size
+                A = table.mean + index * table.size
+                _add_linear(A, g.size, 1, log_A, C, n, g.size, linear)
+                _add_linear(A, g.size, 1, NULL, C, n, g.size, certain)
+                A = table.p + index * table.size
+                novelty = table.novelty + index * table.size
+            else:
+                if own.p.states_info_gain:
+                    log_A = of_agent(&own.t.modalities[m].log_A, index)
+                A = of_agent(&own.p.modalities[m].A, index)
+                _add_linear(A, 1, n, log_A, C, n, g.size, linear)
+                _add_linear(A, 1, n, NULL, C, n, g.size, certain)
+                novelty = of_agent(&own.p.modalities[m].novelty, index)
+            if own.p.modalities[m].novelty.data == NULL:
+                continue
+            for i in range(g.size):
                 for o in range(n):
-                    information += A[o] * log_A[o * g.size + i]
-            if own.p.modalities[m].novelty.data != NULL:
-                novelty = _learned(&own.p.modalities[m].novelty, table.novelty, table.size, learns,
-                                   index) + i * n
-                for o in range(n):
-                    gain += A[o] * novelty[o]
-            for step in range(values.num_steps):
-                utility = 0.0
-                if learning.utility:
-                    C = of_agent(&preferences.C, agent) + min(step, preferences.num_steps - 1) * n
-                    for o in range(n):
-                        utility += C[o] * A[o]
-                linear[step * g.size + i] += utility + information
-                certain[step * g.size + i] += utility - gain
+                    certain[i] -= A[i * n + o] * novelty[i * n + o]
 
 
 cdef inline void _use(Table* table, const double* own, Py_ssize_t size) noexcept nogil:
@@ -347,9 +393,9 @@ cdef void adopt_A(OwnModels* own, const Learning* learning, Py_ssize_t first, Py
             if own.learns_A:  # there was a step before
                 before = learning.modalities[i].counts + (place - 1) * n * size
             _mark(table.changed, table.counts + index * table.size, before, n, size)
-            _adopt(table, index, n, size, 1, own.p.modalities[i].novelty.data != NULL)
-            log_clipped(table.mean + index * table.size, n * size,
-                        table.log_p + index * table.size)
+            _adopt_likelihood(table, index, n, size)
+            if own.p.modalities[i].novelty.data != NULL:
+                _adopt_novelty(table, index, n, size, 1)
         for i in range(own.t.num_groups):
             changed = False
             for k in range(own.t.groups[i].num_modalities):
@@ -389,7 +435,9 @@ cdef void adopt_B(OwnModels* own, const Learning* learning, Py_ssize_t first, Py
             if own.learns_B:
                 before = learning.factors[i].counts + (place - 1) * n * width
             _mark(table.changed, table.counts + index * table.size, before, n, width)
-            _adopt(table, index, n, f.size, f.num_controls, own.p.factors[i].novelty.data != NULL)
+            _adopt_transitions(table, index, n, f.size, f.num_controls)
+            if own.p.factors[i].novelty.data != NULL:
+                _adopt_novelty(table, index, n, f.size, f.num_controls)
             if f.log_B.data == NULL:
                 continue
             for k in range(f.size):

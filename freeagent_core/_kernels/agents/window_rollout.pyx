@@ -19,7 +19,8 @@ from freeagent_core._kernels.agents.rollout_run cimport (
 from freeagent_core._kernels.agents.sampled_environment cimport move, start
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.threefry cimport hashed
-from freeagent_core._kernels.inference.backward_smoothing cimport smooth_backwards
+from freeagent_core._kernels.inference.backward_smoothing cimport (
+    smooth_backwards, smooth_chain)
 from freeagent_core._kernels.inference.jacobi_iteration cimport jacobi_iteration, jacobi_scratch
 from freeagent_core._kernels.inference.lane_messages cimport (
     fit_message_lanes, lane_messages_scratch, pass_messages_in_lanes)
@@ -28,7 +29,7 @@ from freeagent_core._kernels.inference.predicted_states cimport predict_states
 from freeagent_core._kernels.inference.window_messages cimport (
     messages_scratch, pass_messages, UNKNOWN, Window)
 from freeagent_core._kernels.learning.window_counts cimport (
-    add_outcome_counts, add_transition_counts)
+    add_chain_counts, add_outcome_counts, add_transition_counts)
 from freeagent_core._kernels.model.batched_model cimport BatchedTables, Transition
 from freeagent_core._kernels.model.lane_model cimport LANES
 from freeagent_core._kernels.planning.lane_values cimport (
@@ -73,7 +74,9 @@ ctypedef struct Present:
     unsigned char* transition_valid
     int32_t* window_codes          # (LANES, length, num_modalities)
     double* smoothed[MAX_FACTORS]  # (length, num_states)
-    double* joint
+    double* joint                  # (length - 1, num_states, joint states)
+    double* weights                # (num_controls, num_states, num_states)
+    double** counts                # (num_modalities,): of one agent
     double* qs                     # (num_states_total,), or of windows in lanes
     double* scratch
     double* choices
@@ -94,8 +97,8 @@ cdef inline char* _piece(char* block, Py_ssize_t* used, Py_ssize_t size) noexcep
 cdef Py_ssize_t _lay_out(const WindowJob* job, Present* now, char* block) noexcept nogil:
     cdef const BatchedTables* t = job.run.t
     cdef Py_ssize_t used = 0, i, n, width = job.width, joint = 0, rows, lanes = 1
-    cdef Py_ssize_t total, steps
-    cdef Py_ssize_t room = max(jacobi_scratch(t), max(3 * t.max_tensor, 2 * job.run.e.max_size))
+    cdef Py_ssize_t total, steps, weights = 0
+    cdef Py_ssize_t room = max(jacobi_scratch(t), max(4 * t.max_tensor, 2 * job.run.e.max_size))
     total = t.num_states_total
     rows = now.rows = job.length - 1 + job.run.num_steps
     if job.sequence:
@@ -106,11 +109,14 @@ cdef Py_ssize_t _lay_out(const WindowJob* job, Present* now, char* block) noexce
     for i in range(t.num_factors):
         n = t.factors[i].num_states * t.factors[i].size
         joint = max(joint, n if job.smoothing else 0)
+        weights = max(weights, n * t.factors[i].num_controls if job.smoothing else 0)
     now.prior[0] = <double*>_piece(block, &used, width * total * 8)
     now.window[0] = <double*>_piece(block, &used, width * job.length * total * 8)
     now.beliefs[0] = <double*>_piece(block, &used, width * rows * total * 8)
     now.smoothed[0] = <double*>_piece(block, &used, job.length * total * 8)
     now.joint = <double*>_piece(block, &used, (job.length - 1) * joint * 8)
+    now.weights = <double*>_piece(block, &used, weights * 8)
+    now.counts = <double**>_piece(block, &used, t.num_modalities * sizeof(double*))
     now.qs = <double*>_piece(block, &used, lanes * steps * total * 8)
     now.scratch = <double*>_piece(block, &used, room * 8)
     now.choices = <double*>_piece(block, &used, 2 * max_choices(&job.run) * 8)
@@ -318,6 +324,7 @@ cdef void _count(const WindowJob* job, Present* now, Py_ssize_t index,
     cdef const double* q[MAX_FACTORS]
     cdef const double* q_A[MAX_FACTORS]
     cdef const double* parents[MAX_FACTORS]
+    cdef double* counts
     cdef Observed observed
     if not (job.sequence or job.smoothing):
         first = length - 1
@@ -330,29 +337,35 @@ cdef void _count(const WindowJob* job, Present* now, Py_ssize_t index,
         q_A[i] = q[i] + first * n
         if smooth:
             q_A[i] = now.smoothed[i]
-    if transitions and (smooth or learning.B):
-        for i in range(t.num_factors):
-            f = &t.factors[i]
-            n = f.num_states
-            for k in range(f.num_parents):
-                parents[k] = q[f.parents[k]]
-            if smooth:
-                memcpy(now.smoothed[i], q[i], length * n * sizeof(double))
-                smooth_backwards(t, i, index, length, past, parents, job.exact, now.smoothed[i],
-                                 now.joint, now.scratch)
-            if learning.B:
-                add_transition_counts(t, i, index, length, past, parents, q[i],
-                                      now.joint if smooth else NULL, 1.0,
-                                      own.factors[i].counts + index * own.factors[i].size,
-                                      now.scratch)
+    for i in range(t.num_factors if transitions and (smooth or learning.B) else 0):
+        f = &t.factors[i]
+        n = f.num_states
+        counts = own.factors[i].counts + index * own.factors[i].size if learning.B else NULL
+        for k in range(f.num_parents):
+            parents[k] = q[f.parents[k]]
+        if smooth:
+            memcpy(now.smoothed[i] + (length - 1) * n, q[i] + (length - 1) * n, n * sizeof(double))
+            if (f.num_parents == 1 and f.parents[0] == i
+                    and smooth_chain(t, i, index, length, past, q[i], job.exact, now.smoothed[i],
+                                     now.weights if learning.B else NULL, now.scratch)):
+                if learning.B:
+                    add_chain_counts(t, i, index, now.weights, counts)
+                continue
+            memcpy(now.smoothed[i] + (length - 1) * n, q[i] + (length - 1) * n, n * sizeof(double))
+            smooth_backwards(t, i, index, length, past, parents, job.exact, now.smoothed[i],
+                             now.joint, now.scratch)
+        if learning.B:
+            add_transition_counts(t, i, index, length, past, parents, q[i],
+                                  now.joint if smooth else NULL, 1.0, counts, now.scratch)
     if learning.A:
         observed.num_steps, observed.weights = length - first, NULL
         observed.codes = now.codes + (index * (now.rows + 1) + step + first) * t.num_modalities
         for i in range(t.num_modalities):
+            now.counts[i] = NULL
             if learning.modalities[i].prior.data != NULL:
-                add_outcome_counts(t, i, 0, &observed, q_A, 1.0,
-                                   own.modalities[i].counts + index * own.modalities[i].size,
-                                   now.scratch)
+                now.counts[i] = own.modalities[i].counts + index * own.modalities[i].size
+        for i in range(t.num_groups):
+            add_outcome_counts(t, i, 0, &observed, q_A, 1.0, now.counts, now.scratch)
 
 
 # The agents of a block learn from the windows that end at this step.

@@ -1,9 +1,10 @@
 """Backward smoothing of filtered beliefs, and the joint beliefs of neighbouring steps."""
 
 from libc.float cimport DBL_EPSILON
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.contractions cimport outer_product
+from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.model.batched_model cimport Transition, of_agent
 
 cdef enum:
@@ -35,7 +36,7 @@ cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t
     cdef double* joint_q = scratch
     cdef double* raw = scratch + f.size             # smoothed, before it is normalised
     cdef double* norms = raw + n
-    cdef double norm, total, value
+    cdef double norm, value
     cdef int32_t action
     for k in range(f.num_parents):
         if f.parents[k] == factor:
@@ -44,12 +45,7 @@ cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t
         inner *= f.sizes[k]
     memcpy(raw, smoothed + (num_steps - 1) * n, n * sizeof(double))
     if exact:
-        total = 0.0
-        for s in range(n):
-            total += raw[s]
-        for s in range(n):
-            smoothed[(num_steps - 1) * n + s] = raw[s] / (
-                total if total > DBL_EPSILON else DBL_EPSILON)
+        _normalise(smoothed + (num_steps - 1) * n, n)
     for step in range(num_steps - 2, -1, -1):
         for k in range(f.num_parents):
             q[k] = filtered[k] + step * f.sizes[k]
@@ -98,9 +94,77 @@ cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t
                     joint[s * f.size + i] = value * smoothed[(step + 1) * n + s]
         memcpy(raw, smoothed + step * n, n * sizeof(double))
         if exact:
-            total = 0.0
-            for s in range(n):
-                total += raw[s]
-            total = total if total > DBL_EPSILON else DBL_EPSILON
-            for s in range(n):
-                smoothed[step * n + s] = raw[s] / total
+            _normalise(smoothed + step * n, n)
+
+
+# smooth_backwards of a factor that depends on itself alone, without its joint beliefs. Of all
+# transitions whose action is known for all factors, summed for each action u, there is
+#   weights[u][s, s'] = sum_t filtered[t][s] smoothed[t+1][s'] / norm[s']
+# so that B weights is the sum of the joint beliefs; (num_controls, n, n), or NULL. Returns False, and
+# smoothed and weights hold nothing of use, where a reciprocal would be too large. Scratch: 4 n.
+# Cost: 3 T n^2 multiply-adds.
+cdef bint smooth_chain(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t agent,
+                       Py_ssize_t num_steps, const int32_t* actions, const double* filtered,
+                       bint exact, double* smoothed, double* weights,
+                       double* scratch) noexcept nogil:
+    cdef const Transition* f = &t.factors[factor]
+    cdef Py_ssize_t n = f.num_states, step, s, k
+    cdef const double* q
+    cdef const double* B
+    cdef const double* following
+    cdef double* out = smoothed + (num_steps - 1) * n
+    cdef double* raw = scratch                      # smoothed, before it is normalised
+    cdef double* norms = raw + n
+    cdef double* ratio = norms + n
+    cdef double* raw_ratio = ratio + n
+    cdef double norm
+    cdef int32_t action
+    cdef bint known
+    if weights != NULL:
+        memset(weights, 0, f.num_controls * n * n * sizeof(double))
+    memcpy(raw, out, n * sizeof(double))
+    if exact:
+        _normalise(out, n)
+    for step in range(num_steps - 2, -1, -1):
+        q, following, out = filtered + step * n, out, smoothed + step * n
+        action = actions[step * t.num_factors + factor]
+        B = of_agent(&f.B, agent) + max(action, 0) * n * n
+        if action < 0:
+            memcpy(norms, q, n * sizeof(double))
+        else:
+            P.gemv_t(q, B, n, n, norms)
+        for s in range(n):
+            norm = norms[s]
+            if exact:
+                norm = norm if norm > DBL_EPSILON else DBL_EPSILON
+            elif norm == 0.0:
+                norm = DBL_EPSILON
+            elif norm < SMALL:
+                return False
+            raw_ratio[s] = raw[s] / norm
+            ratio[s] = following[s] / norm
+        if action < 0:
+            memcpy(out, raw_ratio, n * sizeof(double))
+        else:
+            P.gemv(B, raw_ratio, n, n, out)
+        for s in range(n):
+            out[s] *= q[s]
+        known = weights != NULL
+        for k in range(t.num_factors):
+            known = known and actions[step * t.num_factors + k] >= 0
+        if known:
+            P.add_count_rows(1.0, q, n, ratio, n, B, n, weights + action * n * n, 0, NULL)
+        memcpy(raw, out, n * sizeof(double))
+        if exact:
+            _normalise(out, n)
+    return True
+
+
+cdef inline void _normalise(double* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t s
+    cdef double total = 0.0
+    for s in range(n):
+        total += x[s]
+    total = total if total > DBL_EPSILON else DBL_EPSILON
+    for s in range(n):
+        x[s] /= total

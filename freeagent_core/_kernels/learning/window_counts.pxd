@@ -4,9 +4,11 @@ from freeagent_core._kernels.inference.observed_evidence cimport Observed
 from freeagent_core._kernels.model.batched_model cimport BatchedTables
 
 
-cdef void add_outcome_counts(const BatchedTables* t, Py_ssize_t modality, Py_ssize_t agent,
+cdef void add_outcome_counts(const BatchedTables* t, Py_ssize_t group, Py_ssize_t agent,
                              const Observed* observed, const double** qs, double rate,
-                             double* counts, double* scratch) noexcept nogil
+                             double** counts, double* scratch) noexcept nogil
+cdef void add_chain_counts(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t agent,
+                           const double* weights, double* counts) noexcept nogil
 cdef void add_transition_counts(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t agent,
                                 Py_ssize_t num_steps, const int32_t* actions,
                                 const double** before, const double* after,
