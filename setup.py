@@ -99,6 +99,7 @@ headers = [
         "entropies",
         "lanes",
         "lane_messages",
+        "lane_marginals",
         "marginal_messages",
     )
 ] + ["freeagent_core/include/freeagent_core.h"]

@@ -77,6 +77,15 @@ typedef struct {
                     ptrdiff_t max_pairwise, double *out);
 } fc_lane_functions;
 
+/* fc_marginal_update of eight agents at once, with gradient, tau = 1/4 and a weight of the future of
+ * 1/2; messages are computed, without FC_EPS. */
+typedef struct {
+    const double *likelihood;      /* the product of those that depend on no belief, or NULL */
+    const double *const *messages; /* likelihoods; from the step before; from the one after */
+    ptrdiff_t num_likelihoods, num_future;
+    double balance, coupling;
+} fc_lane_update;
+
 /* Messages between beliefs of eight agents at once (lane_messages.h); w has a weight of each lane. */
 typedef struct {
     /* out[i] += w * x[i] */
@@ -91,6 +100,15 @@ typedef struct {
     void (*relative_exp)(const double *x, ptrdiff_t n, double *out);
     /* out = softmax(x) over the n entries; out may be x */
     void (*softmax)(const double *x, ptrdiff_t n, double *out);
+    /* out[j] = sum of values[e] * x[column[e]], start[j] <= e < start[j + 1],
+     * + sum_{i < n_base} values[start[n_out] + i] * x[i] */
+    void (*sparse_matmul)(const double *values, int own, const int32_t *start,
+                          const int32_t *column, const double *x, ptrdiff_t n_base,
+                          ptrdiff_t n_out, double *out);
+    /* fc_primitives.update_marginal_by_roots */
+    void (*update_marginal)(const fc_lane_update *u, ptrdiff_t n, double *q);
+    /* fc_primitives.update_marginal, whose result is added to F */
+    void (*update_marginal_and_F)(const fc_lane_update *u, ptrdiff_t n, double *q, double *F);
 } fc_lane_messages;
 
 /* Rows A[o, s] = constant[o] + (sum of value[e] with column[e] == s, start[o] <= e < start[o + 1]). */

@@ -119,6 +119,7 @@ MAP(log_eps_array, log_eps_vm, 1.0)
 
 #include "lanes.h" /* which needs the above */
 #include "lane_messages.h"
+#include "lane_marginals.h"
 
 /* sum_i x[i] in numpy.sum's order for contiguous doubles (pairwise, in blocks of eight lanes up to
  * 128): probabilities that are equal to the bit there are so here, and so are draws from them.
@@ -480,5 +481,8 @@ const fc_primitives FC_TABLE = {
         lanes_marginal,
         lanes_relative_exp,
         lanes_softmax,
+        lanes_sparse_matmul,
+        lanes_update_marginal,
+        lanes_update_marginal_and_F,
     },
 };

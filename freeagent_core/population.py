@@ -22,6 +22,7 @@ from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
 from freeagent_core._model.lane_packing import pack_lanes
 from freeagent_core._model.layout import belief_slices
+from freeagent_core._model.message_lane_packing import pack_message_lanes
 from freeagent_core.model import GenerativeModel
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ class Population:
         self._size = check.integer(size, 1, None, "size")
         self.num_threads = num_threads
         lanes = pack_lanes(model, model.packed)
-        self._core = PopulationCore(model.packed, self._size, parameters_of(model), lanes)
+        window_lanes = pack_message_lanes(model, model.packed, model.inference_horizon)
+        self._core = PopulationCore(
+            model.packed, self._size, parameters_of(model), lanes, window_lanes
+        )
         self._lock = StateLock()
         self._handles: dict[str, PopulationHandle] = {}  # of the C interface: one, when asked for
         self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation

@@ -11,7 +11,7 @@ import numpy as np
 
 from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
-from freeagent_core._model.model_arrays import ModelArrays, Tables
+from freeagent_core._model.model_arrays import FloatArray, ModelArrays, Tables
 from freeagent_core._model.packing import group_factors, pack
 from freeagent_core._model.sparse_columns import MAX_WHOLE, whole
 
@@ -37,6 +37,26 @@ MAX_OF_LEARNED = 70_000.0
 
 def _are_deterministic(arrays: Tables) -> bool:
     return all(bool(np.isin(whole(array, "it"), (0.0, 1.0)).all()) for array in arrays)
+
+
+def lane_arrays(model: ModelArrays) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Return B, shape (num_controls, num_previous, num_states), and A of each group of modalities,
+    shape (num_outcomes, num_joint)."""
+    A = [
+        np.concatenate(
+            [
+                whole(array, "A").reshape(len(array), -1)
+                for array, factors in zip(model.A, model.A_factor_list, strict=True)
+                if tuple(factors) == group
+            ]
+        )
+        for group in group_factors(model)
+    ]
+    B = [
+        np.ascontiguousarray(array.reshape(len(array), -1, array.shape[-1]).transpose(2, 1, 0))
+        for array in (whole(B, "B") for B in model.B)
+    ]
+    return B, A
 
 
 def pack_lanes(
@@ -73,20 +93,7 @@ def pack_lanes(
             is_exact = _are_deterministic(model.A) and not learned
             limit = MAX_OF_POINT_MASSES if is_exact else MAX_OF_DETERMINISTIC
         packed = pack(model, {}, uses_belief_graph=False)
-    A = [
-        np.concatenate(
-            [
-                whole(array, "A").reshape(len(array), -1)
-                for array, factors in zip(model.A, model.A_factor_list, strict=True)
-                if tuple(factors) == group
-            ]
-        )
-        for group in group_factors(model)
-    ]
-    B = [
-        np.ascontiguousarray(array.reshape(len(array), -1, array.shape[-1]).transpose(2, 1, 0))
-        for array in (whole(B, "B") for B in model.B)
-    ]
+    B, A = lane_arrays(model)
     if learned:  # as the packed model and what agents learn have it
         B = [np.pad(array, [(0, 0), (0, 0), (0, -array.shape[2] % 8)]) for array in B]
     lanes = PackedLanes(packed, B, A, learned)

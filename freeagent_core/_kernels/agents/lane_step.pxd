@@ -9,3 +9,5 @@ cdef int infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, i
                         LaneMemory* memory) noexcept nogil
 cdef void keep_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, int operations,
                      LaneMemory* memory) noexcept nogil
+cdef void prepare_choices(const LaneModel* lanes, Task** task, Py_ssize_t count, int operations,
+                          LaneMemory* memory) noexcept nogil

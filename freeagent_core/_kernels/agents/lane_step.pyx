@@ -41,7 +41,7 @@ cdef int infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, i
                         LaneMemory* memory) noexcept nogil:
     cdef Task* task[LANES]
     cdef Py_ssize_t i
-    cdef int status = lane_memory(lanes, tasks[0].work, memory)
+    cdef int status = lane_memory(lanes, tasks[0].work, memory, 0)
     for i in range(count):
         tasks[i].status = status
     if status != 0:
@@ -61,7 +61,7 @@ cdef int infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, i
             if tasks[i].status == 0 and not isfinite(memory.q_pi[i]):
                 tasks[i].status = NOT_FINITE
     if operations & SAMPLE_ACTION:
-        _prepare_choices(lanes, task, count, operations, memory)
+        prepare_choices(lanes, task, count, operations, memory)
     return 0
 
 
@@ -190,8 +190,8 @@ cdef void _infer_states(const LaneModel* lanes, Task** task, Py_ssize_t count,
 # agent_step.prepare_choice. pymdp.legacy.control.sample_action and sample_policy up to the draw.
 # Cost: num_policies * num_factors additions; with "stochastic" a logarithm and an exponential per
 # probability.
-cdef void _prepare_choices(const LaneModel* lanes, Task** task, Py_ssize_t count, int operations,
-                           LaneMemory* memory) noexcept nogil:
+cdef void prepare_choices(const LaneModel* lanes, Task** task, Py_ssize_t count, int operations,
+                          LaneMemory* memory) noexcept nogil:
     cdef const Model* model = lanes.model
     cdef const StepParameters* parameters = task[0].agent.parameters
     cdef const double* rows[LANES]

@@ -8,6 +8,7 @@ from freeagent_core._kernels.agents.population_rows cimport Rows
 from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters
 from freeagent_core._kernels.model.lane_model cimport LaneModel, PackedLanes
+from freeagent_core._kernels.model.message_lanes cimport PackedMessageLanes
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.workspace cimport Workspace
@@ -25,6 +26,7 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly Py_ssize_t size
     # how agents are stepped in lanes, that have learned nothing or something; or None
     cdef readonly PackedLanes lanes, learned_lanes
+    cdef readonly PackedMessageLanes window_lanes  # the same of message passing
     cdef readonly Py_ssize_t block     # agents that share a step, having learned nothing; or 1
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
@@ -57,6 +59,8 @@ cdef class PopulationCore(ParallelWork):
     cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _infer_lanes(self, const LaneModel* lanes, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil
+    cdef void _infer_windows(self, Task* tasks, const Py_ssize_t* index,
+                             Py_ssize_t count) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil

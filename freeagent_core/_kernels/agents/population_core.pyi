@@ -7,6 +7,7 @@ from freeagent_core._kernels.agents.parallel_work import ParallelWork
 from freeagent_core._kernels.agents.parameters import Parameters
 from freeagent_core._kernels.learning.learned_model import LearnedModel
 from freeagent_core._kernels.model.lane_model import PackedLanes
+from freeagent_core._kernels.model.message_lanes import PackedMessageLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
 
 FloatArray = npt.NDArray[np.float64]
@@ -18,6 +19,7 @@ class PopulationCore(ParallelWork):
     block: int
     lanes: PackedLanes | None
     learned_lanes: PackedLanes | None
+    window_lanes: PackedMessageLanes | None
     state: dict[str, npt.NDArray[Any]]
     learned: list[LearnedModel | None] | None
     def __init__(
@@ -26,6 +28,7 @@ class PopulationCore(ParallelWork):
         size: int,
         parameters: Parameters,
         lanes: PackedLanes | None = None,
+        window_lanes: PackedMessageLanes | None = None,
     ) -> None: ...
     def prepare(
         self,

@@ -21,6 +21,9 @@ from freeagent_core._kernels.agents.input_problem cimport (
     raise_problem,
 )
 from freeagent_core._kernels.agents.lane_step cimport fit_lanes, infer_in_lanes, keep_lanes
+from freeagent_core._kernels.agents.lane_windows cimport (
+    fit_window_lanes, fits_window_lanes, infer_windows_in_lanes, keep_window_lanes,
+)
 from freeagent_core._kernels.agents.population_rows cimport (
     advance_window, begin_row, keep_outcomes, load_row, new_rows,
 )
@@ -29,9 +32,11 @@ from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_s
 from freeagent_core._kernels.inference.block_filtering cimport (
     FILTER_ROWS, filter_block, fits_filter,
 )
+from freeagent_core._kernels.inference.lane_message_passing cimport LaneWindow
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters, LearnedModel
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
+from freeagent_core._kernels.model.message_lanes cimport MessageLanes
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
@@ -52,6 +57,8 @@ cdef class PopulationCore(ParallelWork):
     lanes : PackedLanes, optional
         Step agents that have learned nothing in SIMD lanes; `begin_learning` is given that of the
         others.
+    window_lanes : PackedMessageLanes, optional
+        The same, for message passing.
     """
 
     def __cinit__(self):
@@ -63,7 +70,8 @@ cdef class PopulationCore(ParallelWork):
         free(self._learned)
 
     def __init__(self, PackedModel packed not None, Py_ssize_t size,
-                 Parameters parameters not None, PackedLanes lanes=None):
+                 Parameters parameters not None, PackedLanes lanes=None,
+                 PackedMessageLanes window_lanes=None):
         cdef Py_ssize_t i
         if self._models != NULL:
             raise TypeError("a PopulationCore cannot be initialised twice")
@@ -75,6 +83,8 @@ cdef class PopulationCore(ParallelWork):
         self.block = shared_block(&packed.model, packed.uses_belief_graph, &parameters.values)
         if lanes is not None and fit_lanes(&parameters.values):
             self.lanes, self.block = lanes, LANES
+        if window_lanes is not None and fit_window_lanes(&parameters.values):
+            self.window_lanes = window_lanes
         self._filters = (fits_filter(&packed.model) and not parameters.values.passes_messages
                          and not parameters.values.joint_likelihood)
         self.state = new_rows(&self._rows, size, &packed.model, &parameters.values)
@@ -202,7 +212,9 @@ cdef class PopulationCore(ParallelWork):
     @property
     def lane_block(self):
         """Agents that fill lanes; 0 without lanes."""
-        return 0 if self.lanes is None and self.learned_lanes is None else LANES
+        if self.lanes is None and self.learned_lanes is None and self.window_lanes is None:
+            return 0
+        return LANES
 
     def rows_of_product(self, int operations):
         """Return how many agents share matrix products; 1 where none do."""
@@ -253,7 +265,9 @@ cdef class PopulationCore(ParallelWork):
     # --- kernels -----------------------------------------------------------------------------
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
-        cdef Py_ssize_t i, size = self.block if self.learned_lanes is None else LANES
+        cdef Py_ssize_t i, size = self.block
+        if self.learned_lanes is not None or self.window_lanes is not None:
+            size = LANES
         if self._operations >= LEARN_A:
             for i in range(start, stop):
                 if self._mask == NULL or self._mask[i]:
@@ -344,6 +358,9 @@ cdef class PopulationCore(ParallelWork):
             if count > 0:
                 self._infer_lanes(lanes, tasks, index, count)
             return
+        if not learned and self.window_lanes is not None and self._operations & INFER_STATES:
+            self._infer_windows(tasks, index, count)
+            return
         start = 0
         while start < count:
             stop = min(start + size, count)
@@ -376,6 +393,38 @@ cdef class PopulationCore(ParallelWork):
             self._status[index[i]] = <unsigned char>(-tasks[i].status)
             if tasks[i].status == 0:
                 self._keep_step(index[i], &tasks[i])
+
+    # Agents of message passing: those with windows of one length together, eight at most.
+    cdef void _infer_windows(self, Task* tasks, const Py_ssize_t* index,
+                             Py_ssize_t count) noexcept nogil:
+        cdef const MessageLanes* lanes = &self.window_lanes.values
+        cdef bint done[LANES]
+        cdef Task together[LANES]
+        cdef Py_ssize_t chosen[LANES]
+        cdef LaneWindow window
+        cdef LaneMemory memory
+        cdef Py_ssize_t first, i, n
+        for i in range(count):
+            done[i] = not fits_window_lanes(&tasks[i])
+            if done[i]:
+                infer(&tasks[i], 1, self._operations)
+                self._end_step(index[i], &tasks[i])
+        for first in range(count):
+            n = 0
+            for i in range(first, count):
+                if not done[i] and tasks[i].history.num_steps == tasks[first].history.num_steps:
+                    together[n], chosen[n], done[i] = tasks[i], index[i], True
+                    n += 1
+            if n == 0:
+                continue
+            if infer_windows_in_lanes(lanes, together, n, self._operations, &window, &memory) == 0:
+                keep_window_lanes(lanes, together, n, self._operations, &window, &memory)
+            for i in range(n):
+                self._status[chosen[i]] = <unsigned char>(-together[i].status)
+                if together[i].status == 0:
+                    self._keep_step(chosen[i], &together[i])
+                elif together[i].status == INTERRUPTED:
+                    self.note_interrupted()
 
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil:
         agent.model = self._models[i]

@@ -44,6 +44,12 @@ cdef extern from "freeagent_primitives.h" nogil:
         void (*sharpen)(const double* p, Py_ssize_t n, double alpha, double tie_ratio,
                         Py_ssize_t max_pairwise, double* out) noexcept nogil
 
+    ctypedef struct fc_lane_update:
+        const double* likelihood
+        const double** messages
+        Py_ssize_t num_likelihoods, num_future
+        double balance, coupling
+
     ctypedef struct fc_lane_messages:
         void (*add_weighted)(const double* w, const double* x, Py_ssize_t n,
                              double* out) noexcept nogil
@@ -55,6 +61,12 @@ cdef extern from "freeagent_primitives.h" nogil:
                          double* q) noexcept nogil
         void (*relative_exp)(const double* x, Py_ssize_t n, double* out) noexcept nogil
         void (*softmax)(const double* x, Py_ssize_t n, double* out) noexcept nogil
+        void (*sparse_matmul)(const double* values, bint own, const int32_t* start,
+                              const int32_t* column, const double* x, Py_ssize_t n_base,
+                              Py_ssize_t n_out, double* out) noexcept nogil
+        void (*update_marginal)(const fc_lane_update* u, Py_ssize_t n, double* q) noexcept nogil
+        void (*update_marginal_and_F)(const fc_lane_update* u, Py_ssize_t n, double* q,
+                                      double* F) noexcept nogil
 
     ctypedef struct fc_sparse_rows:
         Py_ssize_t num_rows

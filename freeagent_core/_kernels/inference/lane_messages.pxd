@@ -11,3 +11,6 @@ cdef void pass_messages_in_lanes(const BatchedTables* t, const Observed* observe
                                  const Window* windows, const Py_ssize_t* agents,
                                  const double** prior, Py_ssize_t num_iter, double* qs,
                                  double* scratch) noexcept nogil
+cdef const double* contract_in_lanes(const double* tensor, const Py_ssize_t* sizes,
+                                     Py_ssize_t count, Py_ssize_t tail, const double** q,
+                                     Py_ssize_t keep, double* scratch) noexcept nogil

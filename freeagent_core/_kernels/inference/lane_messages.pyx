@@ -230,9 +230,9 @@ cdef void _scale_of(const double* table, const double* ones, Py_ssize_t size,
 
 
 # contractions.contract_others of lanes.
-cdef const double* _contract_others(const double* tensor, const Py_ssize_t* sizes,
-                                    Py_ssize_t count, Py_ssize_t tail, const double** q,
-                                    Py_ssize_t keep, double* scratch) noexcept nogil:
+cdef const double* contract_in_lanes(const double* tensor, const Py_ssize_t* sizes,
+                                     Py_ssize_t count, Py_ssize_t tail, const double** q,
+                                     Py_ssize_t keep, double* scratch) noexcept nogil:
     cdef Py_ssize_t rest = tail, lead, i, k
     cdef const double* source = tensor
     cdef double* target = scratch
@@ -273,7 +273,7 @@ cdef void _add_groups(const BatchedTables* t, const double* evidence, double* qs
         for k in range(group.num_parents):
             q[k] = qs + LANES * t.factors[group.parents[k]].offset
         for k in range(group.num_parents):
-            part = _contract_others(evidence, group.sizes, group.num_parents, 1, q, k, scratch)
+            part = contract_in_lanes(evidence, group.sizes, group.num_parents, 1, q, k, scratch)
             P.axpy(1.0, part, log_q + LANES * t.factors[group.parents[k]].offset,
                    LANES * group.sizes[k])
         evidence += LANES * group.size
@@ -307,7 +307,7 @@ cdef void _add_messages(const BatchedTables* t, const Transition* f, const doubl
         P.lane_messages.multiply_message(b.forward + LANES * step, message, f.num_states,
                                          to_following)
     for k in range(f.num_parents):
-        table = _contract_others(B, f.sizes, f.num_parents, f.num_states, q, k, scratch)
+        table = contract_in_lanes(B, f.sizes, f.num_parents, f.num_states, q, k, scratch)
         if variational:
             P.lanes.matmul(table, True, 1, f.num_states, following, f.num_states, f.sizes[k],
                            message)

@@ -72,6 +72,7 @@ cdef struct LaneMemory:            # of one block of agents
     int64_t* active                # (1,)
     double* choice                 # an agent's max_choice numbers after the other's
     double* discarded              # (max_entries / 8 and more,)
+    double* more                   # rows that lane_memory was asked for beside these
 
 
 cdef class PackedLanes:
@@ -82,6 +83,7 @@ cdef class PackedLanes:
     cdef const double* _array(self, object array, tuple shape, str name) except NULL
 
 
-cdef int lane_memory(const LaneModel* lanes, Workspace* work, LaneMemory* memory) noexcept nogil
+cdef int lane_memory(const LaneModel* lanes, Workspace* work, LaneMemory* memory,
+                     Py_ssize_t more_rows) noexcept nogil
 cdef const double* joint_in_lanes(const double** parts, const Py_ssize_t* sizes, Py_ssize_t count,
                                   Py_ssize_t max_joint, double* out) noexcept nogil

@@ -188,17 +188,19 @@ cdef Py_ssize_t _parts(const LaneModel* lanes, LaneMemory* memory, double*** par
 
 
 # Points into work.extra, which grows at the first call. Returns 0 or NO_MEMORY. Cost: constant.
-cdef int lane_memory(const LaneModel* lanes, Workspace* work, LaneMemory* memory) noexcept nogil:
+cdef int lane_memory(const LaneModel* lanes, Workspace* work, LaneMemory* memory,
+                     Py_ssize_t more_rows) noexcept nogil:
     cdef Py_ssize_t sizes[NUM_PARTS]
     cdef double** parts[NUM_PARTS]
     cdef Py_ssize_t i, rows = _parts(lanes, memory, parts, sizes)
     cdef double* here
-    if grow(&work.extra, (rows + 1) * LANES * <Py_ssize_t>sizeof(double)) != 0:
+    if grow(&work.extra, (rows + more_rows + 1) * LANES * <Py_ssize_t>sizeof(double)) != 0:
         return NO_MEMORY
     here = <double*>((<uintptr_t>work.extra.data + 63) // 64 * 64)
     for i in range(NUM_PARTS):
         parts[i][0] = here
         here += LANES * sizes[i]
+    memory.more = here
     return 0
 
 

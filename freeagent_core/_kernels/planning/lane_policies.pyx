@@ -103,54 +103,62 @@ cdef void _find_inductive_costs(const LaneModel* lanes, LaneMemory* memory) noex
                                           else 0.0)
 
 
-# memory.group_value = utility + information gain about states + that about pA, per group node, as
-# expected_free_energy.support_terms. pymdp.legacy.control.calc_expected_utility,
-# calc_states_info_gain_factorized and calc_pA_info_gain_factorized.
-# Cost: the joint, num_joint * num_outcomes (three times with pA), a logarithm per outcome.
+# memory.group_value = group_value_in_lanes per group node. Cost: that of each.
 cdef void _evaluate_groups(const LaneModel* lanes, LaneMemory* memory,
                            const EFEParameters* parameters) noexcept nogil:
     cdef const Model* model = lanes.model
     cdef const PolicyTree* tree = &model.tree
-    cdef const Group* group
-    cdef const LaneGroup* own
     cdef const double* parts[MAX_FACTORS]
+    cdef const int32_t* nodes
+    cdef Py_ssize_t i, k
+    memset(memory.group_value, 0, LANES * tree.num_group_nodes * sizeof(double))
+    for i in range(tree.num_group_nodes):
+        nodes = tree.group_factor_nodes + tree.group_start[i]
+        for k in range(model.groups[tree.group_of[i]].num_factors):
+            parts[k] = memory.beliefs + LANES * lanes.node_start[nodes[k]]
+        add_group_value(lanes, memory, parameters, tree.group_of[i], tree.group_step[i], parts,
+                        memory.group_value + LANES * i)
+
+
+# value += utility + information gain about states + that about pA of one group at one step, given
+# the beliefs `parts` of its factors, as expected_free_energy.support_terms.
+# pymdp.legacy.control.calc_expected_utility, calc_states_info_gain_factorized and
+# calc_pA_info_gain_factorized.
+# Cost: the joint, num_joint * num_outcomes (three times with pA), a logarithm per outcome.
+cdef void add_group_value(const LaneModel* lanes, LaneMemory* memory,
+                          const EFEParameters* parameters, Py_ssize_t index, Py_ssize_t step,
+                          const double** parts, double* value) noexcept nogil:
+    cdef const Group* group = &lanes.model.groups[index]
+    cdef const LaneGroup* own = &lanes.groups[index]
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef const double* q
     cdef const double* A
     cdef const double* wA
     cdef const double* ambiguity
-    cdef const int32_t* nodes
-    cdef double* value
-    cdef Py_ssize_t i, k, step, wA_stride, stride
-    memset(memory.group_value, 0, LANES * tree.num_group_nodes * sizeof(double))
-    for i in range(tree.num_group_nodes):
-        group, own = &model.groups[tree.group_of[i]], &lanes.groups[tree.group_of[i]]
-        nodes = tree.group_factor_nodes + tree.group_start[i]
-        value = memory.group_value + LANES * i
-        for k in range(group.num_factors):
-            parts[k] = memory.beliefs + LANES * lanes.node_start[nodes[k]]
-            sizes[k] = model.factors[group.factors[k]].num_states
-        q = joint_in_lanes(parts, sizes, group.num_factors, lanes.max_joint, memory.joint)
+    cdef Py_ssize_t k, wA_stride, stride, row
+    for k in range(group.num_factors):
+        sizes[k] = lanes.model.factors[group.factors[k]].num_states
+    q = joint_in_lanes(parts, sizes, group.num_factors, lanes.max_joint, memory.joint)
+    if lanes.own:
+        A = memory.A + LANES * own.A_start
+        wA, wA_stride = memory.wA + LANES * own.A_start, own.num_outcomes
+        ambiguity, stride = memory.neg_ambiguity + LANES * own.likelihood_start, 1
+    else:
+        A, wA, wA_stride = own.A, group.wA_by_state, group.wA_stride
+        ambiguity, stride = group.outcomes + group.num_outcomes, group.outcome_stride
+    if parameters.use_utility:
+        row = step * group.num_joint if group.num_utility_steps > 1 else 0
         if lanes.own:
-            A = memory.A + LANES * own.A_start
-            wA, wA_stride = memory.wA + LANES * own.A_start, own.num_outcomes
-            ambiguity, stride = memory.neg_ambiguity + LANES * own.likelihood_start, 1
+            P.lanes.dot(1.0, q, memory.utility + LANES * (own.utility_start + row),
+                        group.num_joint, value)
         else:
-            A, wA, wA_stride = own.A, group.wA_by_state, group.wA_stride
-            ambiguity, stride = group.outcomes + group.num_outcomes, group.outcome_stride
-        if parameters.use_utility:
-            step = tree.group_step[i] * group.num_joint if group.num_utility_steps > 1 else 0
-            if lanes.own:
-                P.lanes.dot(1.0, q, memory.utility + LANES * (own.utility_start + step),
-                            group.num_joint, value)
-            else:
-                P.lanes.shared_dot(q, group.utility + step, group.num_joint, value)
-        if parameters.use_states_info_gain:
-            P.lanes.states_info_gain(q, group.num_joint, ambiguity, stride, A, lanes.own,
-                                     own.num_outcomes, memory.row, memory.other_row, value)
-        if parameters.use_param_info_gain and group.wA_by_state != NULL:
-            P.lanes.matmul(wA, lanes.own, wA_stride, 1, q, group.num_joint, own.num_outcomes,
-                           memory.row)
-            P.lanes.matmul(A, lanes.own, 1, group.num_joint, q, group.num_joint, own.num_outcomes,
-                           memory.other_row)
-            P.lanes.dot(-1.0, memory.row, memory.other_row, own.num_outcomes, value)
+            P.lanes.shared_dot(q, group.utility + row, group.num_joint, value)
+    if parameters.use_states_info_gain:
+        P.lanes.states_info_gain(q, group.num_joint, ambiguity, stride, A, lanes.own,
+                                 own.num_outcomes, memory.row, memory.other_row, value)
+    if parameters.use_param_info_gain and group.wA_by_state != NULL:
+        P.lanes.matmul(wA, lanes.own, wA_stride, 1, q, group.num_joint, own.num_outcomes,
+                       memory.row)
+        P.lanes.matmul(A, lanes.own, 1, group.num_joint, q, group.num_joint, own.num_outcomes,
+                       memory.other_row)
+        P.lanes.dot(-1.0, memory.row, memory.other_row, own.num_outcomes, value)

@@ -1,0 +1,12 @@
+from typing import Any
+
+from freeagent_core._kernels.model.lane_model import PackedLanes
+
+class PackedMessageLanes:
+    lanes: PackedLanes
+    horizon: int
+    def __init__(
+        self, lanes: PackedLanes, transitions: list[tuple[Any, ...]], horizon: int
+    ) -> None: ...
+    @property
+    def num_rows(self) -> int: ...
