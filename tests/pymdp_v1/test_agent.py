@@ -178,3 +178,26 @@ def test_errors_of_the_constructor(change, message):
 def test_errors_of_calls(call, message):
     with pytest.raises(ValueError, match=message):
         call(Agent(A, B))
+
+
+@pytest.mark.parametrize("algorithm", ["fpi", "ovf"])
+def test_many_agents_learn_as_each_alone(algorithm):
+    rng = np.random.default_rng(0)
+    A, B = [rng.dirichlet(np.ones(5), 30).T], [rng.dirichlet(np.ones(30), (30, 3))]
+    B = [np.moveaxis(B[0], 2, 0)]
+    agent = Agent(
+        A, B, pA=[A[0] * 3], pB=[B[0] * 2], learn_A=True, learn_B=True, batch_size=200,
+        inference_algo=algorithm,
+    )  # fmt: skip
+    qs = [rng.dirichlet(np.ones(30), (200, 4))]
+    observations, actions = [rng.integers(0, 5, (200, 4))], rng.integers(0, 3, (200, 3, 1))
+    for _ in range(3):  # from the second time on by several threads
+        learned = agent.infer_parameters(qs, observations, actions)
+        for i in (0, 99, 199):
+            alone = agent[i].infer_parameters(
+                [qs[0][i : i + 1]], [observations[0][i : i + 1]], actions[i : i + 1]
+            )
+            for name in ("A", "B", "pA", "pB"):
+                np.testing.assert_array_equal(
+                    getattr(learned, name)[0][i], getattr(alone, name)[0][0]
+                )

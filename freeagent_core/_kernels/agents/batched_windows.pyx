@@ -20,7 +20,8 @@ from freeagent_core._kernels.inference.window_messages cimport (
     Window, messages_scratch, pass_messages)
 from freeagent_core._kernels.learning.window_counts cimport (
     add_outcome_counts, add_transition_counts, expected_probabilities)
-from freeagent_core._kernels.model.batched_model cimport BatchedModel, BatchedTables
+from freeagent_core._kernels.model.batched_model cimport (
+    BatchedModel, BatchedTables, Likelihood, Transition)
 from freeagent_core._kernels.model.lane_model cimport LANES
 
 import numpy as np
@@ -225,6 +226,131 @@ def free_energies(BatchedInference inference, Observations observed, bint chain,
 
 # --- learning -------------------------------------------------------------------------------------
 
+# Windows (batch_size, steps, ...) to learn from.
+ctypedef struct LearningJob:
+    const BatchedTables* t
+    Py_ssize_t steps
+    const double* qs[MAX_FACTORS]  # (batch_size, steps, num_states)
+    const int32_t* actions         # (batch_size, steps - 1, num_factors)
+    const Observed* observed
+    bint exact
+    Py_ssize_t part                # the modality or factor
+    const double* joints           # (batch_size, steps - 1, num_states, size), or NULL
+    const double* rates            # (batch_size,)
+    double* smoothed[MAX_FACTORS]
+    double* new_joints[MAX_FACTORS]
+    double* counts                 # (batch_size, num_outcomes, width)
+    double* mean
+
+
+cdef double _smooth_ns = 0.0, _learn_A_ns = 0.0, _learn_B_ns = 0.0
+
+
+cdef void _of_parents(const LearningJob* job, Py_ssize_t factor, Py_ssize_t agent,
+                      const double** parents) noexcept nogil:
+    cdef const Transition* f = &job.t.factors[factor]
+    cdef Py_ssize_t k
+    for k in range(f.num_parents):
+        parents[k] = job.qs[f.parents[k]] + agent * job.steps * f.sizes[k]
+
+
+cdef int _smooth(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef LearningJob* job = <LearningJob*>pointer
+    cdef const BatchedTables* t = job.t
+    cdef const double* parents[MAX_FACTORS]
+    cdef Py_ssize_t agent, i, n, past = job.steps - 1
+    cdef double* scratch = <double*>malloc(3 * t.max_tensor * sizeof(double))
+    if scratch == NULL:
+        return -1
+    for agent in range(start, stop):
+        for i in range(t.num_factors):
+            n = t.factors[i].num_states
+            _of_parents(job, i, agent, parents)
+            smooth_backwards(t, i, agent, job.steps, job.actions + agent * past * t.num_factors,
+                             parents, job.exact, job.smoothed[i] + agent * job.steps * n,
+                             job.new_joints[i] + agent * past * n * t.factors[i].size, scratch)
+    free(scratch)
+    return 0
+
+
+cdef int _learn_A(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef LearningJob* job = <LearningJob*>pointer
+    cdef const BatchedTables* t = job.t
+    cdef const Likelihood* m = &t.modalities[job.part]
+    cdef const double* q[MAX_FACTORS]
+    cdef Py_ssize_t agent, i, size = m.num_obs * m.size
+    cdef double* scratch = <double*>malloc(t.max_tensor * sizeof(double)
+                                           + t.num_modalities * sizeof(double*))
+    cdef double** counts = <double**>(scratch + t.max_tensor)
+    if scratch == NULL:
+        return -1
+    memset(counts, 0, t.num_modalities * sizeof(double*))
+    for agent in range(start, stop):
+        for i in range(t.num_factors):
+            q[i] = job.qs[i] + agent * job.steps * t.factors[i].num_states
+        counts[job.part] = job.counts + agent * size
+        add_outcome_counts(t, m.group, agent, job.observed, q, job.rates[agent], counts, scratch)
+        expected_probabilities(counts[job.part], m.num_obs, m.size, job.mean + agent * size,
+                               scratch)
+    free(scratch)
+    return 0
+
+
+cdef int _learn_B(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef LearningJob* job = <LearningJob*>pointer
+    cdef const BatchedTables* t = job.t
+    cdef const Transition* f = &t.factors[job.part]
+    cdef const double* parents[MAX_FACTORS]
+    cdef const double* joint = NULL
+    cdef Py_ssize_t agent, n = f.num_states, width = f.size * f.num_controls, past = job.steps - 1
+    cdef double* scratch = <double*>malloc(max(t.max_tensor, width) * sizeof(double))
+    if scratch == NULL:
+        return -1
+    for agent in range(start, stop):
+        _of_parents(job, job.part, agent, parents)
+        if job.joints != NULL:
+            joint = job.joints + agent * past * n * f.size
+        add_transition_counts(t, job.part, agent, job.steps,
+                              job.actions + agent * past * t.num_factors, parents,
+                              job.qs[job.part] + agent * job.steps * n, joint, job.rates[agent],
+                              job.counts + agent * n * width, scratch)
+        expected_probabilities(job.counts + agent * n * width, n, width,
+                               job.mean + agent * n * width, scratch)
+    free(scratch)
+    return 0
+
+
+# Points the job at beliefs (batch_size, num_steps, num_states), of any number of steps if 0;
+# returns the arrays, which the caller keeps.
+cdef list _read_job(BatchedModel model, LearningJob* job, object qs, Py_ssize_t num_steps,
+                    str name):
+    cdef list arrays = read_sequences(&model.tables, qs, num_steps, name)
+    cdef Py_ssize_t i
+    job.t, job.steps = &model.tables, arrays[0].shape[1]
+    for i in range(model.tables.num_factors):
+        job.qs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
+    return arrays
+
+
+cdef object _read_past(LearningJob* job, object actions):
+    actions = read_actions(job.t, actions, (job.t.batch_size, job.steps - 1, job.t.num_factors),
+                           -1, "actions")
+    job.actions = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
+    return actions
+
+
+# Points the job at counts (batch_size, num_outcomes, width) and at their means, which it returns.
+cdef object _read_counts(LearningJob* job, double[:, :, ::1] counts, const double[::1] rates,
+                         Py_ssize_t num_outcomes, Py_ssize_t width):
+    cdef double[:, :, ::1] mean = np.empty((job.t.batch_size, num_outcomes, width))
+    if (counts.shape[0] != job.t.batch_size or counts.shape[1] != num_outcomes
+            or counts.shape[2] != width or rates.shape[0] != job.t.batch_size):
+        raise ValueError(
+            f"counts must have shape ({job.t.batch_size}, {num_outcomes}, {width})")
+    job.counts, job.mean, job.rates = &counts[0, 0, 0], &mean[0, 0, 0], &rates[0]
+    return np.asarray(mean)
+
+
 def smooth(BatchedModel model, object qs, object actions, bint exact):
     """Smooth filtered beliefs backwards.
 
@@ -240,41 +366,19 @@ def smooth(BatchedModel model, object qs, object actions, bint exact):
     smoothed : list of (batch_size, steps, num_states) array
     joints : list of (batch_size, steps - 1, num_states, joint states of the parents) array
     """
-    cdef const BatchedTables* t = &model.tables
-    cdef list filtered = read_sequences(t, qs, 0, "qs"), smoothed = [], joints = []
-    cdef Py_ssize_t i, k, agent, n, batch = t.batch_size
-    cdef Py_ssize_t steps = filtered[0].shape[1]
-    cdef const double* beliefs[MAX_FACTORS]
-    cdef const double* parents[MAX_FACTORS]
-    cdef double* out
-    cdef double* joint
-    cdef double* scratch
-    cdef const int32_t* codes
-    actions = read_actions(t, actions, (batch, steps - 1, t.num_factors), -1, "actions")
-    codes = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
-    for i in range(t.num_factors):
-        beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>filtered[i])
-    scratch = <double*>malloc(3 * t.max_tensor * sizeof(double))
-    if scratch == NULL:
-        raise MemoryError("no memory for smoothing")
-    try:
-        for i in range(t.num_factors):
-            n = t.factors[i].num_states
-            smoothed.append(np.array(filtered[i]))
-            joints.append(np.empty((batch, steps - 1, n, t.factors[i].size)))
-            out = <double*>cnp.PyArray_DATA(<cnp.ndarray>smoothed[i])
-            joint = <double*>cnp.PyArray_DATA(<cnp.ndarray>joints[i])
-            with nogil:
-                for agent in range(batch):
-                    for k in range(t.factors[i].num_parents):
-                        parents[k] = (beliefs[t.factors[i].parents[k]]
-                                      + agent * steps * t.factors[i].sizes[k])
-                    smooth_backwards(t, i, agent, steps,
-                                     codes + agent * (steps - 1) * t.num_factors, parents, exact,
-                                     out + agent * steps * n,
-                                     joint + agent * (steps - 1) * n * t.factors[i].size, scratch)
-    finally:
-        free(scratch)
+    cdef LearningJob job
+    cdef list filtered = _read_job(model, &job, qs, 0, "qs"), smoothed = [], joints = []
+    cdef Py_ssize_t i
+    cdef const Transition* f
+    actions = _read_past(&job, actions)
+    job.exact = exact
+    for i in range(job.t.num_factors):
+        f = &job.t.factors[i]
+        smoothed.append(np.array(filtered[i]))
+        joints.append(np.empty((job.t.batch_size, job.steps - 1, f.num_states, f.size)))
+        job.smoothed[i] = <double*>cnp.PyArray_DATA(<cnp.ndarray>smoothed[i])
+        job.new_joints[i] = <double*>cnp.PyArray_DATA(<cnp.ndarray>joints[i])
+    run_batch(_smooth, &job, job.t.batch_size, &_smooth_ns)
     return smoothed, joints
 
 
@@ -284,35 +388,13 @@ def learn_A(BatchedModel model, Py_ssize_t modality, Observations observed, obje
 
     Returns the expected probabilities, an array of the same shape.
     """
-    cdef const BatchedTables* t = &model.tables
-    cdef list sequences = read_sequences(t, qs, observed.observed.num_steps, "beliefs_A")
-    cdef Py_ssize_t i, agent, steps = observed.observed.num_steps
-    cdef Py_ssize_t size = t.modalities[modality].size, num_obs = t.modalities[modality].num_obs
-    cdef const double* beliefs[MAX_FACTORS]
-    cdef const double* q[MAX_FACTORS]
-    cdef double* scratch
-    cdef double** of_modality
-    cdef double[:, :, ::1] out = np.empty((t.batch_size, num_obs, size))
-    if (counts.shape[0] != t.batch_size or counts.shape[1] != num_obs or counts.shape[2] != size
-            or rates.shape[0] != t.batch_size):
-        raise ValueError(f"counts must have shape ({t.batch_size}, {num_obs}, {size})")
-    for i in range(t.num_factors):
-        beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>sequences[i])
-    scratch = <double*>malloc(t.max_tensor * sizeof(double) + t.num_modalities * sizeof(double*))
-    if scratch == NULL:
-        raise MemoryError("no memory for learning")
-    of_modality = <double**>(scratch + t.max_tensor)
-    memset(of_modality, 0, t.num_modalities * sizeof(double*))
-    with nogil:
-        for agent in range(t.batch_size):
-            for i in range(t.num_factors):
-                q[i] = beliefs[i] + agent * steps * t.factors[i].num_states
-            of_modality[modality] = &counts[agent, 0, 0]
-            add_outcome_counts(t, t.modalities[modality].group, agent, &observed.observed, q,
-                               rates[agent], of_modality, scratch)
-            expected_probabilities(&counts[agent, 0, 0], num_obs, size, &out[agent, 0, 0])
-    free(scratch)
-    return np.asarray(out)
+    cdef LearningJob job
+    cdef list kept = _read_job(model, &job, qs, observed.observed.num_steps, "beliefs_A")
+    cdef const Likelihood* m = &model.tables.modalities[modality]
+    mean = _read_counts(&job, counts, rates, m.num_obs, m.size)
+    job.part, job.observed = modality, &observed.observed
+    run_batch(_learn_A, &job, job.t.batch_size, &_learn_A_ns)
+    return mean
 
 
 def learn_B(BatchedModel model, Py_ssize_t factor, object qs, object actions, object joints,
@@ -322,43 +404,17 @@ def learn_B(BatchedModel model, Py_ssize_t factor, object qs, object actions, ob
     `joints` are those of `smooth`, or None for products of the beliefs `qs`. Returns the expected
     probabilities, an array of the same shape.
     """
-    cdef const BatchedTables* t = &model.tables
-    cdef list sequences = read_sequences(t, qs, 0, "beliefs_B")
-    cdef Py_ssize_t i, k, agent, steps = sequences[0].shape[1], n = t.factors[factor].num_states
-    cdef Py_ssize_t size = t.factors[factor].size, width = size * t.factors[factor].num_controls
-    cdef const double* parents[MAX_FACTORS]
-    cdef const double* beliefs[MAX_FACTORS]
-    cdef const double* joint = NULL
-    cdef const double* all_joints = NULL
-    cdef const int32_t* codes
-    cdef double* scratch
-    cdef double[:, :, ::1] out = np.empty((t.batch_size, n, width))
-    if (counts.shape[0] != t.batch_size or counts.shape[1] != n or counts.shape[2] != width
-            or rates.shape[0] != t.batch_size):
-        raise ValueError(f"counts must have shape ({t.batch_size}, {n}, {width})")
-    actions = read_actions(t, actions, (t.batch_size, steps - 1, t.num_factors), -1, "actions")
-    codes = <const int32_t*>cnp.PyArray_DATA(<cnp.ndarray>actions)
+    cdef LearningJob job
+    cdef list kept = _read_job(model, &job, qs, 0, "beliefs_B")
+    cdef const Transition* f = &model.tables.factors[factor]
+    mean = _read_counts(&job, counts, rates, f.num_states, f.size * f.num_controls)
+    actions = _read_past(&job, actions)
+    job.part, job.joints = factor, NULL
     if joints is not None:
-        if joints.shape != (t.batch_size, steps - 1, n, size):
-            raise ValueError(f"joints must have shape ({t.batch_size}, {steps - 1}, {n}, {size})")
+        shape = (job.t.batch_size, job.steps - 1, f.num_states, f.size)
+        if joints.shape != shape:
+            raise ValueError(f"joints must have shape {shape}")
         joints = np.ascontiguousarray(joints, dtype=np.float64)
-        all_joints = <const double*>cnp.PyArray_DATA(<cnp.ndarray>joints)
-    for i in range(t.num_factors):
-        beliefs[i] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>sequences[i])
-    scratch = <double*>malloc(t.max_tensor * sizeof(double))
-    if scratch == NULL:
-        raise MemoryError("no memory for learning")
-    with nogil:
-        for agent in range(t.batch_size):
-            for k in range(t.factors[factor].num_parents):
-                parents[k] = (beliefs[t.factors[factor].parents[k]]
-                              + agent * steps * t.factors[factor].sizes[k])
-            if all_joints != NULL:
-                joint = all_joints + agent * (steps - 1) * n * size
-            add_transition_counts(t, factor, agent, steps,
-                                  codes + agent * (steps - 1) * t.num_factors, parents,
-                                  beliefs[factor] + agent * steps * n, joint, rates[agent],
-                                  &counts[agent, 0, 0], scratch)
-            expected_probabilities(&counts[agent, 0, 0], n, width, &out[agent, 0, 0])
-    free(scratch)
-    return np.asarray(out)
+        job.joints = <const double*>cnp.PyArray_DATA(<cnp.ndarray>joints)
+    run_batch(_learn_B, &job, job.t.batch_size, &_learn_B_ns)
+    return mean

@@ -15,4 +15,4 @@ cdef void add_transition_counts(const BatchedTables* t, Py_ssize_t factor, Py_ss
                                 const double* joints, double rate, double* counts,
                                 double* scratch) noexcept nogil
 cdef void expected_probabilities(const double* counts, Py_ssize_t num_outcomes, Py_ssize_t size,
-                                 double* out) noexcept nogil
+                                 double* out, double* scratch) noexcept nogil
