@@ -76,7 +76,9 @@ compile_args += ["-O0", "-g"] if debug else ["-O3", "-g0"]
 link_args = []
 if sys.platform == "linux":
     # Code and constants share pages: 90 small modules take 0.4 MB less, and half the mappings.
-    link_args += ["-Wl,-z,noseparate-code"]
+    link_args += ["-Wl,-z,noseparate-code", "-Wl,--hash-style=gnu"]
+    if not (debug or coverage or sanitize):
+        link_args += ["-Wl,--strip-all"]
 if sys.platform == "win32":  # clang-cl; not run
     compile_args = ["/clang:-std=c11", "/clang:-ffp-contract=off", "/Od" if debug else "/O2"]
 if coverage:
@@ -85,6 +87,21 @@ if coverage:
 if sanitize:
     compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-g", "-O1"]
     link_args += [f"-fsanitize={sanitize}"]
+
+
+def is_glue(source):
+    """Return whether a module handles Python's objects and leaves arithmetic to others."""
+    if source.parts[1] != "_kernels" or source.stem.endswith("_functions"):
+        return True
+    if source.stem in ("python_input", "status", "interrupts"):
+        return True
+    evaluates = ("batched_", "lane_", "message_passing_", "sampled_")
+    return source.parent.name == "agents" and not source.stem.startswith(evaluates)
+
+
+# Such modules are smaller by 30% with -Os, and no slower: an agent's `step` of a tiny model has 6%
+# fewer instructions.
+small_args = [] if debug or coverage or sanitize or sys.platform == "win32" else ["-Os"]
 
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
 headers = [
@@ -112,7 +129,7 @@ extensions = [
         include_dirs=["csrc", "freeagent_core/include", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=headers,
-        extra_compile_args=compile_args,
+        extra_compile_args=compile_args + (small_args if is_glue(source) else []),
         extra_link_args=link_args,
     )
     for source in sorted(Path("freeagent_core").rglob("*.pyx"))
@@ -120,7 +137,9 @@ extensions = [
 # Memoryviews and other helpers of Cython are compiled once, not into every module: building takes
 # 155 s of processor time instead of 353, and the modules 5.6 MB instead of 10.6.
 SHARED = "freeagent_core._cython_shared"
-extensions.append(Extension(SHARED, [], extra_compile_args=compile_args, extra_link_args=link_args))
+extensions.append(
+    Extension(SHARED, [], extra_compile_args=compile_args + small_args, extra_link_args=link_args)
+)
 
 
 class BuildInParallel(build_ext):
@@ -182,6 +201,8 @@ setup(
             "cdivision": True,
             "initializedcheck": False,
             "embedsignature": True,
+            # 28 modules would get methods that only refuse to pickle; object's refuses too.
+            "auto_pickle": False,
         },
     ),
 )
