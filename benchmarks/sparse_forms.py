@@ -1,4 +1,5 @@
-"""What each form of a model costs: the figures behind `_model.packing` and `belief_matrices`.
+"""What each form of a model costs: the figures behind `_model.packing`,
+`sparse_columns` and `belief_matrices`.
 
     pip install -e . && python benchmarks/sparse_forms.py [--seconds S] [--beliefs]
 
@@ -19,7 +20,7 @@ import models
 import numpy as np
 
 from freeagent_core import Agent, GenerativeModel
-from freeagent_core._model import belief_matrices, packing
+from freeagent_core._model import belief_matrices, packing, sparse_columns
 
 
 def columns(rng, num_rows, num_columns, entries, near):
@@ -58,7 +59,8 @@ DENSE = {"SPARSE_COLUMN": 0.0, "SPARSE_SHARE": 0.0}
 
 def packed(arguments, **constants):
     """Return a model packed with these constants of the modules that pack models."""
-    places = [(belief_matrices if hasattr(belief_matrices, n) else packing, n) for n in constants]
+    modules = (belief_matrices, sparse_columns, packing)
+    places = [(next(m for m in modules if hasattr(m, name)), name) for name in constants]
     before = [getattr(module, name) for module, name in places]
     for (module, name), value in zip(places, constants.values(), strict=True):
         setattr(module, name, value)

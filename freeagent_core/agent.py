@@ -33,6 +33,7 @@ from freeagent_core._agent.sequences import (
 )
 from freeagent_core._kernels.agents import agent_transfer
 from freeagent_core._kernels.agents.agent_core import AgentCore
+from freeagent_core._kernels.agents.agent_traces import action_distribution, infer_traces
 from freeagent_core._model import validation as check
 from freeagent_core._model.arguments import normalised
 from freeagent_core._model.inference_params import check_inference_params
@@ -465,7 +466,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             raise ValueError("_infer_states_test needs a model without factor lists")
         if not self._core.parameters.passes_messages:
             return self._core.infer_states(observation, distr_obs, True)
-        traces = self._core.infer_traces(observation, distr_obs)
+        traces = infer_traces(self._core, observation, distr_obs)
         return self.qs, *(split_traces(each, self._model.num_states) for each in traces)
 
     def _set_search(self) -> None:
@@ -488,7 +489,7 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
     def _sample_action_test(self) -> tuple[FloatArray, Any]:
         """Return an action and the probabilities that it was chosen by."""
         self._synchronise()
-        p_dist = self._core.action_distribution()
+        p_dist = action_distribution(self._core)
         return self.sample_action(), p_dist
 
     # --- message passing -------------------------------------------------------------------

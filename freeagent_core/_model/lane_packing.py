@@ -11,8 +11,9 @@ import numpy as np
 
 from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
+from freeagent_core._model.group_packing import group_factors
 from freeagent_core._model.model_arrays import FloatArray, ModelArrays, Tables
-from freeagent_core._model.packing import group_factors, pack
+from freeagent_core._model.packing import pack
 from freeagent_core._model.sparse_columns import MAX_WHOLE, whole
 
 # More policies than this are not laid out as a tree for lanes.

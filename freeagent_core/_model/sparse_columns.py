@@ -18,6 +18,17 @@ IndexArray = npt.NDArray[np.int32]
 MAX_WHOLE = 2**20
 # An array of more entries than this (1 GiB) is not made where it was given as nonzero entries.
 MAX_DENSE = 2**27
+# An action's B, and a modality's A in a model with a belief graph, are stored as their
+# nonzero entries where there are at most this many a column, or one in so many. Measured
+# (benchmarks/sparse_forms.py, us a step, sparse against dense): 25 states, 1 entry 3.7 / 4.1, 2
+# entries 14.5 / 12.6; 100 states, 1 entry 3.0 / 5.0, 2 entries 20.2 / 20.7, 3 entries 26.0 / 27.6,
+# 6 entries 49 / 46: adding a vector of eight costs less than scattering one entry.
+SPARSE_COLUMN = 1.5
+SPARSE_SHARE = 1 / 40
+# Of more entries than this (128 MiB) the nonzero ones are kept up to one in eight: with more,
+# whole rows take no more memory.
+MAX_DENSE_ENTRIES = 2**24
+MAX_LARGE_SHARE = 1 / 8
 
 
 class SparseColumns:
@@ -232,3 +243,14 @@ def expected_of_rows(rows: FloatArray, A: FloatArray | SparseColumns) -> FloatAr
         return rows @ A
     columns = A.columns()
     return np.stack([np.bincount(columns, row[A.index] * A.value, A.shape[1]) for row in rows])
+
+
+def is_sparse_form(num_nonzero: int, columns: int, size: int) -> bool:
+    """Return whether the nonzero entries of columns of a size are better kept one by one."""
+    share = MAX_LARGE_SHARE if columns * size > MAX_DENSE_ENTRIES else SPARSE_SHARE
+    return bool(num_nonzero <= columns * max(SPARSE_COLUMN, size * share))
+
+
+def is_large_and_sparse(A: FloatArray | SparseColumns) -> bool:
+    """Return whether a likelihood is kept as its nonzero entries where nothing needs all of it."""
+    return A.size > MAX_WHOLE and is_sparse_form(count_nonzero(A), A.size // len(A), len(A))

@@ -112,9 +112,9 @@ def test_sparse_matrices_give_the_bits_of_arrays(models, seed):
 @pytest.fixture
 def without_whole_arrays(monkeypatch):
     """Keep A and B as nonzero entries however small they are."""
-    for module in (sparse_input, packing, lane_packing):
+    for module in (sparse_input, sparse_columns, lane_packing):
         monkeypatch.setattr(module, "MAX_WHOLE", 0)
-    monkeypatch.setattr(packing, "SPARSE_SHARE", 1.0)
+    monkeypatch.setattr(sparse_columns, "SPARSE_SHARE", 1.0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,9 +123,9 @@ def test_nonzero_entries_give_the_numbers_of_arrays(models, seed, distributions)
     dense, given_sparse = models
     reference = episode(GenerativeModel(**dense), seed, distributions)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (sparse_input, packing, lane_packing):
+        for module in (sparse_input, sparse_columns, lane_packing):
             patch.setattr(module, "MAX_WHOLE", 0)
-        patch.setattr(packing, "SPARSE_SHARE", 1.0)
+        patch.setattr(sparse_columns, "SPARSE_SHARE", 1.0)
         patch.setattr(packing, "MAX_GRAPH_COLUMN", np.inf)
         patch.setattr(packing, "_pack_matrices", lambda *_: None)  # of whole arrays alone
         compact = GenerativeModel(**given_sparse)

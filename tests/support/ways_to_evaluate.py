@@ -8,7 +8,7 @@ from parity import G
 from random_arrays import distribution, object_array, observations
 
 from freeagent_core import Agent, GenerativeModel
-from freeagent_core._model import belief_matrices, packing
+from freeagent_core._model import belief_matrices, packing, sparse_columns
 
 slow = settings(
     max_examples=60,
@@ -34,7 +34,8 @@ def packed(arguments, *constants):
     with pytest.MonkeyPatch.context() as patch:
         for each in constants:
             for name, value in each.items():
-                patch.setattr(packing if hasattr(packing, name) else belief_matrices, name, value)
+                modules = (belief_matrices, sparse_columns, packing)
+                patch.setattr(next(m for m in modules if hasattr(m, name)), name, value)
         return GenerativeModel(**arguments)
 
 

@@ -1,4 +1,5 @@
 from freeagent_core._kernels.agents.agent_history cimport Histories
+from freeagent_core._kernels.agents.agent_policies cimport HeldPolicies
 from freeagent_core._kernels.agents.agent_state cimport AgentState, Task
 from freeagent_core._kernels.agents.message_passing_window cimport Window
 from freeagent_core._kernels.agents.parameters cimport Parameters
@@ -23,26 +24,24 @@ cdef class AgentCore:
     cdef void* block               # qs, action, and G and q_pi or what stands for them
     # What callers hold of these, or have assigned. They write into it, so it is read again
     # before each use. None where the state above is all there is.
-    cdef object held_qs, held_q_pi, held_G, held_action
+    cdef object held_qs, held_action
+    cdef HeldPolicies policies
     cdef readonly Histories histories
     cdef object _edge_handling_params
     cdef object _entry             # what the call at work will append to prev_obs, or None
 
     cdef int allocate(self, PackedModel packed) except -1
     cdef Py_ssize_t search_size_of(self, PackedModel packed) except -1
-    cdef bint can_enumerate(self) noexcept
-    cdef int enumerate_policies(self) except -1
     cdef int load_beliefs(self, OwnedWorkspace workspace) except -1
     cdef bint is_short_step(self) noexcept
     cdef OwnedWorkspace begin(self, Task* task, object observation, bint distr_obs)
     cdef OwnedWorkspace begin_unobserved(self, Task* task)
     cdef int load(self, Task* task, OwnedWorkspace workspace, bint observed) except -1
     cdef int execute(self, Task* task, int operations) except -1
+    cdef object keep_states(self, Task* task)
     cdef void keep_results(self, Task* task, int operations) noexcept
     cdef void forget_objects(self, int operations) noexcept
     cdef object _new_qs(self, Task* task)
-    cdef object _new_q_pi(self, Task* task)
-    cdef object _new_G(self, Task* task)
     cdef void _hold_qs(self, object qs) noexcept
     cdef object new_action(self)
     cdef void keep_action(self, const Py_ssize_t* action, object array) noexcept
@@ -52,9 +51,7 @@ cdef class AgentCore:
     cdef int note_step(self, object observation, object action) except -1
     cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1
     cdef int check_terms(self) except -1
-    cdef OwnedWorkspace _begin_choice(self, Task* task)
-    cdef const double* _load_q_pi(self, OwnedWorkspace workspace) except? NULL
-    cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL
+    cdef OwnedWorkspace begin_choice(self, Task* task)
     cpdef infer_states(self, observation, bint distr_obs=*, bint joint_likelihood=*)
     cpdef infer_policies(self)
     cpdef sample_action(self, bint ends_step=*)

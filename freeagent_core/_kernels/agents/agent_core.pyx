@@ -1,8 +1,8 @@
 """One agent: its memory, and what its callers hold of it.
 
-Its time and histories (`agent_history`), message passing's past (`message_passing_window`) and
-what it learned are parts that it holds; learning, another model and copies are functions of it
-(`agent_learning`, `agent_transfer`).
+Its time and histories (`agent_history`), q_pi and G (`agent_policies`), message passing's past
+(`message_passing_window`) and what it learned are parts that it holds; learning, another model,
+copies and traces are functions of it (`agent_learning`, `agent_transfer`, `agent_traces`).
 
 A call reads its input, takes the lock, runs the step's kernels and keeps their results; what the
 step does stands in `agent_step`. Results that callers were given stay as they are: each is a new
@@ -17,35 +17,27 @@ from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.action.numpy_generator cimport end_draws, numpy_source
 from freeagent_core._kernels.agents.agent_history cimport observation_entry
+from freeagent_core._kernels.agents.agent_policies cimport new_G, new_q_pi, read_q_pi
 from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
 from freeagent_core._kernels.agents.agent_step cimport (
-    are_enumerated, draw_action, enumerate_evaluated, infer, keep, prepare_choice,
-    set_uniform_beliefs,
+    are_enumerated, draw_action, infer, keep, prepare_choice, set_uniform_beliefs,
 )
-from freeagent_core._kernels.agents.message_passing_step cimport (
-    infer_window_traced, inferred_len, keep_latest_belief, lay_out_window,
-)
+from freeagent_core._kernels.agents.message_passing_step cimport inferred_len, keep_latest_belief
 from freeagent_core._kernels.base.interrupts cimport begins_again
 from freeagent_core._kernels.base.status cimport raise_status
-from freeagent_core._kernels.inference.message_passing cimport MMPWindow
-from freeagent_core._kernels.base.growable_array cimport reserve
 from freeagent_core._kernels.model.python_input cimport (
     array_data, new_array, new_beliefs, read_action, read_beliefs, read_observation,
     read_probabilities,
 )
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
-from freeagent_core._kernels.planning.graph_search cimport enumerate_policies as enumerate_graph
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
 
 from freeagent_core._kernels.base.status import NotReadyError
 
-cdef object _empty = np.empty
-# More policies than this are not enumerated unasked (`_model.policies.MAX_POLICIES`).
-cdef Py_ssize_t MAX_ENUMERATED = 1 << 24
 cdef int STEP = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
 
 
@@ -71,6 +63,7 @@ cdef class AgentCore:
         self.state.parameters = &parameters.values
         self.lock = StateLock()
         self.histories = Histories(save_belief_hist)
+        self.policies = HeldPolicies()
         self._edge_handling_params = {
             "use_BMA": bool(parameters.values.use_BMA),
             "policy_sep_prior": bool(parameters.values.policy_sep_prior)}
@@ -155,62 +148,29 @@ cdef class AgentCore:
         read_beliefs(self.packed, workspace, value, "qs")
         self.held_qs = value
 
-    cdef bint can_enumerate(self) noexcept:
-        return self.state.model.tree.num_policies <= MAX_ENUMERATED
-
-    # Make the objects of q_pi and G.
-    cdef int enumerate_policies(self) except -1:
-        cdef Py_ssize_t n = self.state.model.tree.num_policies
-        cdef OwnedWorkspace workspace
-        cdef int status
-        if self.held_q_pi is not None and self.held_G is not None:
-            return 0
-        if not self.state.has_policies:
-            raise NotReadyError("q_pi and G are not set before infer_policies")
-        if are_enumerated(&self.state):
-            if self.held_q_pi is None:
-                self.held_q_pi = new_array(self.state.q_pi, n)
-            if self.held_G is None:
-                self.held_G = new_array(self.state.G, n)
-            return 0
-        with self.lock:
-            workspace = self.packed.acquire_workspace()
-            while True:
-                with nogil:
-                    status = enumerate_evaluated(&self.state, &workspace.work)
-                if not begins_again(status):
-                    break
-            raise_status(status, "G")
-            if self.held_q_pi is None:
-                self.held_q_pi = new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n)
-            if self.held_G is None:
-                self.held_G = new_array(<double*>workspace.work.graph.enumerated_G.data, n)
-            self.packed.release_workspace(workspace)
-        return 0
-
     @property
     def q_pi(self):
         """Posterior over policies, float64 of shape (num_policies,)."""
-        if self.held_q_pi is None:
-            self.enumerate_policies()
-        return self.held_q_pi
+        if self.policies.q_pi is None:
+            self.policies.enumerate(self.packed, &self.state, self.lock)
+        return self.policies.q_pi
 
     @q_pi.setter
     def q_pi(self, value):
         cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
-        self._read_q_pi(workspace, value)
-        self.held_q_pi = value
+        read_q_pi(&self.state, workspace, value)
+        self.policies.q_pi = value
 
     @property
     def G(self):
         """Negative expected free energy per policy in nats, float64 of shape (num_policies,)."""
-        if self.held_G is None:
-            self.enumerate_policies()
-        return self.held_G
+        if self.policies.G is None:
+            self.policies.enumerate(self.packed, &self.state, self.lock)
+        return self.policies.G
 
     @G.setter
     def G(self, value):
-        self.held_G = value
+        self.policies.G = value
 
     @property
     def F(self):
@@ -294,7 +254,7 @@ cdef class AgentCore:
         if average:
             past = self.histories.q_pi_at(begin)
             if past is None:
-                q_pi = self._load_q_pi(workspace)
+                q_pi = self.policies.load(&self.state, workspace)
             else:
                 past = np.asarray(past)
                 n = self.state.model.tree.num_policies
@@ -404,24 +364,6 @@ cdef class AgentCore:
                    self.state.model.qs_size * sizeof(double))
         return 0
 
-    # NULL for policies that are not enumerated, where the caller has assigned none.
-    cdef const double* _load_q_pi(self, OwnedWorkspace workspace) except? NULL:
-        if self.held_q_pi is not None:
-            return self._read_q_pi(workspace, self.held_q_pi)
-        if not self.state.has_policies:
-            raise NotReadyError("q_pi is not set: call infer_policies before sample_action")
-        return self.state.q_pi if are_enumerated(&self.state) else NULL
-
-    cdef const double* _read_q_pi(self, OwnedWorkspace workspace, object value) except NULL:
-        cdef Py_ssize_t n = self.state.model.tree.num_policies
-        cdef double* q_pi = workspace.work.q_pi_new
-        if not are_enumerated(&self.state):
-            if reserve(&workspace.work.graph.enumerated_q_pi, n * <Py_ssize_t>sizeof(double)) != 0:
-                raise MemoryError(f"no memory for q_pi of {n} policies")
-            q_pi = <double*>workspace.work.graph.enumerated_q_pi.data
-        read_probabilities(value, n, q_pi, "q_pi")
-        return q_pi
-
     cdef int execute(self, Task* task, int operations) except -1:
         if self.is_short_step():
             infer(task, 1, operations)
@@ -445,7 +387,7 @@ cdef class AgentCore:
             if self.window is not None:
                 self.window.qs = self.window.F = None
         if operations & INFER_POLICIES:
-            self.held_q_pi = self.held_G = None
+            self.policies.q_pi = self.policies.G = None
 
     # The array of an action that is not chosen yet.
     cdef object new_action(self):
@@ -470,13 +412,18 @@ cdef class AgentCore:
         try:
             task.joint_likelihood |= joint_likelihood
             self.execute(&task, INFER_STATES)
-            qs = self._new_qs(&task)
-            self._add(qs, None, None)
-            self.keep_results(&task, INFER_STATES)
-            self._hold_qs(qs)
+            qs = self.keep_states(&task)
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
+        return qs
+
+    # Beliefs that were inferred just now, as callers get them.
+    cdef object keep_states(self, Task* task):
+        qs = self._new_qs(task)
+        self._add(qs, None, None)
+        self.keep_results(task, INFER_STATES)
+        self._hold_qs(qs)
         return qs
 
     # What a call leaves in the histories, with the lock and before its results are kept, because
@@ -512,31 +459,13 @@ cdef class AgentCore:
         workspace = self.begin_unobserved(&task)
         try:
             self.execute(&task, INFER_POLICIES)
-            q_pi, G = self._new_q_pi(&task), self._new_G(&task)
+            q_pi, G = new_q_pi(&task), new_G(&task)
             self._add(None, q_pi, None)
             self.keep_results(&task, INFER_POLICIES)
-            self.held_q_pi, self.held_G = q_pi, G
+            self.policies.q_pi, self.policies.G = q_pi, G
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
-
-    # The posterior over policies that were evaluated just now.
-    cdef object _new_q_pi(self, Task* task):
-        cdef Py_ssize_t n = self.state.model.tree.num_policies
-        cdef int status
-        if are_enumerated(&self.state):
-            return new_array(task.work.q_pi_new, n)
-        with nogil:
-            status = enumerate_graph(self.state.model, &self.parameters.values.efe, task.work)
-        raise_status(status, "q_pi")
-        return new_array(<double*>task.work.graph.enumerated_q_pi.data, n)
-
-    # Expected free energies, when `_new_q_pi` was made.
-    cdef object _new_G(self, Task* task):
-        cdef const double* G = task.work.G_new
-        if not are_enumerated(&self.state):
-            G = <double*>task.work.graph.enumerated_G.data
-        return new_array(G, self.state.model.tree.num_policies)
 
     cdef int check_terms(self) except -1:
         if (self.window is not None and self.parameters.values.efe.use_param_info_gain
@@ -552,7 +481,7 @@ cdef class AgentCore:
         cdef Py_ssize_t action[MAX_FACTORS]
         self.lock.acquire()
         try:
-            workspace = self._begin_choice(&task)
+            workspace = self.begin_choice(&task)
             result = self.new_action()
             if ends_step:
                 self._entry = None
@@ -586,10 +515,10 @@ cdef class AgentCore:
             self._set_latest_belief(workspace)
         return 0
 
-    cdef OwnedWorkspace _begin_choice(self, Task* task):
+    cdef OwnedWorkspace begin_choice(self, Task* task):
         cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
         task.agent, task.work = &self.state, &workspace.work
-        task.q_pi = self._load_q_pi(workspace)
+        task.q_pi = self.policies.load(&self.state, workspace)
         if are_enumerated(&self.state) or not self.parameters.values.full:
             task.status = prepare_choice(task, False)
         else:  # all policies are evaluated again
@@ -615,7 +544,7 @@ cdef class AgentCore:
             if self.histories.qs_hist is not None:
                 qs = self._new_qs(&task)
             if self.histories.q_pi_hist is not None:
-                q_pi = self._new_q_pi(&task)
+                q_pi = new_q_pi(&task)
                 if not are_enumerated(&self.state):  # in the memory of the choice
                     raise_status(prepare_choice(&task, True), "q_pi")
             result = self.new_action()
@@ -625,7 +554,7 @@ cdef class AgentCore:
             self.keep_action(action, result)
             if qs is not None:
                 self._hold_qs(qs)
-            self.held_q_pi = q_pi
+            self.policies.q_pi = q_pi
             self._end_step(workspace)
         finally:
             self.lock.release()
@@ -647,52 +576,3 @@ cdef class AgentCore:
             self._end_step(workspace)
             self.packed.release_workspace(workspace)
         return 0
-
-    def action_distribution(self):
-        """Return what `sample_action` draws from: an array over policies ("full") or an
-        object array of one array per factor ("marginal")."""
-        cdef Task task
-        cdef OwnedWorkspace workspace
-        cdef const Model* model
-        cdef Py_ssize_t i
-        with self.lock:
-            workspace = self._begin_choice(&task)
-            model = self.state.model
-            if self.parameters.values.full:
-                return new_array(task.choice, model.tree.num_policies)
-            p_actions = _empty(model.num_factors, object)
-            for i in range(model.num_factors):
-                p_actions[i] = new_array(task.choice + model.factors[i].control_offset,
-                                         model.factors[i].num_controls)
-            return p_actions
-
-    def infer_traces(self, observation, bint distr_obs):
-        """Infer the beliefs of all policies from the joint likelihood of all modalities.
-
-        Returns
-        -------
-        xn, vn : ndarray of float64, shape (num_policies, num_iter, infer_len, qs_size)
-            Beliefs and errors of each iteration.
-        """
-        cdef Task task
-        cdef MMPWindow window
-        cdef OwnedWorkspace workspace = self.begin(&task, observation, distr_obs)
-        cdef double[:, :, :, ::1] xn
-        cdef double[:, :, :, ::1] vn
-        try:
-            task.joint_likelihood = True
-            raise_status(lay_out_window(&task, &window), "the window")
-            shape = (self.state.model.tree.num_policies, self.parameters.values.mmp.num_iter,
-                     window.infer_len, self.state.model.qs_size)
-            xn, vn = np.zeros(shape), np.zeros(shape)
-            with nogil:
-                task.status = infer_window_traced(&task, &window, &xn[0, 0, 0, 0],
-                                                  &vn[0, 0, 0, 0])
-            raise_status(task.status, "a belief or F")
-            qs = self._new_qs(&task)
-            self._add(qs, None, None)
-            self.keep_results(&task, INFER_STATES)
-            self._hold_qs(qs)
-        finally:
-            self.lock.release()
-        return np.asarray(xn), np.asarray(vn)

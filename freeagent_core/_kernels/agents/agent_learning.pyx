@@ -8,6 +8,7 @@ may write into what these return.
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
+from freeagent_core._kernels.agents.agent_policies cimport can_enumerate
 from freeagent_core._kernels.agents.agent_step cimport are_enumerated
 from freeagent_core._kernels.agents.parameters cimport finite_number
 from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
@@ -39,8 +40,8 @@ cdef LearnedModel _learner(AgentCore core, bytes to_learn, str of):
     if len(to_learn) != expected:
         raise ValueError(f"to_learn must have {expected} entries, got {len(to_learn)}")
     if core.state.has_policies and not are_enumerated(&core.state):
-        if core.can_enumerate():
-            core.enumerate_policies()
+        if can_enumerate(&core.state):
+            core.policies.enumerate(core.packed, &core.state, core.lock)
         else:
             core.state.has_policies = False
     return learned

@@ -4,6 +4,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
+from freeagent_core._kernels.agents.agent_policies cimport can_enumerate
 from freeagent_core._kernels.agents.agent_state cimport AgentState
 from freeagent_core._kernels.agents.agent_step cimport are_enumerated, set_uniform_beliefs
 from freeagent_core._kernels.model.packed_model cimport PackedModel
@@ -22,8 +23,8 @@ def adopt(AgentCore core not None, PackedModel packed not None):
     """
     cdef OwnedWorkspace workspace
     if (core.state.has_policies and not are_enumerated(&core.state)
-            and core.can_enumerate()):
-        core.enumerate_policies()
+            and can_enumerate(&core.state)):
+        core.policies.enumerate(core.packed, &core.state, core.lock)
     with core.lock:
         if core.window is None:
             workspace = core.packed.acquire_workspace()
@@ -45,9 +46,9 @@ cdef int _adopt(AgentCore core, PackedModel packed) except -1:
             memcpy(core.state.q_pi, before.q_pi, model.tree.num_enumerated * sizeof(double))
             memcpy(core.state.G, before.G, model.tree.num_enumerated * sizeof(double))
         else:
-            core.state.has_policies = core.held_q_pi is not None
+            core.state.has_policies = core.policies.q_pi is not None
     else:
-        core.held_q_pi = core.held_G = None
+        core.policies.q_pi = core.policies.G = None
         core.state.has_policies = False
     if same_states:
         memcpy(core.state.qs, before.qs, model.qs_size * sizeof(double))
@@ -87,7 +88,7 @@ def get_state(AgentCore core not None):
     if core.window is None or core.window.qs is not None or core.state.infer_len:
         names.append("qs")
     # of policies that nobody could enumerate nothing is kept: they are evaluated again
-    if core.held_q_pi is not None or (core.state.has_policies and core.can_enumerate()):
+    if core.policies.q_pi is not None or (core.state.has_policies and can_enumerate(&core.state)):
         names += ["q_pi", "G"]
     state = {name: getattr(core, name) for name in names}
     for name in HISTORIES:
@@ -116,8 +117,8 @@ def set_state(AgentCore core not None, dict state not None):
         if state["latest_belief"] is not None:
             core.latest_belief = state["latest_belief"]
     if "q_pi" in state:
-        core.q_pi, core.held_G = state["q_pi"], state["G"]
+        core.q_pi, core.policies.G = state["q_pi"], state["G"]
         if are_enumerated(&core.state):
-            read_probabilities(core.held_q_pi, core.state.model.tree.num_policies,
+            read_probabilities(core.policies.q_pi, core.state.model.tree.num_policies,
                                core.state.q_pi, "q_pi")
             core.state.has_policies = True

@@ -9,12 +9,11 @@ from libc.string cimport memset
 
 from freeagent_core._kernels.action.agent_generator cimport agent_source
 from freeagent_core._kernels.action.random_source cimport RandomSource
+from freeagent_core._kernels.agents.agent_policies cimport enumerated_policies
 from freeagent_core._kernels.agents.agent_state cimport (
     INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
 )
-from freeagent_core._kernels.agents.agent_step cimport (
-    are_enumerated, enumerate_evaluated, infer, keep, shared_block,
-)
+from freeagent_core._kernels.agents.agent_step cimport infer, keep, shared_block
 from freeagent_core._kernels.agents.input_problem cimport (
     InputProblem, NO_ACTION, NO_ACTION_BETWEEN, NO_BELIEFS, NO_LEARNING, NO_OBSERVATIONS,
     NO_PARAM_INFO_GAIN, NO_POLICIES, NO_PRIOR, NO_PROBLEM, OBSERVATION_OUT_OF_RANGE, Problem,
@@ -27,8 +26,7 @@ from freeagent_core._kernels.agents.lane_windows cimport (
 from freeagent_core._kernels.agents.population_rows cimport (
     advance_window, begin_row, keep_outcomes, load_row, new_rows,
 )
-from freeagent_core._kernels.base.interrupts cimport begins_again
-from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY, raise_status
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.inference.block_filtering cimport (
     FILTER_ROWS, filter_block, fits_filter,
 )
@@ -37,9 +35,7 @@ from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters, LearnedModel
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.message_lanes cimport MessageLanes
-from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
-from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
@@ -238,29 +234,14 @@ cdef class PopulationCore(ParallelWork):
     def enumerate_policies(self, Py_ssize_t i):
         """Return q_pi and G of agent i, arrays over all policies: where they are too many to
         keep, evaluated again from the beliefs they were evaluated from last."""
-        cdef OwnedWorkspace workspace
         cdef AgentState agent
         cdef History history
-        cdef int status
         if not 0 <= i < self.size:
             raise IndexError(f"agent {i} is not in 0 to {self.size - 1}")
         if not self._rows.has_policies[i]:
             raise ValueError(f"agent {i} needs an infer_policies before its policies are enumerated")
         self._load(i, &agent, &history)
-        n = self.packed.model.tree.num_policies
-        if are_enumerated(&agent):
-            return new_array(agent.q_pi, n), new_array(agent.G, n)
-        workspace = self.packed.acquire_workspace()
-        while True:
-            with nogil:
-                status = enumerate_evaluated(&agent, &workspace.work)
-            if not begins_again(status):
-                break
-        raise_status(status, "G")
-        result = (new_array(<double*>workspace.work.graph.enumerated_q_pi.data, n),
-                  new_array(<double*>workspace.work.graph.enumerated_G.data, n))
-        self.packed.release_workspace(workspace)
-        return result
+        return enumerated_policies(self.packed, &agent)
 
     # --- kernels -----------------------------------------------------------------------------
 

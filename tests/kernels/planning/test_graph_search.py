@@ -12,6 +12,7 @@ from random_arrays import object_array, observations
 from ways_to_evaluate import GRAPH, NOT_ENUMERATED, TREE, grid, larger_models, packed, slow
 
 from freeagent_core import Agent, Population
+from freeagent_core._kernels.agents.agent_traces import action_distribution
 from freeagent_core._kernels.base.growable_array import bound_memory
 
 
@@ -25,10 +26,10 @@ def test_actions_without_enumeration(model, seed):
     assert not not_enumerated.model.packed.enumerates_policies
     for t, observation in enumerate(observations(model, seed, 3)):
         expected = enumerated.step(observation)
-        chosen = enumerated._core.action_distribution()
+        chosen = action_distribution(enumerated._core)
         np.random.seed(t)
         not_enumerated.step(observation)
-        for ours, theirs in zip(not_enumerated._core.action_distribution(), chosen, strict=True):
+        for ours, theirs in zip(action_distribution(not_enumerated._core), chosen, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
         np.testing.assert_allclose(not_enumerated.q_pi, enumerated.q_pi, rtol=0, atol=1e-12)
         np.testing.assert_allclose(not_enumerated.G, enumerated.G, rtol=1e-13, atol=1e-12)
@@ -50,7 +51,7 @@ def test_not_enumerated_policies_of_a_population(model, seed):
             np.testing.assert_array_equal(q_pi, agent.q_pi)
             np.testing.assert_array_equal(values, agent.G)
             np.testing.assert_array_equal(population.q_pi[i], q_pi)
-            p = agent._core.action_distribution()
+            p = action_distribution(agent._core)
             if model["sampling_mode"] == "marginal":
                 assert all(p[f][u] > 0 for f, u in enumerate(actions[i]))
             agent.action = actions[i].astype(float)
@@ -63,7 +64,7 @@ def test_very_many_policies():
     q_pi, values = agent.infer_policies()
     assert q_pi.shape == values.shape == (390625,)
     first = q_pi.reshape(5, -1).sum(axis=1)
-    np.testing.assert_allclose(agent._core.action_distribution()[0], first, atol=1e-12)
+    np.testing.assert_allclose(action_distribution(agent._core)[0], first, atol=1e-12)
     assert agent.sample_action()[0] in np.flatnonzero(first > first.max() - 1e-8)
     assert len(agent._model.policy_arrays) == 390625
     many = Agent(**grid(5, 5, 23))
