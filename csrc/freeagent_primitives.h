@@ -224,8 +224,10 @@ typedef struct {
      * of the old q. Else: q = softmax(lnA + lnB_past + lnB_future); returns 0. `error` has n entries
      * (of up to 8 states it may be NULL). Matrices and vectors x are read up to n columns. */
     double (*update_marginal)(const fc_marginal_update *u, ptrdiff_t n, double *q, double *error);
-    /* The same q without the rest, from square roots of products of at most 16 messages. */
-    void (*update_marginal_by_roots)(const fc_marginal_update *u, ptrdiff_t n, double *q);
+    /* The same q, tau being 1/4, from square roots of products of at most 16 messages. With gradient
+     * and keeps_F it returns the same, else 0. */
+    double (*update_marginal_by_roots)(const fc_marginal_update *u, ptrdiff_t n, double *q,
+                                       int keeps_F);
 
     fc_lane_functions lanes;
 

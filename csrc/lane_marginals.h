@@ -66,6 +66,13 @@ ALWAYS_INLINE void lane_messages_to(const fc_lane_update *u, ptrdiff_t i, ptrdif
     *others = before;
 }
 
+/* The belief of state i before it is normalised, `raised` being that of before + FC_EPS. */
+ALWAYS_INLINE vm lane_marginal(const fc_lane_update *u, vm raised, vm A, vm others)
+{
+    return u->balance == 2.0 ? vm_sqrt(raised * A * vm_sqrt(others))
+                             : vm_sqrt(raised * vm_sqrt(raised * A * others));
+}
+
 /* update_marginal_by_roots with gradient and a weight of the future of 1/2.
  * Cost: two or three square roots per state. */
 static void lanes_update_marginal(const fc_lane_update *u, ptrdiff_t n, double *q)
@@ -74,11 +81,9 @@ static void lanes_update_marginal(const fc_lane_update *u, ptrdiff_t n, double *
         vm total = VM_SPLAT(0.0), A, others;
         for (ptrdiff_t i = 0; i < n; i++) {
             lane_messages_to(u, i, p, &A, &others);
-            const vm belief = ROW(q, i) + VM_SPLAT(FC_EPS);
-            const vm v = u->balance == 2.0 ? vm_sqrt(belief * A * vm_sqrt(others))
-                                           : vm_sqrt(belief * vm_sqrt(belief * A * others));
-            total += v;
-            SET_ROW(q, i, v);
+            const vm x = lane_marginal(u, ROW(q, i) + VM_SPLAT(FC_EPS), A, others);
+            total += x;
+            SET_ROW(q, i, x);
         }
         const vm inverse = VM_SPLAT(1.0) / total;
         for (ptrdiff_t i = 0; i < n; i++)
@@ -86,30 +91,25 @@ static void lanes_update_marginal(const fc_lane_update *u, ptrdiff_t n, double *
     }
 }
 
-/* F += (q . err - coupling q . lnA) / 2 of the old q, then q as lanes_update_marginal has it, tau
- * being 1/4: update_marginal. Cost: three logarithms and an exponential per state. */
+/* The same, and F += (q . err - coupling q . lnA) / 2 of the old q, err = 4 log(x / q).
+ * Cost: a logarithm per state more, or two. */
 static void lanes_update_marginal_and_F(const fc_lane_update *u, ptrdiff_t n, double *q,
                                         double *F)
 {
     EACH_PART {
-        vm energy = VM_SPLAT(0.0), best = VM_SPLAT(-INFINITY), total = energy, A, others;
+        vm energy = VM_SPLAT(0.0), total = energy, A, others;
         for (ptrdiff_t i = 0; i < n; i++) {
             lane_messages_to(u, i, p, &A, &others);
-            const vm belief = ROW(q, i);
-            const vm log_q = log_eps_vm(belief), lnA = log_of_sum(A);
-            const vm error =
-                vm_fma(VM_SPLAT(u->balance), lnA - log_q, log_of_sum(others));
-            energy = vm_fma(belief, vm_fma(VM_SPLAT(-u->coupling), lnA, error), energy);
-            const vm x = vm_fma(VM_SPLAT(0.25), error, log_q);
-            best = vm_max(best, x);
+            const vm belief = ROW(q, i), raised = belief + VM_SPLAT(FC_EPS);
+            const vm x = lane_marginal(u, raised, A, others);
+            vm error = VM_SPLAT(4.0) * log_of_sum(x / raised);
+            if (u->coupling != 0.0)
+                error -= VM_SPLAT(u->coupling) * log_of_sum(A);
+            energy = vm_fma(belief, error, energy);
+            total += x;
             SET_ROW(q, i, x);
         }
         SET_ROW(F, 0, vm_fma(VM_SPLAT(0.5), energy, ROW(F, 0)));
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const vm v = exp_vm(ROW(q, i) - best);
-            total += v;
-            SET_ROW(q, i, v);
-        }
         const vm inverse = VM_SPLAT(1.0) / total;
         for (ptrdiff_t i = 0; i < n; i++)
             SET_ROW(q, i, ROW(q, i) * inverse);

@@ -120,9 +120,10 @@ static double update_marginal(const fc_marginal_update *u, ptrdiff_t n, double *
 }
 
 /* The vector from state j on of the belief before it is normalised, from products: exponents of
- * messages are quarters, tau being 1/4. Cost: that of the messages, and up to three square roots. */
+ * messages are quarters, tau being 1/4. With keeps_F, what F has of it is added.
+ * Cost: that of the messages, and up to three square roots; with F a logarithm or two. */
 ALWAYS_INLINE vm marginal_by_roots(const fc_marginal_update *u, const double *q, ptrdiff_t j,
-                                   ptrdiff_t n)
+                                   ptrdiff_t n, int keeps_F, vm *F)
 {
     const fc_message *message = u->messages;
     const vm eps = VM_SPLAT(FC_EPS);
@@ -139,45 +140,62 @@ ALWAYS_INLINE vm marginal_by_roots(const fc_marginal_update *u, const double *q,
         others *= u->future_weight == 1.0 ? future : vm_sqrt(future);
     if (!u->gradient)
         return A * others;
-    const vm belief = vm_load_some(q + j, n - j, 1.0) + eps;
-    if (u->balance == 2.0)
-        return vm_sqrt(belief * A * vm_sqrt(others));
-    return vm_sqrt(belief * vm_sqrt(belief * A * others));
+    const vm belief = vm_load_some(q + j, n - j, 0.0), raised = belief + eps;
+    const vm x = u->balance == 2.0 ? vm_sqrt(raised * A * vm_sqrt(others))
+                                   : vm_sqrt(raised * vm_sqrt(raised * A * others));
+    if (keeps_F) {
+        vm error = VM_SPLAT(4.0) * log_of_sum(x / raised);
+        if (u->coupling != 0.0)
+            error -= VM_SPLAT(u->coupling) * log_of_sum(A);
+        *F = vm_fma(belief, error, *F);
+    }
+    return x;
 }
 
 /* update_marginal_by_roots of up to `count` vectors, a constant. */
-ALWAYS_INLINE void roots_in_registers(const fc_marginal_update *u, ptrdiff_t n, double *q,
-                                      int count)
+ALWAYS_INLINE double roots_in_registers(const fc_marginal_update *u, ptrdiff_t n, double *q,
+                                        int keeps_F, int count)
 {
     const ptrdiff_t last = (count - 1) * VM_LANES;
     const vmi in_use = vm_load(FIRST_LANES + 8 - (n - last)) > VM_SPLAT(0.5);
-    vm x[4], total = VM_SPLAT(0.0);
-    UNROLL for (int b = 0; b < count; b++) x[b] = marginal_by_roots(u, q, b * VM_LANES, n);
+    vm x[4], total = VM_SPLAT(0.0), F = total;
+    UNROLL for (int b = 0; b < count; b++)
+        x[b] = marginal_by_roots(u, q, b * VM_LANES, n, keeps_F, &F);
     x[count - 1] = vm_select(in_use, x[count - 1], VM_SPLAT(0.0));
     UNROLL for (int b = 0; b < count; b++) total += x[b];
     const vm inverse = VM_SPLAT(1.0 / vm_sum_lanes(total));
     UNROLL for (int b = 0; b < count; b++)
         vm_store_some(q + b * VM_LANES, x[b] * inverse, n - b * VM_LANES);
+    return keeps_F ? 0.5 * vm_sum_lanes(F) : 0.0;
+}
+
+ALWAYS_INLINE double update_by_roots(const fc_marginal_update *u, ptrdiff_t n, double *q,
+                                     int keeps_F)
+{
+    switch ((n + VM_LANES - 1) / VM_LANES) {
+    case 1: return roots_in_registers(u, n, q, keeps_F, 1);
+    case 2: return roots_in_registers(u, n, q, keeps_F, 2);
+    case 3: return roots_in_registers(u, n, q, keeps_F, 3);
+    case 4: return roots_in_registers(u, n, q, keeps_F, 4);
+    default: break;
+    }
+    vm F = VM_SPLAT(0.0);
+    for (ptrdiff_t j = 0; j < n; j += VM_LANES)
+        vm_store_some(q + j, marginal_by_roots(u, q, j, n, keeps_F, &F), n - j);
+    scale(1.0 / sum(q, n), q, n, q);
+    return keeps_F ? 0.5 * vm_sum_lanes(F) : 0.0;
 }
 
 /* With c the balance and w the future's weight,
- *   log q + (c lnA + lnB_past + w lnB_future - c log q) / 4
- * is the logarithm of sqrt(q A sqrt(B_past B_future^w)) for c = 2, of sqrt(q sqrt(q A B_past)) for
+ *   log q + err / 4, err = c lnA + lnB_past + w lnB_future - c log q
+ * is the logarithm of x = sqrt(q A sqrt(B_past B_future^w)) for c = 2, of sqrt(q sqrt(q A B_past)) for
  * c = 1: what update_marginal takes a logarithm for each message and an exponential for. The mean of
- * the error falls out of the softmax. Without gradient q is A B_past B_future^w.
- * Cost: that of the messages, and up to three square roots per state. */
-static void update_marginal_by_roots(const fc_marginal_update *u, ptrdiff_t n, double *q)
+ * the error falls out of the softmax, and err = 4 log(x / q). Without gradient q is A B_past
+ * B_future^w. Cost: that of the messages, and up to three square roots per state. */
+static double update_marginal_by_roots(const fc_marginal_update *u, ptrdiff_t n, double *q,
+                                       int keeps_F)
 {
-    switch ((n + VM_LANES - 1) / VM_LANES) {
-    case 1: roots_in_registers(u, n, q, 1); return;
-    case 2: roots_in_registers(u, n, q, 2); return;
-    case 3: roots_in_registers(u, n, q, 3); return;
-    case 4: roots_in_registers(u, n, q, 4); return;
-    default: break;
-    }
-    for (ptrdiff_t j = 0; j < n; j += VM_LANES)
-        vm_store_some(q + j, marginal_by_roots(u, q, j, n), n - j);
-    scale(1.0 / sum(q, n), q, n, q);
+    return keeps_F ? update_by_roots(u, n, q, 1) : update_by_roots(u, n, q, 0);
 }
 
 #endif

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.message_lanes import PackedMessageLanes
@@ -69,17 +70,33 @@ def _transition(B: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
     if used.mean() > MAX_DENSITY:
         backward = np.ascontiguousarray(raised / totals)
         return B.reshape(num_controls, -1), backward.reshape(num_controls, -1), None
-    next_state, previous = np.nonzero(used.T)
+    # (B + eps) / total is B / total, and eps / total of all entries of a row alike
+    ratios, base = B / totals.transpose(0, 2, 1), EPS_VAL / totals[:, :, 0]
+    starts, previous, next_state = _entries(used.T)
     forward = np.ascontiguousarray(B[:, previous, next_state])
-    pattern = [_starts(next_state, used.shape[1]), previous.astype(np.int32)]
-    previous, next_state = np.nonzero(used)
-    # (B + eps) / total is B / total, and eps / total of all entries alike
-    ratios = B[:, previous, next_state] / totals[:, next_state, 0]
-    backward = np.concatenate([ratios, EPS_VAL / totals[:, :, 0]], axis=1)
-    pattern += [_starts(previous, used.shape[0]), next_state.astype(np.int32)]
-    return forward, np.ascontiguousarray(backward), tuple(pattern)
+    pattern: list[Any] = [starts, previous]
+    starts, next_state, previous = _entries(used)
+    backward = np.concatenate([ratios[:, previous, next_state], base], axis=1)
+    pattern += [starts, next_state, _of_each(B.transpose(0, 2, 1)), _of_each(ratios, base)]
+    return forward, backward, tuple(pattern)
 
 
-def _starts(rows: np.ndarray[Any, np.dtype[np.intp]], count: int) -> Any:
-    """Return where each of `count` rows begins among sorted entries."""
-    return np.searchsorted(rows, np.arange(count + 1)).astype(np.int32)
+def _of_each(matrices: FloatArray, base: FloatArray | None = None) -> tuple[Any, Any, Any]:
+    """Return the entries of matrices that are not zero, each followed by its row of `base`, where
+    each row begins, and their columns."""
+    values, starts, columns, size = [], [], [], 0
+    for i, matrix in enumerate(matrices):
+        start, column, row = _entries(matrix != 0.0)
+        behind = np.empty(0) if base is None else base[i]
+        values += [matrix[row, column], behind]
+        starts.append(start + np.int32(size))
+        columns += [column, np.zeros(len(behind), dtype=np.int32)]
+        size += len(column) + len(behind)
+    return np.concatenate(values), np.concatenate(starts), np.concatenate(columns)
+
+
+def _entries(used: npt.NDArray[np.bool_]) -> tuple[Any, Any, Any]:
+    """Return where each row's entries begin, their columns and their rows."""
+    rows, columns = np.nonzero(used)
+    starts = np.searchsorted(rows, np.arange(len(used) + 1))
+    return starts.astype(np.int32), columns.astype(np.int32), rows

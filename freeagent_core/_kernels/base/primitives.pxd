@@ -132,8 +132,8 @@ cdef extern from "freeagent_primitives.h" nogil:
                                     Py_ssize_t count, double** out, double* norm) noexcept nogil
         double (*update_marginal)(const fc_marginal_update* u, Py_ssize_t n, double* q,
                                   double* error) noexcept nogil
-        void (*update_marginal_by_roots)(const fc_marginal_update* u, Py_ssize_t n,
-                                         double* q) noexcept nogil
+        double (*update_marginal_by_roots)(const fc_marginal_update* u, Py_ssize_t n, double* q,
+                                           bint keeps_F) noexcept nogil
         fc_lane_functions lanes
         void (*push_columns)(const double* x, Py_ssize_t x_stride, Py_ssize_t count,
                              const int32_t* next, const double* weight, Py_ssize_t num_states,

@@ -18,7 +18,9 @@ from libc.string cimport memset
 from freeagent_core._kernels.base.primitives cimport P, fc_lane_update
 from freeagent_core._kernels.inference.lane_messages cimport contract_in_lanes
 from freeagent_core._kernels.model.lane_model cimport LANES
-from freeagent_core._kernels.model.message_lanes cimport LaneTransition, last_actions
+from freeagent_core._kernels.model.message_lanes cimport (
+    LaneEntries, LaneTransition, last_actions,
+)
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Model, PolicyTree
 
 cdef enum:
@@ -54,23 +56,33 @@ cdef void lay_out_lanes(const MessageLanes* m, Py_ssize_t past_len, double* memo
 cdef inline void _forward(const LaneTransition* t, const double* past, Py_ssize_t action,
                           const double* x, double* out) noexcept nogil:
     cdef bint own = past != NULL
-    cdef const double* values = past if own else t.forward + action * t.forward_entries
+    cdef const LaneEntries* planned = &t.planned_forward
     if t.forward_start == NULL:
-        P.lanes.matmul(values, own, t.num_states, 1, x, t.num_previous, t.num_states, out)
-    else:
-        P.lane_messages.sparse_matmul(values, own, t.forward_start, t.forward_column, x, 0,
+        P.lanes.matmul(past if own else t.forward + action * t.forward_entries, own,
+                       t.num_states, 1, x, t.num_previous, t.num_states, out)
+    elif own:
+        P.lane_messages.sparse_matmul(past, own, t.forward_start, t.forward_column, x, 0,
                                       t.num_states, out)
+    else:
+        P.lane_messages.sparse_matmul(planned.values, own,
+                                      planned.start + action * (t.num_states + 1),
+                                      planned.column, x, 0, t.num_states, out)
 
 
 cdef inline void _backward(const LaneTransition* t, const double* past, Py_ssize_t action,
                            const double* x, double* out) noexcept nogil:
     cdef bint own = past != NULL
-    cdef const double* values = past if own else t.backward + action * t.backward_entries
+    cdef const LaneEntries* planned = &t.planned_backward
     if t.backward_start == NULL:
-        P.lanes.matmul(values, own, t.num_previous, 1, x, t.num_states, t.num_previous, out)
-    else:
-        P.lane_messages.sparse_matmul(values, own, t.backward_start, t.backward_column, x,
+        P.lanes.matmul(past if own else t.backward + action * t.backward_entries, own,
+                       t.num_previous, 1, x, t.num_states, t.num_previous, out)
+    elif own:
+        P.lane_messages.sparse_matmul(past, own, t.backward_start, t.backward_column, x,
                                       t.num_states, t.num_previous, out)
+    else:
+        P.lane_messages.sparse_matmul(planned.values, own,
+                                      planned.start + action * (t.num_previous + 1),
+                                      planned.column, x, t.num_states, t.num_previous, out)
 
 
 # E_{q(s_others)}[p(o_m | s)] of the modalities that depend on `factor` and others: the messages;

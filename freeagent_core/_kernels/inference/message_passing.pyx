@@ -168,8 +168,8 @@ cdef double _dot_row(const Factor* f, Py_ssize_t action, Py_ssize_t p,
 #   q <- softmax(log q + tau (err - mean err))             with grad_descent
 #   q <- softmax(lnA + lnB_past + lnB_future)              without
 # Returns its share of F (with grad_descent). pymdp.legacy.algos.mmp.run_mmp_factorized,
-# where lnB_future is halved, and run_mmp. `by_roots`: without F, from square roots of products,
-# which is faster than logarithms of messages and an exponential (csrc/marginal_messages.h). Parr, Markovic, Kiebel and Friston, "Neuronal message
+# where lnB_future is halved, and run_mmp. `by_roots`: from square roots of products, F only
+# with keeps_F, which is faster than logarithms of messages and an exponential (csrc/marginal_messages.h). Parr, Markovic, Kiebel and Friston, "Neuronal message
 # passing using Mean-field, Bethe, and Marginal approximations", Scientific Reports 9, 2019.
 # Cost: that of the three messages; per state up to three logarithms and an exponential, or roots.
 cdef double _update_belief(const Model* model, const MMPParameters* parameters,
@@ -177,7 +177,7 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
                            const Py_ssize_t* before, const Py_ssize_t* after,
                            const double* earlier, double* qs, const double* later,
                            const double* prior, const double* log_prior, bint by_roots,
-                           Workspace* work, double* error) noexcept nogil:
+                           bint keeps_F, Workspace* work, double* error) noexcept nogil:
     cdef const Factor* f = &model.factors[factor]
     cdef const Factor* source
     cdef const double* previous[MAX_FACTORS]
@@ -235,8 +235,7 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
     update.tau = parameters.tau
     update.gradient = parameters.grad_descent
     if by_roots:
-        P.update_marginal_by_roots(&update, f.num_states, qs + f.offset)
-        return 0.0
+        return P.update_marginal_by_roots(&update, f.num_states, qs + f.offset, keeps_F)
     return P.update_marginal(&update, f.num_states, qs + f.offset, error)
 
 
@@ -370,7 +369,8 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                     part = _update_belief(
                         model, parameters, window, step, f, actions[0], actions[1],
                         qs + (step - 1) * size, last, qs + (step + 1) * size, prior, work.log_prior,
-                        can_be_roots and not is_last, work, error)
+                        can_be_roots and (parameters.grad_descent or not is_last), is_last, work,
+                        error)
                     if step < num_steps - 1:
                         shared += part
                         continue

@@ -4,8 +4,15 @@ from freeagent_core._kernels.model.lane_model cimport LaneModel, PackedLanes
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, PolicyTree
 
 
-# Transitions of a factor that depends on one, under each action: dense, or with the entries that
-# are not zero under any action, so that all actions have the same ones.
+cdef struct LaneEntries:           # of matrices, rows behind each other
+    const double* values           # with n_base values that all rows have, behind each matrix
+    const int32_t* start           # a matrix has as many as rows, and one
+    const int32_t* column
+
+
+# Transitions of a factor that depends on one, under each action: dense, or as lists of entries.
+# Past actions differ between lanes: their lists are of all entries that are not zero under any
+# action, which all actions have; planned ones have their own.
 cdef struct LaneTransition:
     Py_ssize_t source              # the factor that it depends on
     Py_ssize_t num_previous, num_states
@@ -19,6 +26,8 @@ cdef struct LaneTransition:
     const int32_t* forward_column  # previous states
     const int32_t* backward_start  # (num_previous + 1,)
     const int32_t* backward_column # next states
+    LaneEntries planned_forward    # of all actions
+    LaneEntries planned_backward
 
 
 cdef struct MessageLanes:          # of message passing in lanes
@@ -39,6 +48,7 @@ cdef class PackedMessageLanes:
     cdef list _keep
     cdef const double* _table(self, object array, Py_ssize_t num_controls,
                               Py_ssize_t* entries) except NULL
+    cdef LaneEntries _entries(self, tuple arrays) except *
     cdef const int32_t* _index(self, object array) except NULL
 
 

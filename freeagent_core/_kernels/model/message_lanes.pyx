@@ -21,7 +21,8 @@ cdef class PackedMessageLanes:
     transitions : list of tuple
         Per factor (source, forward, backward, pattern): the factor that it depends on, arrays of
         float64 of shape (num_controls, entries) of B and of `Factor.backward`, and None, where
-        they are dense, or a tuple of four arrays of int32: row starts and columns of both.
+        they are dense, or a tuple: four arrays of int32, row starts and columns of both, and for
+        both the entries of all actions, (values, row starts, columns).
     horizon : int
         Observed steps at most.
     """
@@ -49,6 +50,8 @@ cdef class PackedMessageLanes:
                 t.forward_start, t.forward_column = self._index(pattern[0]), self._index(pattern[1])
                 t.backward_start = self._index(pattern[2])
                 t.backward_column = self._index(pattern[3])
+                t.planned_forward = self._entries(pattern[4])
+                t.planned_backward = self._entries(pattern[5])
             m.num_forward += t.forward_entries
             m.num_backward += t.backward_entries
             m.max_states = max(m.max_states, f.num_states, f.num_previous)
@@ -72,6 +75,14 @@ cdef class PackedMessageLanes:
         self._keep.append(array)
         entries[0] = view.shape[1]
         return &view[0, 0]
+
+    cdef LaneEntries _entries(self, tuple arrays) except *:
+        cdef LaneEntries entries
+        cdef const double[::1] values = arrays[0]
+        self._keep.append(arrays[0])
+        entries.values = &values[0]
+        entries.start, entries.column = self._index(arrays[1]), self._index(arrays[2])
+        return entries
 
     cdef const int32_t* _index(self, object array) except NULL:
         cdef const int32_t[::1] view = array
