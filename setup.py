@@ -81,8 +81,8 @@ if sys.platform == "linux":
         link_args += ["-Wl,--strip-all"]
 if sys.platform == "win32":  # clang-cl; not run
     compile_args = ["/clang:-std=c11", "/clang:-ffp-contract=off", "/Od" if debug else "/O2"]
-if coverage:
-    compile_args += ["--coverage", "-O0"]
+if coverage:  # each function once, so that its branches are counted once
+    compile_args += ["--coverage", "-O0", "-Dalways_inline="]
     link_args += ["--coverage"]
 if sanitize:
     compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-g", "-O1"]

@@ -58,7 +58,9 @@ cdef bint steps_whole(agent, AgentCore core) except -1:
 
 cdef bint steps_natively(agent) except -1:
     cdef AgentCore core = agent._core
-    return steps_whole(agent, core) and core.class_has_step
+    return (core.window is None and core.histories.qs_hist is None
+            and core.histories.q_pi_hist is None
+            and steps_whole(agent, core) and core.class_has_step)
 
 
 def infer_states(self, observation, distr_obs=False):
@@ -197,6 +199,8 @@ def step_time(self):
     curr_timestep : int
     """
     cdef AgentCore core = self._core
+    if core.is_window_full_at(core.histories.curr_timestep + 1):
+        core.prepare_prior(core.histories.curr_timestep + 1)  # what does not fit is found here
     core.histories.advance(core.action)
     if core.window_is_full:
         self.set_latest_beliefs()

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from freeagent_core._kernels.agents.agent_core import AgentCore
+from freeagent_core._kernels.agents.step_batch import StepBatch
 
 KEPT_DURATIONS: int
 
@@ -47,11 +48,6 @@ def begin_steps(
     results: dict[Any, Any],
 ) -> tuple[list[Record], list[AgentCore], list[Any]]: ...
 def end_steps(
-    ready: list[Record],
-    actions: list[Any],
-    durations: list[float],
-    errors: list[BaseException | None],
-    considerate: bool,
-    results: dict[Any, Any],
+    batch: StepBatch, ready: list[Record], considerate: bool, results: dict[Any, Any]
 ) -> None: ...
 def end_locks(ready: list[Record]) -> None: ...

@@ -183,11 +183,16 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
     return ready, cores, observations
 
 
-def end_steps(list ready, list actions, list durations, list errors, bint considerate,
-              dict results):
-    """Keep what the cores' steps gave, and write the results; what was not begun has none."""
+def end_steps(batch, list ready, bint considerate, dict results):
+    """End a `StepBatch`, if it is loaded, and write the results; what was not begun has none. One
+    call, so that Ctrl-C, which Python looks for after calls, finds all results there."""
     cdef Record record
     cdef Py_ssize_t i
+    cdef list actions, durations, errors
+    if not batch.is_loaded:
+        return
+    actions, durations = batch.results(considerate)
+    errors = batch.errors
     for i in range(len(ready)):
         if considerate and i % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1:
             _sleep(NAP)
@@ -201,6 +206,8 @@ def end_steps(list ready, list actions, list durations, list errors, bint consid
         elif error is not None:
             record.note(seconds, error)
             results[record.agent_id] = TaskResult(record.agent_id, False, None, error, seconds)
+    if batch.interruption is not None:
+        raise batch.interruption
 
 
 def end_locks(list ready):

@@ -247,19 +247,18 @@ class ThreadPoolManager(Manager):
                 num_threads = max(num_threads - 1, 1)
             total, most = expected_seconds(ready)  # infinite where one has not stepped yet
             item_ns = 1e9 * max(total / len(ready), most / 4)
-            self._batch.load(
-                cores,
-                seen,
-                None if limit is None else max(limit - time.monotonic(), 0.0),
-                threads.chunk_size(len(ready), num_threads, item_ns),
-                num_threads,
-                considerate,
-            )
             try:
+                self._batch.load(
+                    cores,
+                    seen,
+                    None if limit is None else max(limit - time.monotonic(), 0.0),
+                    threads.chunk_size(len(ready), num_threads, item_ns),
+                    num_threads,
+                    considerate,
+                )
                 threads.finish(self._batch, num_threads, total * 1e9, self._help)
             finally:  # also after Ctrl-C: who stepped has an action
-                actions, durations = self._batch.results(considerate)
-                end_steps(ready, actions, durations, self._batch.errors, considerate, results)
+                end_steps(self._batch, ready, considerate, results)
         finally:
             end_locks(ready)
 

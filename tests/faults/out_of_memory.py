@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 from freeagent_core import Agent, GenerativeModel, Population
+from freeagent_core._kernels.agents.step_batch import StepBatch
 
 LIBRARY = ctypes.CDLL(None)  # has failing_allocator.c's functions where that is preloaded
 MAX_ALLOCATIONS = 5000
@@ -220,6 +221,63 @@ def stepping_a_population(kind):
         if not failed:
             return n
     raise AssertionError("there is no end of allocations")
+
+
+def making_objects_of_a_batch(kind):
+    """Agents that are stepped together, as `ThreadPoolManager` does it, while Python has no memory
+    for the n-th object: each has stepped or is as it was. Lists of four entries, as above."""
+    from _testcapi import remove_mem_hooks, set_nomemory
+
+    agents = [Agent(**arguments_of(kind)) for _ in range(3)]
+    np.random.seed(0)
+    for _ in range(4):
+        for agent in agents:
+            agent.step([1, 0])
+    random_numbers = np.random.get_state()
+
+    def stepped(agents):
+        batch = StepBatch()
+        batch.load([agent._core for agent in agents], [[0, 1]] * 3, None, 1, 1, False)
+        try:
+            batch.finish()
+        finally:
+            batch.results(False)
+        return batch
+
+    def states(agents):
+        return [{**held_by(agent), "random numbers": None} for agent in agents]
+
+    twins = copy.deepcopy(agents)
+    stepped(twins)
+    before, after = states(agents), states(twins)
+    failures = successes = 0
+    while successes < 3:
+        np.random.set_state(random_numbers)
+        tried = copy.deepcopy(agents)
+        states(tried)
+        start, batch = failures + successes, None
+        try:
+            set_nomemory(start, start + 1)
+            batch = stepped(tried)
+        except MemoryError:
+            pass
+        finally:
+            remove_mem_hooks()
+        now = states(tried)
+        as_before = [one == other for one, other in zip(now, before, strict=True)]
+        if batch is None or any(as_before):
+            failures, successes = failures + 1 + successes, 0
+            assert batch is None or sum(as_before) == len([e for e in batch.errors if e]), start
+        else:
+            successes += 1
+            assert now == after, start
+        for i, agent in enumerate(now):
+            # another agent's draw may be missing: then these draws are others
+            assert as_before[i] or {**agent, "action": 0, "prev_actions": 0} == {
+                **after[i], "action": 0, "prev_actions": 0
+            }, (start, i)  # fmt: skip
+        stepped(tried)  # nothing is locked, and all of them go on
+    return failures
 
 
 if __name__ == "__main__":

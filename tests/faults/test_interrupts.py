@@ -10,6 +10,7 @@ from manager_agents import model
 
 from freeagent_core import Agent, Population
 from freeagent_core.managers import ThreadPoolManager
+from freeagent_core.managers.thread_pool import MANY
 
 
 def long_model():
@@ -109,6 +110,40 @@ def test_a_thread_pool(interrupt, work):
     shared, size = work
     delays = (0.1, 0.2, 0.4, 0.05)
     assert any(interrupted_tick_is_partial(interrupt, shared, size, delay) for delay in delays)
+
+
+def test_a_thread_pool_that_waits_for_the_random_numbers(interrupt):
+    """NumPy's generator is another thread's while actions are drawn: all agents step first."""
+    shared = model(action_selection="stochastic")
+    agents, twins = ([Agent.from_model(shared) for _ in range(MANY)] for _ in range(2))
+    observations = {i: [i % 3] for i in range(MANY)}
+    generator = np.random.get_state(legacy=False)
+    with ThreadPoolManager(initial_workers=1) as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        lock = np.random.mtrand._rand._bit_generator.lock
+        held = threading.Event()
+
+        def hold():
+            with lock:
+                held.set()
+                time.sleep(0.6)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        timer = interrupt(0.2)
+        with pytest.raises(KeyboardInterrupt):
+            manager.step_all_agents(observations)
+        timer.join()
+        holder.join()
+        results = manager.last_results()
+    np.random.set_state(generator)
+    for i, twin in enumerate(twins):
+        expected = twin.step(observations[i])
+        np.testing.assert_array_equal(agents[i].action, expected)
+        np.testing.assert_array_equal(results[i].result, expected)
+        assert agents[i].curr_timestep == len(agents[i].prev_actions) == 1
 
 
 def searching_model(**arguments):

@@ -82,3 +82,9 @@ def test_a_tick_of_a_population(allocator, kind):
 def test_objects_of_a_call_with_histories(kind, call):
     pytest.importorskip("_testcapi", reason="Python was built without its test modules")
     assert run(None, "making_objects", kind, call) > 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "MMP"])
+def test_objects_of_agents_that_are_stepped_together(kind):
+    pytest.importorskip("_testcapi", reason="Python was built without its test modules")
+    assert run(None, "making_objects_of_a_batch", kind) > 0

@@ -119,6 +119,8 @@ cdef bitgen_t* _begin_draws() noexcept nogil:
 
 cdef void _acquire_generator() noexcept:
     global _drawn_from, _held, _error
+    if _error is not None:  # nothing more is drawn: the call fails
+        return
     try:
         if _get_bit_generator() is not _generator:
             _look_up_generator()

@@ -21,7 +21,8 @@ cdef class AgentCore:
     cdef unsigned int class_version    # of the agent's class ...
     cdef bint class_steps_whole    # ... whose parts of a step are those of `Agent`,
     cdef bint class_has_step       # ... and whose step
-    cdef void* block               # qs, action, and G and q_pi or what stands for them
+    cdef void* block               # qs, action, and G and q_pi or what stands for them ...
+    cdef Py_ssize_t block_size     # ... in bytes
     # What callers hold of these, or have assigned. They write into it, so it is read again
     # before each use. None where the state above is all there is.
     cdef object held_qs, held_action
@@ -29,6 +30,8 @@ cdef class AgentCore:
     cdef readonly Histories histories
     cdef object _edge_handling_params
     cdef object _entry             # what the call at work will append to prev_obs, or None
+    cdef bint _averages            # over policies is message passing's next prior ...
+    cdef object _weights           # ... by these, or by q_pi if None
 
     cdef int allocate(self, PackedModel packed) except -1
     cdef Py_ssize_t search_size_of(self, PackedModel packed) except -1
@@ -47,9 +50,11 @@ cdef class AgentCore:
     cdef void keep_action(self, const Py_ssize_t* action, object array) noexcept
     cdef int _add(self, object qs, object q_pi, object action) except -1
     cdef int _choose(self, Task* task, Py_ssize_t* action, bint has_added) except -1
-    cdef int _end_step(self, OwnedWorkspace workspace) except -1
-    cdef int note_step(self, object observation, object action) except -1
-    cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1
+    cdef void _end_step(self, const double* q_pi) noexcept
+    cdef bint is_window_full_at(self, Py_ssize_t time) noexcept
+    cdef int prepare_prior(self, Py_ssize_t time) except -1
+    cdef int _weigh(self, Py_ssize_t n, Py_ssize_t begin) except -1
+    cdef void _set_prior(self, const double* q_pi) noexcept
     cdef int check_terms(self) except -1
     cdef OwnedWorkspace begin_choice(self, Task* task)
     cpdef infer_states(self, observation, bint distr_obs=*, bint joint_likelihood=*)

@@ -88,7 +88,7 @@ cdef class AgentCore:
         block = <double*>calloc(size, sizeof(double))
         if block == NULL:
             raise MemoryError("no memory for an agent's beliefs")
-        self.block = block
+        self.block, self.block_size = block, size * <Py_ssize_t>sizeof(double)
         self.state.model = model
         self.state.qs = block
         self.state.q_pi = block + model.qs_size
@@ -232,41 +232,60 @@ cdef class AgentCore:
     @property
     def window_is_full(self):
         """Whether message passing's window has all its steps: its first beliefs are a prior."""
-        return (self.window is not None
-                and self.histories.curr_timestep >= self.parameters.values.inference_horizon)
+        return self.is_window_full_at(self.histories.curr_timestep)
 
     cpdef set_latest_belief(self):
         """Make the first beliefs of message passing's sequences the next window's prior."""
         cdef OwnedWorkspace workspace
+        cdef const double* q_pi = NULL
         with self.lock:
             workspace = self.packed.acquire_workspace()
-            self._set_latest_belief(workspace)
+            self.prepare_prior(self.histories.curr_timestep)
+            self.window.load_sequences(self.packed, workspace, &self.state)
+            if self._averages and self._weights is None:
+                q_pi = self.policies.load(&self.state, workspace)
+            self._set_prior(q_pi)
             self.packed.release_workspace(workspace)
 
-    # Call with the lock.
-    cdef int _set_latest_belief(self, OwnedWorkspace workspace) except -1:
-        cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
-        cdef Py_ssize_t begin = self.histories.curr_timestep - horizon
-        cdef const double* q_pi = NULL
+    cdef bint is_window_full_at(self, Py_ssize_t time) noexcept:
+        return self.window is not None and time >= self.parameters.values.inference_horizon
+
+    # Take the memory of the prior after a time step, and read the histories that it is made
+    # from, which callers may have written: before anything changes. Call with the lock.
+    cdef int prepare_prior(self, Py_ssize_t time) except -1:
+        cdef Py_ssize_t n = self.state.model.tree.num_policies
+        cdef Py_ssize_t begin = time - self.parameters.values.inference_horizon
         self._read_edges()
-        average = self.parameters.values.use_BMA and begin >= 0
-        self.window.load_sequences(self.packed, workspace, &self.state)
-        if average:
-            past = self.histories.q_pi_at(begin)
-            if past is None:
-                q_pi = self.policies.load(&self.state, workspace)
-            else:
-                past = np.asarray(past)
-                n = self.state.model.tree.num_policies
-                if len(past) != n:  # of other policies: as many as both have count
-                    past = np.pad(past[:n], (0, max(n - len(past), 0)))
-                read_probabilities(past, n, workspace.work.q_pi_new, "q_pi_hist")
-                q_pi = workspace.work.q_pi_new
-        self.window.reserve_priors(
-            &self.state, 1 if average else self.state.model.tree.num_policies)
-        keep_latest_belief(&self.state, q_pi, average)
-        self.window.latest_belief, self.window.prior_is_D = None, False
+        self._weights, self._averages = None, self.parameters.values.use_BMA and begin >= 0
+        self.window.reserve_priors(&self.state, n)
+        self._weigh(n, begin)
         return 0
+
+    # The posterior over policies to average by, where there is a history.
+    cdef int _weigh(self, Py_ssize_t n, Py_ssize_t begin) except -1:
+        past = self.histories.q_pi_at(begin) if self._averages else None
+        if past is None:
+            return 0
+        name = f"q_pi_hist of step {begin}"
+        try:
+            past = np.asarray(past)
+        except ValueError:  # its items differ in length
+            raise ValueError(f"{name} must have shape ({n},), got {past!r:.80}") from None
+        if past.ndim != 1:
+            raise ValueError(f"{name} must have shape ({n},), got {past.shape}")
+        if len(past) != n:  # of other policies: as many as both have count
+            past = np.pad(past[:n], (0, max(n - len(past), 0)))
+        weights = np.empty(n)
+        read_probabilities(past, n, array_data(weights), name)
+        self._weights = weights
+        return 0
+
+    # From what was prepared; `q_pi` where there is no history. Call with the lock.
+    cdef void _set_prior(self, const double* q_pi) noexcept:
+        if self._weights is not None:
+            q_pi, self._weights = array_data(self._weights), None
+        keep_latest_belief(&self.state, q_pi, self._averages)
+        self.window.latest_belief, self.window.prior_is_D = None, False
 
     cpdef keep_prior(self):
         """Let message passing's prior stay what it is where it was D, which becomes another."""
@@ -484,12 +503,14 @@ cdef class AgentCore:
             workspace = self.begin_choice(&task)
             result = self.new_action()
             if ends_step:
+                if self.is_window_full_at(self.histories.curr_timestep + 1):
+                    self.window.load_sequences(self.packed, workspace, &self.state)
                 self._entry = None
                 self._add(None, None, result)
             self._choose(&task, action, ends_step)
             self.keep_action(action, result)
             if ends_step:
-                self._end_step(workspace)
+                self._end_step(task.q_pi)
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
@@ -498,8 +519,8 @@ cdef class AgentCore:
     # Draw an action. What stands in the histories is taken away if that fails.
     cdef int _choose(self, Task* task, Py_ssize_t* action, bint has_added) except -1:
         try:
-            if self.window is not None:  # room for the priors that follow the step
-                self.window.reserve_priors(&self.state, self.state.model.tree.num_policies)
+            if has_added and self.is_window_full_at(self.histories.curr_timestep + 1):
+                self.prepare_prior(self.histories.curr_timestep + 1)
             draw_action(&self.state, task.choice, &numpy_source, action)
             end_draws()
         except BaseException:
@@ -509,11 +530,10 @@ cdef class AgentCore:
         return 0
 
     # With the lock, when an action is kept: time, and message passing's next prior.
-    cdef int _end_step(self, OwnedWorkspace workspace) except -1:
+    cdef void _end_step(self, const double* q_pi) noexcept:
         self.histories.curr_timestep += 1
-        if self.window is not None and self.window_is_full:
-            self._set_latest_belief(workspace)
-        return 0
+        if self.is_window_full_at(self.histories.curr_timestep):
+            self._set_prior(q_pi)
 
     cdef OwnedWorkspace begin_choice(self, Task* task):
         cdef OwnedWorkspace workspace = self.packed.acquire_workspace()
@@ -555,24 +575,8 @@ cdef class AgentCore:
             if qs is not None:
                 self._hold_qs(qs)
             self.policies.q_pi = q_pi
-            self._end_step(workspace)
+            self._end_step(self.state.q_pi)
         finally:
             self.lock.release()
         self.packed.release_workspace(workspace)
         return result
-
-    # After a step of a batch, whose results are the agent's already.
-    cdef int note_step(self, object observation, object action) except -1:
-        cdef OwnedWorkspace workspace
-        entry = None
-        if self.window is not None:
-            entry = observation_entry(observation, False, self.state.model.num_modalities)
-        qs = self.qs if self.histories.qs_hist is not None else None
-        q_pi = self.q_pi if self.histories.q_pi_hist is not None else None
-        with self.lock:
-            workspace = self.packed.acquire_workspace()
-            self._entry = entry
-            self._add(qs, q_pi, action)
-            self._end_step(workspace)
-            self.packed.release_workspace(workspace)
-        return 0

@@ -5,6 +5,7 @@ from freeagent_core._kernels.agents.parallel_work import ParallelWork
 
 class StepBatch(ParallelWork):
     errors: list[BaseException | None]
+    interruption: BaseException | None
     def load(
         self,
         cores: list[AgentCore],
@@ -14,4 +15,6 @@ class StepBatch(ParallelWork):
         num_threads: int,
         considerate: bool,
     ) -> None: ...
+    @property
+    def is_loaded(self) -> bool: ...
     def results(self, considerate: bool) -> tuple[list[Any], list[float]]: ...

@@ -12,8 +12,9 @@ from libc.string cimport memcpy
 
 from freeagent_core._kernels.action.numpy_generator cimport end_draws, numpy_source
 from freeagent_core._kernels.agents.agent_core cimport AgentCore
+from freeagent_core._kernels.agents.agent_history cimport Histories
 from freeagent_core._kernels.agents.agent_state cimport (
-    INFER_POLICIES, INFER_STATES, SAMPLE_ACTION,
+    INFER_POLICIES, INFER_STATES, SAMPLE_ACTION, AgentState,
 )
 from freeagent_core._kernels.agents.agent_step cimport draw_action, infer, keep
 from freeagent_core._kernels.base.clock cimport monotonic_ns, nap
@@ -49,15 +50,19 @@ cdef class StepBatch(ParallelWork):
     ----------
     errors : list
         An exception per agent whose observation could not be read, or whose step failed.
+    interruption : BaseException or None
+        What a signal's handler raised during `results`, which goes on.
     """
 
     def __cinit__(self):
-        self._cores, self.errors = [], []
+        self.errors = []
         self._items = NULL
+        self._order = NULL
         self._memory_block = NULL
 
     def __dealloc__(self):
         free(self._items)
+        free(self._order)
         free(self._memory_block)
 
     def load(self, list cores, list observations, timeout, Py_ssize_t chunk,
@@ -67,7 +72,8 @@ cdef class StepBatch(ParallelWork):
         Parameters
         ----------
         cores : list of AgentCore
-            Distinct. They are locked, in an order that all batches share, until `results`.
+            Distinct, without histories of beliefs and message passing, whose results are
+            objects. They are locked, in an order that all batches share, until `results`.
         observations : list
             One for each, as `AgentCore.step` takes it.
         timeout : float or None
@@ -80,11 +86,13 @@ cdef class StepBatch(ParallelWork):
         """
         cdef Py_ssize_t i, count = len(cores)
         cdef int64_t deadline = 0
-        if self._cores or len(observations) != count or count == 0:
+        if self._num_locked or len(observations) != count or count == 0:
             raise ValueError("a StepBatch needs agents and as many observations")
         if timeout is not None:
             deadline = max(monotonic_ns() + <int64_t>(min(timeout, 1e9) * 1e9), 1)
-        self.errors = [None] * count
+        self.errors, self.interruption = [None] * count, None
+        self._chosen, self._actions = [None] * count, [None] * count
+        self._durations = [0.0] * count
         for core in cores:
             if not isinstance(core, AgentCore):
                 raise TypeError("cores must be AgentCores")
@@ -109,9 +117,10 @@ cdef class StepBatch(ParallelWork):
                     with nogil:
                         _let_others_run()
         except BaseException:
+            for i in range(count):
+                self._take_back(i)
             self._unlock_all()
             raise
-        self._observations = observations
         self._considerate = considerate
         self.arm(count, chunk, deadline)
 
@@ -119,38 +128,36 @@ cdef class StepBatch(ParallelWork):
     # Python, 10,000 agents would hold it for more than a millisecond.
     cdef int _lock_all(self, list cores, bint considerate) except -1:
         cdef Py_ssize_t i, count = len(cores)
-        cdef PyObject** order = <PyObject**>malloc(count * sizeof(void*))
-        if order == NULL:
+        free(self._order)
+        self._order = <PyObject**>malloc(count * sizeof(void*))
+        if self._order == NULL:
             raise MemoryError("no memory for a batch of agents")
+        self._cores = cores
         for i in range(count):
-            order[i] = <PyObject*>cores[i]
+            self._order[i] = <PyObject*>cores[i]
         with nogil:
-            qsort(order, count, sizeof(void*), _by_address)
-        self._cores = []
+            qsort(self._order, count, sizeof(void*), _by_address)
         try:
             for i in range(count):
-                core = <object>order[i]
-                (<AgentCore>core).lock.acquire()
-                self._cores.append(core)
+                (<AgentCore>self._order[i]).lock.acquire()
+                self._num_locked += 1
                 if considerate and i % YIELD_EVERY == YIELD_EVERY - 1:
                     with nogil:
                         _let_others_run()
         except BaseException:
             self._unlock_all()
             raise
-        finally:
-            free(order)
-        self._cores = cores
         return 0
 
-    def _unlock_all(self):
-        cdef AgentCore core
-        cores, self._cores = self._cores, []
-        for core in cores:
-            core.lock.release()
+    # Nothing here takes memory.
+    cdef void _unlock_all(self) noexcept:
+        while self._num_locked:
+            self._num_locked -= 1
+            (<AgentCore>self._order[self._num_locked]).lock.release()
+        self._cores = None
 
-    # Memory for what each agent reads and for what is drawn from, in one block.
-    # Return the models.
+    # Memory for what each agent reads, for what is drawn from and for its former state, in one
+    # block. Return the models.
     cdef list _frame_at(self, list cores):
         cdef Py_ssize_t i, size = 0
         cdef dict index = {}
@@ -176,6 +183,7 @@ cdef class StepBatch(ParallelWork):
             item.choice_size = (model.tree.num_policies if core.parameters.values.full
                                 else model.num_controls_total)
             size += 8 * (model.num_modalities + model.num_obs_total + item.choice_size)
+            size += core.block_size
         self._memory_block = malloc(size + 8)
         if self._memory_block == NULL:
             raise MemoryError("no memory for a batch of agents")
@@ -189,6 +197,9 @@ cdef class StepBatch(ParallelWork):
             here += 8 * model.num_obs_total
             item.choice = <double*>here
             here += 8 * item.choice_size
+            item.former = here
+            item.former_size = (<AgentCore>cores[i]).block_size
+            here += item.former_size
         return list(index)
 
     def _refuse(self, Py_ssize_t i, error):
@@ -216,9 +227,23 @@ cdef class StepBatch(ParallelWork):
         cdef OwnedWorkspace workspace = core.packed.acquire_workspace()
         if shared is not self._models[self._items[i].model]:
             raise RuntimeError("the agent got another model while its batch waited for it")
-        core.check_terms()
+        if core.window is not None or core.histories.qs_hist is not None:
+            raise RuntimeError("the agent got a history while its batch waited for it")
         core.load(&self._items[i].task, workspace, True)
         core.packed.release_workspace(workspace)
+        # All that a step allocates is there before it; see `results`.
+        chosen = core.new_action()
+        core.histories.add(None, None, None, chosen, 0)
+        self._chosen[i] = chosen
+        return 0
+
+    # The action that was to be chosen out of the histories, for the agent has not stepped.
+    cdef int _take_back(self, Py_ssize_t i) except -1:
+        cdef Histories histories = (<AgentCore>self._cores[i]).histories
+        chosen, self._chosen[i] = self._chosen[i], None
+        # unless another thread has assigned another list meanwhile
+        if chosen is not None and histories.prev_actions and histories.prev_actions[-1] is chosen:
+            histories.undo()
         return 0
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
@@ -240,8 +265,16 @@ cdef class StepBatch(ParallelWork):
                 self._items[i].status = NOT_RUN
                 self._run(i, i + 1, works)
 
+    @property
+    def is_loaded(self):
+        """Whether `results` are to be asked for: agents are locked."""
+        return self._num_locked > 0
+
     def results(self, bint considerate):
         """Draw the actions and release the agents.
+
+        An agent whose action cannot be drawn, because there is no memory for that, is as it
+        was before the step.
 
         Returns
         -------
@@ -250,51 +283,62 @@ cdef class StepBatch(ParallelWork):
         durations : list of float
             Seconds of inference.
         """
-        cdef Py_ssize_t i, count = len(self._cores)
-        cdef AgentCore core
-        cdef list actions = [None] * count, durations = [0.0] * count
-        cores = self._cores
+        cdef Py_ssize_t i, count = self._num_locked
         try:
             for i in range(count):
-                durations[i] = self._items[i].duration_ns * 1e-9
-                if self._items[i].status == 0:
-                    actions[i] = self._draw(i)
-                elif self._items[i].status < 0 and self._items[i].status != INTERRUPTED:
-                    try:
-                        raise_status(self._items[i].status, "a belief or q_pi")
-                    except Exception as error:
-                        self.errors[i] = error
+                if self._items[i].status == 0 and self._draw(i):
+                    self._actions[i] = self._chosen[i]
+                else:
+                    self._take_back(i)
+                    if self._items[i].status < 0 and self._items[i].status != INTERRUPTED:
+                        try:
+                            raise_status(self._items[i].status, "a belief or q_pi")
+                        except Exception as error:
+                            self.errors[i] = error
                 if considerate and i % YIELD_EVERY == YIELD_EVERY - 1:
                     with nogil:
                         _let_others_run()
         finally:
             self._unlock_all()
         for i in range(count):
-            if actions[i] is not None:
-                core = cores[i]
-                core.note_step(self._observations[i], actions[i])
-        self._observations = None
-        return actions, durations
+            self._durations[i] = self._items[i].duration_ns * 1e-9
+        return self._actions, self._durations
 
-    cdef object _draw(self, Py_ssize_t i):
+    # Return whether the action is drawn. A draw waits for NumPy's generator: Ctrl-C then is kept
+    # for the end, because what the other agents have inferred would be lost.
+    cdef bint _draw(self, Py_ssize_t i) except -1:
         cdef AgentCore core = self._cores[i]
         cdef Item* item = &self._items[i]
         cdef Py_ssize_t action[MAX_FACTORS]
+        while True:
+            try:
+                draw_action(&core.state, item.choice, &numpy_source, action)
+                end_draws()
+                break
+            except Exception as error:
+                self.errors[i] = error
+                memcpy(core.block, item.former, item.former_size)
+                core.state.has_policies = item.had_policies
+                core.state.evaluated_efe = item.former_efe
+                return False
+            except BaseException as error:
+                self.interruption = error
         core.forget_objects(INFER_STATES | INFER_POLICIES)
-        chosen = core.new_action()
-        draw_action(&core.state, item.choice, &numpy_source, action)
-        end_draws()
-        core.keep_action(action, chosen)
-        return chosen
+        core.keep_action(action, self._chosen[i])
+        core.histories.curr_timestep += 1
+        return True
 
 
 # As AgentCore.step, up to the draw.
 cdef void _step(Item* item, Workspace* work) noexcept nogil:
     cdef int operations = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
+    cdef AgentState* agent = item.task.agent
     item.task.work = work
     infer(&item.task, 1, operations)
     item.status = item.task.status
     if item.status != 0:
         return
     memcpy(item.choice, item.task.choice, item.choice_size * sizeof(double))
+    memcpy(item.former, agent.qs, item.former_size)  # the first of its block
+    item.had_policies, item.former_efe = agent.has_policies, agent.evaluated_efe
     keep(&item.task, operations)
