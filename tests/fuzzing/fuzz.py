@@ -3,13 +3,14 @@
 Needs ``pip install atheris`` and, for errors of memory to be seen, a build with the address
 sanitizer (CONTRIBUTING.md). A target may raise what the documentation says of bad input
 (`EXPECTED`); whatever else comes is a defect, printed with its input, and ends the command with 1.
-Targets: model, observations, setters, load, pickle.
+Targets: model, observations, setters, load, pickle, interface (that of C).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import io
 import os
 import pickle
@@ -27,6 +28,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 with atheris.instrument_imports(include=["freeagent_core"]):
     from freeagent_core import Agent, GenerativeModel, Population
+
+import c_interface as c  # noqa: E402
 
 EXPECTED = (
     *(ValueError, TypeError, NotImplementedError, FloatingPointError, IndexError),
@@ -306,7 +309,96 @@ def pickles(source: Source) -> None:
         return  # an attribute of another kind
 
 
+def handle_of(kind: str, *given: Any) -> int | None:
+    """Return a new handle, or None where the interface says what is wrong."""
+    handle = ctypes.c_void_p()
+    checked(f"{kind}_new", getattr(c.api, f"{kind}_new")(*given, ctypes.addressof(handle)))
+    return handle.value
+
+
+def checked(name: str, code: int) -> None:
+    """An error has a code of the header and a message."""
+    if code == 0:
+        return
+    if not (min(c.ERRORS.values()) <= code < 0 and c.api.last_error() == code and c.api.message()):
+        raise AssertionError(f"{name} returned {code}, last_error {c.api.last_error()}")
+
+
+CALLED = [name for name in c.declared() if name.split("_")[0] in ("model", "agent", "population")]
+CALLED = [name for name in CALLED if not name.endswith(("_new", "_python", "_free", "_sizes"))]
+ENTRIES = 4096  # doubles behind each pointer: more than any right size here
+COUNTS = (0, 1, 2, 3, 4, 6, 9, -1, 2**31, 2**62, 2**63 - 1, -(2**63))
+
+
+def wrong_argument(source: Source, argument: Any) -> None:
+    """Change what a caller may get wrong. Sizes of memory that is not there no callee can see."""
+    kind = source.integer(0, 5)
+    if kind == 0:
+        argument.name = source.choice([None, b"", b"x", b"A", b"policies", b"gamma"])
+    elif kind == 1:
+        argument.item = source.choice([-1, 0, 1, 70, 2**62, -(2**63)])
+    elif kind == 2:
+        argument.ndim = source.choice([-1, 0, argument.ndim - 1, 2**31 - 1])
+    elif kind == 3 and argument.ndim > 0:
+        shape = (ctypes.c_int64 * argument.ndim).from_address(argument.shape)
+        shape[source.integer(0, argument.ndim - 1)] = source.choice([0, 1, -1, -(2**63)])
+    elif kind == 4:
+        argument.number = source.number()
+    else:
+        argument.data = None
+
+
+def right_arguments(source: Source) -> dict[str, Any]:
+    A, B = np.full((3, 2, 2), 1 / 3), np.full((2, 2, 2), 0.5)
+    learned = {"pA": objects([A, A]), "pB": objects([B, B]), "pD": objects([np.ones(2)] * 2)}
+    extra = source.choice(
+        [{}, learned, {"policy_len": 3}, {"inference_algo": "MMP", "policy_len": 2}]
+        + [{"sophisticated": True, "si_horizon": 2}, {"sampling_mode": "full", **learned}]
+    )
+    return {"A": objects([A, A]), "B": objects([B, B]), **extra}
+
+
+def memory(source: Source) -> Any:
+    array = np.full(ENTRIES, source.choice([0.0, 1.0, 1 / 3, np.nan, -np.inf, 1e300]))
+    return array if source.integer(0, 1) else np.full(ENTRIES, source.integer(-1, 3))
+
+
+def interface(source: Source) -> None:
+    """The C interface: models of arrays that are not quite right, then calls with pointers, sizes
+    and handles of which some are wrong. Each returns 0 or an error with its message."""
+    is_right = source.integer(0, 1)
+    encoded, kept = c.as_arguments(right_arguments(source) if is_right else arguments(source))
+    if not is_right and source.integer(0, 3) == 0:
+        wrong_argument(source, encoded[source.integer(0, len(encoded) - 1)])
+    model = handle_of("model", ctypes.addressof(encoded), len(encoded))
+    if model is None:
+        return
+    handles = {
+        "model": model,
+        "agent": handle_of("agent", model, source.integer(0, 9), 0),
+        "population": handle_of("population", model, source.choice(COUNTS[:7]), 0, 0),
+    }
+    for _ in range(source.integer(1, 12)):
+        name = source.choice(CALLED)
+        handle = handles[name.split("_")[0]]
+        if source.integer(0, 9) == 0:
+            handle = source.choice([None, 1, 2**64 - 1, *handles.values()])
+        given, count = [handle], source.choice(COUNTS[1:5])  # often the same for all
+        for each in c.declared()[name][1:]:
+            if each is ctypes.c_void_p:
+                kept.append(memory(source))
+                given.append(c.pointer(kept[-1]) if source.integer(0, 15) else None)
+            elif each is ctypes.c_int:
+                given.append(source.choice([0, 1, 2, 3, -1, 2**31 - 1]))
+            else:
+                given.append(source.choice(COUNTS) if source.integer(0, 5) == 0 else count)
+        checked(name, getattr(c.api, name)(*given))
+    for kind, handle in handles.items():
+        checked(f"{kind}_free", getattr(c.api, f"{kind}_free")(handle))
+
+
 TARGETS = {
+    "interface": interface,
     "model": model,
     "observations": observations,
     "setters": setters,
