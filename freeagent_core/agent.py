@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from freeagent_core._agent.attributes import (
     ParameterAttribute,
     UtilityAttribute,
 )
+from freeagent_core._agent.early_attributes import has_begun, read_early, settle_early
 from freeagent_core._agent.live_arrays import LiveArrays
 from freeagent_core._agent.sequences import (
     average_over_policies,
@@ -267,7 +268,9 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         )
         self._live = LiveArrays(self._core)
         if early:
-            self._settle_early(early)
+            settle_early(self, Agent, early)
+            if not early.isdisjoint(("step", *calls.PARTS)):
+                self._core.replaces_parts = True
         for name in PLAIN_ATTRIBUTES:
             setattr(self, name, getattr(model, name))
         if model.policy_sep_prior and model.use_BMA:
@@ -278,48 +281,21 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
         if model.inference_algo == "MMP":
             self.qs = self._unfilled_sequences()
 
-    # A subclass may assign and read attributes before it calls ``__init__``, which sets them as it
-    # sets all others. Until then they are plain ones, kept in ``__dict__``.
-
-    def _has_begun(self) -> bool:
-        try:
-            object.__getattribute__(self, "_live")
-        except AttributeError:
-            return False
-        return True
-
-    def _settle_early(self, names: set[str]) -> None:
-        """Forget the attributes assigned before ``__init__`` that are this class's own."""
-        for name in names:
-            if name == "F" and not self._core.parameters.passes_messages:
-                continue  # the caller's own, then as later
-            attribute = getattr(Agent, name, None)
-            if attribute is getattr(type(self), name, None) and hasattr(attribute, "__set__"):
-                del self.__dict__[name]
-        if not names.isdisjoint(("step", *calls.PARTS)):
-            self._core.replaces_parts = True
-
-    if not TYPE_CHECKING:  # a checker knows the attributes
-
-        def __getattr__(self, name: str) -> Any:
-            if self._has_begun():
-                return object.__getattribute__(self, name)  # the error once more
-            if name in self.__dict__:
-                return self.__dict__[name]
-            raise AttributeError(
-                f"{type(self).__name__} has no {name!r} before Agent.__init__ was called"
-            )
+    def __init_subclass__(cls, reads_early: bool = True, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if reads_early and cls.__init__ is not Agent.__init__ and not hasattr(cls, "__getattr__"):
+            cls.__getattr__ = read_early  # type: ignore[attr-defined]
 
     # A method of its own in the place of a part of `step` is called by `step`.
     def __setattr__(self, name: str, value: Any) -> None:
         try:
             object.__setattr__(self, name, value)
         except AttributeError:
-            if self._has_begun() or name.startswith("__"):
+            if has_begun(self) or name.startswith("__"):
                 raise
             self.__dict__[name] = value
         else:
-            if (name == "step" or name in calls.PARTS) and self._has_begun():
+            if (name == "step" or name in calls.PARTS) and has_begun(self):
                 self._core.replaces_parts = True
 
     # --- the model -----------------------------------------------------------------------

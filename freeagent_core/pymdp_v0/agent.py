@@ -9,7 +9,7 @@ from freeagent_core import agent
 from freeagent_core.model import GenerativeModel
 
 
-class Agent(agent.Agent):
+class Agent(agent.Agent, reads_early=False):
     """An active-inference agent with the numbers of ``pymdp.agent.Agent`` 0.0.7.1.
 
     Parameters
