@@ -89,6 +89,40 @@ static void column_means(const double *counts, ptrdiff_t num_obs, ptrdiff_t n,
     }
 }
 
+/* Up to VM_LANES columns of clipped_means. */
+ALWAYS_INLINE void clipped_means_block(const double *counts, ptrdiff_t num_obs, ptrdiff_t n,
+                                       double *mean, double *log_mean, double *neg_entropy,
+                                       ptrdiff_t left)
+{
+    const vm least = VM_SPLAT(DBL_EPSILON);
+    vm total = VM_SPLAT(0.0), sum = total;
+    for (ptrdiff_t o = 0; o < num_obs; o++)
+        total += vm_max(least, vm_load_some(counts + o * n, left, 1.0));
+    for (ptrdiff_t o = 0; o < num_obs; o++) {
+        const vm p = vm_max(least, vm_load_some(counts + o * n, left, 1.0)) / total;
+        const vm log_p = log_of_sum(vm_max(least, p));
+        vm_store_some(mean + o * n, p, left);
+        vm_store_some(log_mean + o * n, log_p, left);
+        sum = vm_fma(p, log_p, sum);
+    }
+    vm_store_some(neg_entropy, sum, left);
+}
+
+/* mean[o, s] = c[o, s] / sum_o c[o, s], c = max(counts, 2^-52), of shape (num_obs, n);
+ * log_mean = log(max(mean, 2^-52)); neg_entropy[s] = sum_o mean[o, s] log_mean[o, s].
+ * pymdp.maths.dirichlet_expected_value and log_stable. Cost: a division and a logarithm an entry. */
+static void clipped_means(const double *counts, ptrdiff_t num_obs, ptrdiff_t n, double *mean,
+                          double *log_mean, double *neg_entropy)
+{
+    ptrdiff_t i = 0;
+    for (; i + VM_LANES <= n; i += VM_LANES)
+        clipped_means_block(counts + i, num_obs, n, mean + i, log_mean + i, neg_entropy + i,
+                            VM_LANES);
+    if (i < n)
+        clipped_means_block(counts + i, num_obs, n, mean + i, log_mean + i, neg_entropy + i,
+                            n - i);
+}
+
 /* out[r] = counts[r] / sum(counts[r]), rows of n counts, and `stride` apart in out, that `marks`
  * has bit `mark` of. pymdp.legacy.utils.norm_dist of transitions. Cost: a division an entry. */
 static void row_means(const double *counts, ptrdiff_t rows, ptrdiff_t n,

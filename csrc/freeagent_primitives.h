@@ -270,6 +270,10 @@ typedef struct {
     double (*read)(const double *x, ptrdiff_t n, ptrdiff_t repeats);
 
     fc_lane_messages lane_messages;
+    /* mean = max(counts, 2^-52) over its sum in each column, log_mean = log(max(mean, 2^-52)),
+     * neg_entropy[s] = sum_o mean[o, s] log_mean[o, s] */
+    void (*clipped_means)(const double *counts, ptrdiff_t num_obs, ptrdiff_t n, double *mean,
+                          double *log_mean, double *neg_entropy);
 } fc_primitives;
 
 /* The table in use; set by fc_select before any other call. */

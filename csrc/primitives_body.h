@@ -485,4 +485,5 @@ const fc_primitives FC_TABLE = {
         lanes_update_marginal,
         lanes_update_marginal_and_F,
     },
+    clipped_means,
 };

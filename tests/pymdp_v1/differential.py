@@ -300,7 +300,7 @@ def rollouts(algorithm: str, structure: int) -> Check:
 
         A, B = blurred(env.A, float(rng.choice([0.02, 0.3]))), blurred(env.B, 0.02)
         model = {"A": A, "B": B, "C": [rng.normal(scale=1.5, size=len(a)) for a in A]}
-        model["D"] = [d / d.sum() for d in (np.asarray(d) + 0.05 for d in env.D)]
+        model["D"] = [d / d.sum() for d in (np.asarray(d, dtype=float) + 0.05 for d in env.D)]
         for name in parameters:
             model[f"p{name}"] = [4 * x + rng.random(x.shape) for x in model[name]]
         with warnings.catch_warnings():

@@ -40,7 +40,7 @@ ctypedef struct OwnTable:
     double* log_p
     double* novelty
     double* changed                # (width,): not 0 where a column of the last agent's has changed
-    double* total                  # (width,): of its columns
+    double* sum                    # (width,): its means times their logarithms, of each column
 
 
 # Models and policies of a few agents: a batch of their own.

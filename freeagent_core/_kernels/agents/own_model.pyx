@@ -7,6 +7,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.contractions cimport log_clipped
+from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.special_functions cimport log_ratio
 from freeagent_core._kernels.model.batched_model cimport (
     BatchedModel, Likelihood, of_agent, ParentGroup, Transition)
@@ -107,7 +108,7 @@ cdef Py_ssize_t _cut(OwnTable* own, double* numbers, Py_ssize_t count, Py_ssize_
         own.size = size
         own.counts, own.mean, own.p = numbers, numbers + all, numbers + 2 * all
         own.log_p, own.novelty = numbers + 3 * all, numbers + 4 * all
-        own.changed, own.total = numbers + 5 * all, numbers + 5 * all + width
+        own.changed, own.sum = numbers + 5 * all, numbers + 5 * all + width
     return 5 * all + 2 * width
 
 
@@ -277,50 +278,23 @@ cdef void _adopt_novelty(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n, Py
                 out[s] = ratio - log_ratio(max(value, DBL_EPSILON)) if value > 0.0 else 0.0
 
 
-# The mean of an agent's counts (n, size) of all columns, and its logarithm, if any has changed.
-# Cost: a division and a logarithm for each count, along the rows.
+# The mean of an agent's counts (n, size), also with the outcomes last, its logarithm, and own.sum,
+# of each column of the mean times its logarithm. Cost: a division and a logarithm for each count.
 cdef void _adopt_likelihood(const OwnTable* own, Py_ssize_t agent, Py_ssize_t n,
                             Py_ssize_t size) noexcept nogil:
-    cdef const double* counts = own.counts + agent * own.size
     cdef double* mean = own.mean + agent * own.size
     cdef double* p = own.p + agent * own.size
-    cdef double* total = own.total
     cdef Py_ssize_t i, o
-    cdef double changed = 0.0
-    for i in range(size):
-        changed += own.changed[i]
-    if changed == 0.0:
-        return
-    memset(total, 0, size * sizeof(double))
-    for o in range(n):
-        for i in range(size):
-            mean[o * size + i] = max(counts[o * size + i], DBL_EPSILON)
-            total[i] += mean[o * size + i]
-    for o in range(n):
-        for i in range(size):
-            mean[o * size + i] /= total[i]
+    P.clipped_means(own.counts + agent * own.size, n, size, mean, own.log_p + agent * own.size,
+                    own.sum)
     for o in range(n):
         for i in range(size):
             p[i * n + o] = mean[o * size + i]
-    log_clipped(mean, n * size, own.log_p + agent * own.size)
-
-
-# row[i] += sum_o A[o, i] (C[o] + log A[o, i]), either NULL if it does not count.
-cdef inline void _add_linear(const double* A, Py_ssize_t o_stride, Py_ssize_t i_stride,
-                             const double* log_A, const double* C, Py_ssize_t n, Py_ssize_t size,
-                             double* row) noexcept nogil:
-    cdef Py_ssize_t o, i
-    for o in range(n):
-        if C != NULL and C[o] != 0.0:
-            for i in range(size):
-                row[i] += C[o] * A[o * o_stride + i * i_stride]
-        if log_A != NULL:
-            for i in range(size):
-                row[i] += A[o * o_stride + i * i_stride] * log_A[o * size + i]
 
 
 # What joint states of a group's parents are worth to an agent: `pymdp_v1._tables.group_values`,
-# and less the novelty where the state is certain. Cost: the sizes of A, for each step twice.
+# and less the novelty where the state is certain; of modalities that it learns, whose likelihoods
+# it has just adopted, and of others. Cost: the sizes of A, for each step.
 cdef void _value_group(OwnModels* own, const Learning* learning, Py_ssize_t group,
                        Py_ssize_t agent, Py_ssize_t index) noexcept nogil:
     cdef const ParentGroup* g = &own.t.groups[group]
@@ -334,36 +308,48 @@ cdef void _value_group(OwnModels* own, const Learning* learning, Py_ssize_t grou
     cdef double* linear
     cdef double* certain
     cdef Py_ssize_t step, i, k, m, o, n
+    cdef bint learns
     for step in range(values.num_steps):
         linear = own.linear[group] + (index * values.num_steps + step) * g.size
         certain = own.certain[group] + (index * values.num_steps + step) * g.size
-        memset(linear, 0, g.size * sizeof(double))
         memset(certain, 0, g.size * sizeof(double))
-        for k in range(g.num_modalities):
+        for k in range(g.num_modalities if learning.utility else 0):
             m = g.modalities[k]
             n = own.t.modalities[m].num_obs
             preferences = &learning.preferences[m]
-            C = log_A = NULL
-            if learning.utility:
-                C = of_agent(&preferences.C, agent) + min(step, preferences.num_steps - 1) * n
+            C = of_agent(&preferences.C, agent) + min(step, preferences.num_steps - 1) * n
+            learns = learning.modalities[m].prior.data != NULL
+            A = of_agent(&own.p.modalities[m].A, index)
+            for o in range(n):
+                if C[o] == 0.0:
+                    continue
+                if learns:
+                    P.axpy(C[o], own.modalities[m].mean + index * own.modalities[m].size
+                           + o * g.size, certain, g.size)
+                    continue
+                for i in range(g.size):
+                    certain[i] += C[o] * A[i * n + o]
+        memcpy(linear, certain, g.size * sizeof(double))
+        for k in range(g.num_modalities):
+            m = g.modalities[k]
+            n = own.t.modalities[m].num_obs
             table = &own.modalities[m]
-            if learning.modalities[m].prior.data != NULL:
-                if own.p.states_info_gain:
-                    log_A = table.log_p + index * table.size
-                A = table.mean + index * table.size
-                _add_linear(A, g.size, 1, log_A, C, n, g.size, linear)
-                _add_linear(A, g.size, 1, NULL, C, n, g.size, certain)
+            learns = learning.modalities[m].prior.data != NULL
+            A = of_agent(&own.p.modalities[m].A, index)
+            if learns:
                 A = table.p + index * table.size
-                novelty = table.novelty + index * table.size
-            else:
-                if own.p.states_info_gain:
-                    log_A = of_agent(&own.t.modalities[m].log_A, index)
-                A = of_agent(&own.p.modalities[m].A, index)
-                _add_linear(A, 1, n, log_A, C, n, g.size, linear)
-                _add_linear(A, 1, n, NULL, C, n, g.size, certain)
-                novelty = of_agent(&own.p.modalities[m].novelty, index)
+            if own.p.states_info_gain and learns:
+                P.axpy(1.0, table.sum, linear, g.size)
+            elif own.p.states_info_gain:
+                log_A = of_agent(&own.t.modalities[m].log_A, index)
+                for i in range(g.size):
+                    for o in range(n):
+                        linear[i] += A[i * n + o] * log_A[o * g.size + i]
             if own.p.modalities[m].novelty.data == NULL:
                 continue
+            novelty = of_agent(&own.p.modalities[m].novelty, index)
+            if learns:
+                novelty = table.novelty + index * table.size
             for i in range(g.size):
                 for o in range(n):
                     certain[i] -= A[i * n + o] * novelty[i * n + o]
@@ -389,13 +375,14 @@ cdef void adopt_A(OwnModels* own, const Learning* learning, Py_ssize_t first, Py
                 continue
             table = &own.modalities[i]
             n, size = own.t.modalities[i].num_obs, own.t.modalities[i].size
+            _adopt_likelihood(table, index, n, size)
+            if own.p.modalities[i].novelty.data == NULL:
+                continue
             before = NULL
             if own.learns_A:  # there was a step before
                 before = learning.modalities[i].counts + (place - 1) * n * size
             _mark(table.changed, table.counts + index * table.size, before, n, size)
-            _adopt_likelihood(table, index, n, size)
-            if own.p.modalities[i].novelty.data != NULL:
-                _adopt_novelty(table, index, n, size, 1)
+            _adopt_novelty(table, index, n, size, 1)
         for i in range(own.t.num_groups):
             changed = False
             for k in range(own.t.groups[i].num_modalities):

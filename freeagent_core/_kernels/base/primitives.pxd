@@ -157,6 +157,8 @@ cdef extern from "freeagent_primitives.h" nogil:
         double (*multiply_adds)(Py_ssize_t n, double start) noexcept nogil
         double (*read)(const double* x, Py_ssize_t n, Py_ssize_t repeats) noexcept nogil
         fc_lane_messages lane_messages
+        void (*clipped_means)(const double* counts, Py_ssize_t num_obs, Py_ssize_t n, double* mean,
+                              double* log_mean, double* neg_entropy) noexcept nogil
 
 
 # The table of the SIMD level in use. Only primitives.pyx links csrc/, so that there is
