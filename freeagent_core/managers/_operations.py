@@ -64,11 +64,19 @@ def execute(
         error = RuntimeError("the agent waits for a step of its own: it is at work")
         return TaskResult(record.agent_id, False, None, error)
     if deadline == NEVER:
-        record.lock.acquire()
-    else:
-        wait = deadline - time.monotonic()
-        if wait <= 0 or not record.lock.acquire(timeout=wait):
-            return timed_out(record.agent_id)
+        with record.lock:  # Ctrl-C may come as soon as it is locked: not between two statements
+            return _run(record, operation, data, waiting)
+    wait = deadline - time.monotonic()
+    if wait <= 0 or not record.lock.acquire(timeout=wait):
+        return timed_out(record.agent_id)
+    try:
+        return _run(record, operation, data, waiting)
+    finally:
+        record.lock.release()
+
+
+def _run(record: Record, operation: Any, data: Any, waiting: tuple[Record, ...]) -> TaskResult:
+    """Run an operation of an agent that is locked."""
     before = _at_work.records
     try:
         _at_work.records = (*(waiting or before), record)
@@ -86,7 +94,6 @@ def execute(
         return TaskResult(record.agent_id, True, result, None, seconds)
     finally:
         _at_work.records = before
-        record.lock.release()
 
 
 def _is_main_thread() -> bool:

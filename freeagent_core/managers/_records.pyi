@@ -46,7 +46,8 @@ def begin_steps(
     deadline: float | None,
     considerate: bool,
     results: dict[Any, Any],
-) -> tuple[list[Record], list[AgentCore], list[Any]]: ...
+    ready: list[Record],
+) -> tuple[list[AgentCore], list[Any]]: ...
 def end_steps(
     batch: StepBatch, ready: list[Record], considerate: bool, results: dict[Any, Any]
 ) -> None: ...

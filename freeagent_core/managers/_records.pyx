@@ -136,7 +136,7 @@ def count_failures(dict results):
     return failures
 
 
-def begin_steps(list pairs, deadline, bint considerate, dict results):
+def begin_steps(list pairs, deadline, bint considerate, dict results, list ready):
     """Lock agents and do what comes before their cores' step.
 
     Parameters
@@ -148,39 +148,44 @@ def begin_steps(list pairs, deadline, bint considerate, dict results):
         Give the GIL away now and then.
     results : dict
         Gets the result of an agent that fails here.
+    ready : list of Record
+        Empty; gets the agents that are locked now. The caller has it before they are, and
+        unlocks them: Ctrl-C may come with this function's return.
 
     Returns
     -------
-    ready, cores, observations : list
-        Of the agents that are locked now.
+    cores, observations : list
+        Of these agents.
     """
     cdef Record record
     cdef Py_ssize_t i
-    cdef list ready = [], cores = [], observations = []
-    try:
-        for i in range(len(pairs)):
-            if considerate and i % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1:
-                _sleep(NAP)
-            record, observation = pairs[i]
-            if deadline is None:
-                record.lock.acquire()
-            elif not record.lock.acquire(timeout=max(deadline - _monotonic(), 0)):
-                continue
-            agent = record.agent
-            try:
-                core = synchronised_core(agent)
-            except Exception as error:  # what was assigned does not fit
-                record.lock.release()
-                record.note(0.0, error)
-                results[record.agent_id] = TaskResult(record.agent_id, False, None, error)
-                continue
-            ready.append(record)
-            cores.append(core)
-            observations.append(observation)
-    except BaseException:
-        end_locks(ready)
-        raise
-    return ready, cores, observations
+    cdef list cores = [], observations = []
+    for i in range(len(pairs)):
+        if considerate and i % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1:
+            _sleep(NAP)
+        record, observation = pairs[i]
+        ready.append(record)  # there is memory before it is locked
+        try:
+            is_locked = (record.lock.acquire() if deadline is None else
+                         record.lock.acquire(timeout=max(deadline - _monotonic(), 0)))
+        except BaseException:
+            ready.pop()
+            raise
+        if not is_locked:
+            ready.pop()
+            continue
+        agent = record.agent
+        try:
+            core = synchronised_core(agent)
+        except Exception as error:  # what was assigned does not fit
+            ready.pop()
+            record.lock.release()
+            record.note(0.0, error)
+            results[record.agent_id] = TaskResult(record.agent_id, False, None, error)
+            continue
+        cores.append(core)
+        observations.append(observation)
+    return cores, observations
 
 
 def end_steps(batch, list ready, bint considerate, dict results):

@@ -238,8 +238,9 @@ class ThreadPoolManager(Manager):
     ) -> None:
         """Step our own agents as one batch, on the caller's thread and the workers."""
         limit = None if deadline == _operations.NEVER else deadline
-        ready, cores, seen = begin_steps(pairs, limit, considerate, results)
+        ready: list[Record] = []
         try:
+            cores, seen = begin_steps(pairs, limit, considerate, results, ready)
             if cancelled.is_set() or not ready:
                 return
             num_threads = min(threads.num_cpus(), self._workers.most + 1)

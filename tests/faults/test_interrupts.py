@@ -9,7 +9,9 @@ import pytest
 from manager_agents import model
 
 from freeagent_core import Agent, Population
-from freeagent_core.managers import ThreadPoolManager
+from freeagent_core._agent import threads
+from freeagent_core._kernels.agents.step_batch import StepBatch
+from freeagent_core.managers import ThreadPoolManager, thread_pool
 from freeagent_core.managers.thread_pool import MANY
 
 
@@ -144,6 +146,45 @@ def test_a_thread_pool_that_waits_for_the_random_numbers(interrupt):
         np.testing.assert_array_equal(agents[i].action, expected)
         np.testing.assert_array_equal(results[i].result, expected)
         assert agents[i].curr_timestep == len(agents[i].prev_actions) == 1
+
+
+@pytest.mark.parametrize("moment", ["begin_steps", "load", "finish"])
+def test_a_thread_pool_is_free_again_after_each_moment(monkeypatch, moment):
+    """Python looks for signals when a call returns: then what it has locked is unlocked."""
+
+    class Batch(StepBatch):
+        def load(self, *arguments):
+            super().load(*arguments)
+            if moment == "load":
+                raise KeyboardInterrupt
+
+    def interrupted(function):
+        def call(*arguments):
+            function(*arguments)
+            raise KeyboardInterrupt
+
+        return call
+
+    shared = model()
+    agents = [Agent.from_model(shared) for _ in range(MANY)]
+    observations = {i: [0] for i in range(MANY)}
+    with ThreadPoolManager(initial_workers=1) as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        with monkeypatch.context() as patch:
+            patch.setattr(manager, "_batch", Batch())
+            if moment == "begin_steps":
+                patch.setattr(thread_pool, "begin_steps", interrupted(thread_pool.begin_steps))
+            elif moment == "finish":
+                patch.setattr(thread_pool.threads, "finish", interrupted(threads.finish))
+            with pytest.raises(KeyboardInterrupt):
+                manager.step_all_agents(observations)
+        stepped = manager.last_results()
+        assert all((i in stepped) == (agents[i].curr_timestep == 1) for i in observations)
+        assert len(stepped) == (MANY if moment == "finish" else 0)
+        results = manager.step_all_agents(observations)
+        assert all(result.success for result in results.values())
+        assert {agent.curr_timestep for agent in agents} == {2 if moment == "finish" else 1}
 
 
 def searching_model(**arguments):
