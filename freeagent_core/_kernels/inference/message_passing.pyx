@@ -11,6 +11,7 @@ the last step depends on the action of that factor alone, and is inferred once f
 """
 
 from libc.math cimport isfinite
+from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.primitives cimport (
@@ -137,6 +138,19 @@ cdef double _weight_of_others(const Model* model, const Factor* source, Py_ssize
     return weight
 
 
+# out[s] = sum_p B[s, p, action] x[p], of a factor that depends on one. Without a look at which
+# beliefs are above zero, as `predict` has it: here all are. Cost: the nonzeros of B.
+cdef void _sparse_message(const Factor* f, Py_ssize_t action, const double* x,
+                          double* out) noexcept nogil:
+    cdef const int32_t* start = f.sparse_start + action * f.num_previous
+    cdef Py_ssize_t s, p, k
+    for s in range(f.num_states):
+        out[s] = 0.0
+    for p in range(f.num_previous):
+        for k in range(start[p], start[p + 1]):
+            out[f.sparse_state[k]] += x[p] * f.sparse_B[k]
+
+
 # y[s] += a * B[s, p, action], dense or sparse. Part of _backward_message.
 # Cost: num_states, or the nonzeros of the column.
 cdef void _axpy_row(const Factor* f, Py_ssize_t action, Py_ssize_t p, double a,
@@ -206,7 +220,10 @@ cdef double _update_belief(const Model* model, const MMPParameters* parameters,
             for d in range(f.num_dependencies):
                 previous[d] = earlier + model.factors[f.dependencies[d]].offset
             store = window.message_memory + (message - window.messages) * window.message_size
-            predict(model, factor, action, previous, work, store)
+            if f.num_dependencies == 1 and f.is_sparse[action]:
+                _sparse_message(f, action, previous[0], store)
+            else:
+                predict(model, factor, action, previous, work, store)
             message.x, message.M = store, NULL
         message += 1
     if step < window.future_cutoff:
@@ -385,12 +402,14 @@ cdef int pass_messages(const Model* model, const MMPParameters* parameters,
                         shared += part
                 if xn != NULL:
                     memcpy(xn + (iteration * num_steps + step) * size, last, size * sizeof(double))
-    for member in range(1, num_members):
-        memcpy(qs + member * num_steps * size, qs, (num_steps - 1) * size * sizeof(double))
+    if not isfinite(P.sum(qs, num_steps * size)):
+        return -1
     for member in range(num_members):
         if not isfinite(F[member]) or not isfinite(
-                P.sum(qs + member * num_steps * size, num_steps * size)):
+                P.sum(qs + ((member + 1) * num_steps - 1) * size, size)):
             return -1
+    for member in range(1, num_members):
+        memcpy(qs + member * num_steps * size, qs, (num_steps - 1) * size * sizeof(double))
     return 0
 
 

@@ -12,6 +12,7 @@ present belief too:
 """
 
 from libc.math cimport isfinite
+from libc.string cimport memcmp
 
 from freeagent_core._kernels.base.primitives cimport P
 from freeagent_core._kernels.base.status cimport NOT_FINITE
@@ -45,7 +46,9 @@ cdef int evaluate_policies(const Model* model, const EFEParameters* parameters, 
 #   work.q_pi_new = softmax(G * gamma - F + log(E + 1e-16))
 # pymdp.legacy.control.update_posterior_policies_full_factorized.
 # The inductive cost takes the average of the first beliefs under softmax(E), `average`.
-# Returns 0 or NOT_FINITE. Cost: that of group_terms per policy, step and group.
+# Neighbours of one family share all steps but the last, which are valued once.
+# Returns 0 or NOT_FINITE. Cost: that of group_terms per policy, step that it does not share, and
+# group.
 cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
                             const double* qs, Py_ssize_t stride, Py_ssize_t num_steps,
                             const Py_ssize_t* order, const double* F, const double* average,
@@ -54,12 +57,18 @@ cdef int evaluate_sequences(const Model* model, const EFEParameters* parameters,
     cdef const double* belief
     cdef const Group* group
     cdef Py_ssize_t row, step, g, f, num_policies = model.tree.num_policies
-    cdef double value
+    cdef Py_ssize_t shared_size = (num_steps - 1) * model.qs_size * sizeof(double)
+    cdef double value, shared = 0.0
+    cdef bint is_shared
     if model.has_inductive:
         find_inductive_rows(model, average, work)
     for row in range(num_policies):
-        value = 0.0
-        for step in range(num_steps):
+        belief = qs + row * stride
+        is_shared = row > 0 and memcmp(belief, belief - stride, shared_size) == 0
+        value = shared if is_shared else 0.0
+        for step in range(num_steps - 1 if is_shared else 0, num_steps):
+            if step == num_steps - 1:
+                shared = value
             belief = qs + row * stride + step * model.qs_size
             for g in range(model.num_groups):
                 group = &model.groups[g]
