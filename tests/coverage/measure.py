@@ -1,7 +1,7 @@
 """Coverage of csrc/ and of the compiled modules by the suite: ``python tests/coverage/measure.py``.
 
 Builds a copy of the repository with gcov's counters, runs the tests that reach compiled code in it,
-on all processors, and prints the share of lines and branches. How they are counted:
+folders at once on all processors, and prints the share of lines and branches. How they are counted:
 
 - Lines of .pyx files: those for which Cython writes C that is executed. Comments in that C say
   which line of a .pyx file follows, so lines without the GIL count as well.
@@ -11,8 +11,9 @@ on all processors, and prints the share of lines and branches. How they are coun
   processor.
 
 What no test reaches is listed by why it is there, or as "not reached". Ends with 1 below 95 % of
-lines or 85 % of branches of either. Processes that tests kill leave no counts. More arguments go
-to pytest; ``--counted FOLDER`` prints the figures of a checkout that was built and tested before.
+lines or 85 % of branches of either. Processes that tests kill leave no counts. With arguments,
+those are pytest's; ``--counted FOLDER`` prints the figures of a checkout that was built and tested
+before.
 """
 
 from __future__ import annotations
@@ -23,17 +24,30 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LEAST_LINES, LEAST_BRANCHES = 0.95, 0.85
-# Left out: tests of the documents, of reports and benchmarks and of Ray, which come to
-# compiled code as others do, and those that compile programs for minutes.
-TESTS = ["tests", "--ignore=tests/test_docs.py", "--ignore=tests/test_doctests.py"]
-TESTS += ["--ignore=tests/report", "--ignore=tests/bench", "--ignore=tests/ray"]
-TESTS += ["--ignore=tests/linking/test_examples.py", "--ignore=tests/linking/test_later_build.py"]
+# What one process runs; the longest first. Workers of pytest-xdist would end without writing
+# their counts. Left out: tests of the documents, of reports and benchmarks and of Ray, which come
+# to compiled code as others do, and those that compile programs for minutes.
+TESTS = [
+    ["tests/pymdp_v1"],
+    ["tests/agent"],
+    ["tests/kernels"],
+    ["tests/linking", "--ignore=tests/linking/test_examples.py"]
+    + ["--ignore=tests/linking/test_later_build.py"],
+    ["tests/faults"],
+    ["tests/population"],
+    ["tests/model"],
+    ["tests/kernels_module", "tests/managers"],
+    ["tests/functions", "tests/pymdp_v0", "tests/test_command_line.py"],
+    ["tests/test_generated_models.py"],
+]
 # Why a line that no test reaches is there, by what it or the line that it depends on has.
 REASONS = {
     "memory that a machine does not have": (
@@ -186,6 +200,19 @@ def report(folder: Path, lines: Counts, branches: Counts) -> bool:
     return enough
 
 
+def passes(arguments: list[str]) -> bool:
+    """Run tests; print how they ended, and return whether they pass."""
+    begin = time.monotonic()
+    command = (sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider")
+    tested = run(*command, *arguments, PYTHONPATH=os.getcwd())
+    if tested.returncode:
+        print(tested.stdout[-3000:], tested.stderr[-1000:])
+    seconds = time.monotonic() - begin
+    ended = "pass" if tested.returncode == 0 else "FAIL"
+    print(f"{' '.join(arguments)}: {ended}, {seconds:.0f} s", flush=True)
+    return tested.returncode == 0
+
+
 def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["--counted"]:
@@ -199,14 +226,10 @@ def main() -> int:
         if built.returncode:
             print(built.stdout, built.stderr)
             return 1
-        tested = run(
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "auto"),
-            *(arguments or TESTS),
-            PYTHONPATH=str(folder),
-        )
-        print(tested.stdout[-2000:], end="")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            passed = list(pool.map(passes, [arguments] if arguments else TESTS))
         is_enough = report(folder, *counts(folder))
-    return 0 if is_enough and tested.returncode == 0 else 1
+    return 0 if is_enough and all(passed) else 1
 
 
 if __name__ == "__main__":
