@@ -53,7 +53,7 @@ ctypedef struct WindowJob:
     bint smoothing                 # learn from a window of smoothed beliefs
     bint exact
     bint remember                  # what one agent has inferred holds for another
-    bint message_lanes             # pass messages of a block's agents in lanes
+    bint lanes                     # infer the states of a block's agents in lanes
     Py_ssize_t width               # agents of a block
     double* last_qs[MAX_FACTORS]   # (batch_size, length, num_states), or NULL
     double* last_prior[MAX_FACTORS]  # (batch_size, num_states): of the step to come, or NULL
@@ -104,8 +104,8 @@ cdef Py_ssize_t _lay_out(const WindowJob* job, Present* now, char* block) noexce
     if job.sequence:
         room = max(room, messages_scratch(t, job.length))
     steps = job.length if job.sequence else 1
-    if job.message_lanes:
-        room, lanes = max(room, lane_messages_scratch(t, job.length)), LANES
+    if job.lanes:
+        room, lanes = max(room, lane_messages_scratch(t, steps)), LANES
     for i in range(t.num_factors):
         n = t.factors[i].num_states * t.factors[i].size
         joint = max(joint, n if job.smoothing else 0)
@@ -211,16 +211,17 @@ cdef bint _same(const WindowJob* job, int64_t a, int64_t b) noexcept nogil:
 
 # --- steps ----------------------------------------------------------------------------------------
 
-# The window of agent `index` of the block that ends at this step; its first `length - valid` steps
-# are before the beginning.
-cdef Window _window(const WindowJob* job, Present* now, Py_ssize_t index,
-                    Py_ssize_t step) noexcept nogil:
-    cdef Py_ssize_t length = job.length, valid = min(step + 1, length), i
+# The window of so many steps of agent `index` of the block that ends at this step; what is before
+# the beginning does not count.
+cdef Window _window(const WindowJob* job, Present* now, Py_ssize_t index, Py_ssize_t step,
+                    Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t valid = min(step + 1, length), i
     cdef Window window
     for i in range(length):
         now.step_valid[i] = i >= length - valid
         now.transition_valid[i] = i >= length - valid
-    window.actions = now.actions + (index * now.rows + step) * job.run.t.num_factors
+    window.actions = (now.actions
+                      + (index * now.rows + step + job.length - length) * job.run.t.num_factors)
     window.step_valid, window.transition_valid = now.step_valid, now.transition_valid
     window.variational, window.without_prior = job.variational, False
     return window
@@ -234,7 +235,7 @@ cdef void _infer_window(const WindowJob* job, Present* now, Py_ssize_t index,
     cdef const double* prior[MAX_FACTORS]
     cdef double* qs[MAX_FACTORS]
     cdef Observed observed
-    cdef Window window = _window(job, now, index, step)
+    cdef Window window = _window(job, now, index, step, length)
     observed.num_steps, observed.weights = length, NULL
     # the codes of agent `index`, as those of a batch whose windows follow one another
     observed.codes = (now.codes + (index * (now.rows + 1) + step - index * length)
@@ -248,11 +249,14 @@ cdef void _infer_window(const WindowJob* job, Present* now, Py_ssize_t index,
         memcpy(now.window[i] + index * n, qs[i], n * sizeof(double))
 
 
-# The same of all agents of the block, one a lane; lanes that are left over repeat the first one.
-cdef void _infer_windows(const WindowJob* job, Present* now, Py_ssize_t count,
-                         Py_ssize_t step) noexcept nogil:
+# The same of all agents of the block, one a lane; lanes that are left over repeat the first one. From
+# one step it is what `jacobi_iteration` does, whose updates are those of VMP in a window of one
+# step: now.beliefs.
+cdef void _infer_in_lanes(const WindowJob* job, Present* now, Py_ssize_t count,
+                          Py_ssize_t step) noexcept nogil:
     cdef const BatchedTables* t = &now.own.t
-    cdef Py_ssize_t length = job.length, lane, i, k, n, nm = t.num_modalities
+    cdef Py_ssize_t length = job.length if job.sequence else 1, nm = t.num_modalities
+    cdef Py_ssize_t row = step + job.length - length, lane, i, k, n
     cdef Py_ssize_t agents[LANES]
     cdef Window windows[LANES]
     cdef const double* prior[LANES * MAX_FACTORS]
@@ -260,9 +264,9 @@ cdef void _infer_windows(const WindowJob* job, Present* now, Py_ssize_t count,
     cdef Observed observed
     for lane in range(LANES):
         i = agents[lane] = lane if lane < count else 0
-        windows[lane] = _window(job, now, i, step)
-        memcpy(now.window_codes + lane * length * nm,
-               now.codes + (i * (now.rows + 1) + step) * nm, length * nm * sizeof(int32_t))
+        windows[lane] = _window(job, now, i, step, length)
+        memcpy(now.window_codes + lane * length * nm, now.codes + (i * (now.rows + 1) + row) * nm,
+               length * nm * sizeof(int32_t))
         for k in range(t.num_factors):
             prior[lane * t.num_factors + k] = now.prior[k] + i * t.factors[k].num_states
     observed.num_steps, observed.weights, observed.codes = length, NULL, now.window_codes
@@ -272,7 +276,8 @@ cdef void _infer_windows(const WindowJob* job, Present* now, Py_ssize_t count,
         n = t.factors[i].num_states
         for k in range(length):
             for lane in range(count):
-                rows[lane] = now.window[i] + (lane * length + k) * n
+                rows[lane] = (now.window[i] + (lane * length + k) * n if job.sequence
+                              else now.beliefs[i] + (lane * now.rows + row) * n)
             P.lanes.scatter(now.qs + LANES * (k * t.num_states_total + t.factors[i].offset), n,
                             count, rows)
 
@@ -398,13 +403,13 @@ cdef int _infer(const WindowJob* job, Present* now, Py_ssize_t first, Py_ssize_t
     cdef Py_ssize_t stride[MAX_FACTORS]
     cdef const double* q[MAX_FACTORS]
     cdef int64_t place = first * run.num_steps + step
-    if job.message_lanes:
-        _infer_windows(job, now, count, step)
+    if job.lanes:
+        _infer_in_lanes(job, now, count, step)
     for index in range(count):
-        if not job.sequence:
-            _infer_step(job, now, index, step)
-        elif not job.message_lanes:
+        if not job.lanes and job.sequence:
             _infer_window(job, now, index, step)
+        elif not job.lanes:
+            _infer_step(job, now, index, step)
         for i in range(t.num_factors):
             n = t.factors[i].num_states
             memcpy(run.qs[i] + (place + index * run.num_steps) * n,
@@ -606,6 +611,7 @@ def run_windows(Rollout rollout, str algorithm, Py_ssize_t window_length, Learne
     cdef const BatchedTables* t = rollout.run.t
     cdef Py_ssize_t i, batch = t.batch_size
     cdef double cost
+    cdef bint coupled = False
     cdef list qs = [], prior = []
     job.run = rollout.run
     job.learning = NULL if learned is None else &learned.learning
@@ -621,8 +627,12 @@ def run_windows(Rollout rollout, str algorithm, Py_ssize_t window_length, Learne
     job.remember = job.sequence and learned is None and is_shared(t, rollout.run.p)
     # what is remembered comes from the agents before
     job.width = 1 if job.remember else min(batch, <Py_ssize_t>LANES)
-    job.message_lanes = (job.sequence and job.width > 1
-                         and fit_message_lanes(t, job.length, job.variational))
+    job.variational = job.variational or not job.sequence
+    for i in range(t.num_groups):
+        coupled = coupled or t.groups[i].num_parents > 1
+    # one step of factors that no evidence couples takes no iterations
+    job.lanes = (job.width > 1 and (job.sequence or coupled)
+                 and fit_message_lanes(t, job.length if job.sequence else 1, job.variational))
     cost = 5000.0 * job.width * rollout.run.num_steps
     for i in range(t.num_factors):
         job.last_qs[i] = job.last_prior[i] = NULL
