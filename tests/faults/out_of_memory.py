@@ -223,6 +223,41 @@ def stepping_a_population(kind):
     raise AssertionError("there is no end of allocations")
 
 
+def stepped(agents):
+    """Step agents together; return the batch, which has the errors."""
+    batch = StepBatch()
+    batch.load([agent._core for agent in agents], [[0, 1]] * len(agents), None, 1, 1, False)
+    try:
+        batch.finish()
+    finally:
+        batch.results(False)
+    return batch
+
+
+def stepping_a_batch(kind):
+    """Of agents that are stepped together, one that lacks memory is as it was."""
+    model = model_of(kind)
+    for n in range(MAX_ALLOCATIONS):
+        agents, twins = ([Agent.from_model(model) for _ in range(3)] for _ in range(2))
+        np.random.seed(0)
+        batch, failed = with_failing(n, lambda a=agents: stepped(a), True)
+        times = [agent.curr_timestep for agent in agents]
+        expected = [0] * 3 if batch is None else [int(error is None) for error in batch.errors]
+        assert times == expected, n
+        assert [agent.action is not None for agent in agents] == [time == 1 for time in times], n
+        for agent, twin in zip(agents, twins, strict=True):
+            np.random.seed(0)
+            if agent.curr_timestep == 0:
+                agent.step([0, 1])
+            np.random.seed(0)
+            twin.step([0, 1])
+            np.testing.assert_array_equal(numbers(agent.qs), numbers(twin.qs), err_msg=str(n))
+            np.testing.assert_array_equal(agent.action, twin.action, err_msg=str(n))
+        if not failed:
+            return n
+    raise AssertionError("there is no end of allocations")
+
+
 def making_objects_of_a_batch(kind):
     """Agents that are stepped together, as `ThreadPoolManager` does it, while Python has no memory
     for the n-th object: each has stepped or is as it was. Lists of four entries, as above."""
@@ -234,15 +269,6 @@ def making_objects_of_a_batch(kind):
         for agent in agents:
             agent.step([1, 0])
     random_numbers = np.random.get_state()
-
-    def stepped(agents):
-        batch = StepBatch()
-        batch.load([agent._core for agent in agents], [[0, 1]] * 3, None, 1, 1, False)
-        try:
-            batch.finish()
-        finally:
-            batch.results(False)
-        return batch
 
     def states(agents):
         return [{**held_by(agent), "random numbers": None} for agent in agents]

@@ -84,6 +84,12 @@ def test_objects_of_a_call_with_histories(kind, call):
     assert run(None, "making_objects", kind, call) > 0
 
 
+@needs_allocator
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "MMP"])
+def test_agents_that_are_stepped_together(allocator, kind):
+    assert run(allocator, "stepping_a_batch", kind) > 0
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "MMP"])
 def test_objects_of_agents_that_are_stepped_together(kind):
     pytest.importorskip("_testcapi", reason="Python was built without its test modules")
