@@ -273,3 +273,61 @@ def test_the_constructor_calls_a_subclass_reset(kind):
     assert (agent.resets, agent.seen) == (1, [])
     agent.reset()
     assert agent.resets == 2
+
+
+def learns_from_windows(kit, A, B):
+    """Return what message passing leaves where B and A learn from beliefs averaged by hand."""
+    agent = kit[0](
+        A, B, pA=A * 2, pB=B * 2, inference_algo="MMP", inference_horizon=2, policy_len=2
+    )
+    obs, before, trace = [0, 0, 0], agent.D, []
+    for place in (3, 1, 1):
+        sequences = agent.infer_states(obs)
+        agent.infer_policies()
+        present = min(len(agent.prev_obs), agent.inference_horizon) - 1
+        beliefs = kit[1].obj_array(agent.num_factors)
+        for f in range(agent.num_factors):
+            beliefs[f] = sum(
+                q * steps[present][f] for q, steps in zip(agent.q_pi, sequences, strict=True)
+            )
+        action = agent.sample_action()
+        agent.qs = beliefs
+        agent.update_B(before)
+        agent.update_A(obs)
+        agent.qs = sequences
+        trace.append([agent.pA, agent.pB, agent.A, agent.B, action])
+        obs, before = [place, 0, 0], beliefs
+    return trace
+
+
+def test_learning_from_windows_takes_beliefs_assigned_by_factor():
+    results = []
+    for kit in (THEIRS, OURS):
+        np.random.seed(0)
+        results.append(learns_from_windows(kit, *t_maze(kit[1])))
+    for theirs, ours in zip(*results, strict=True):
+        for a, b in zip(theirs, ours, strict=True):
+            for x, y in zip(a, b, strict=True):
+                np.testing.assert_allclose(x, y, rtol=0, atol=1e-9)
+
+
+def test_beliefs_by_factor_are_no_sequences():
+    agent = OURS[0](*t_maze(utils), inference_algo="MMP")
+    sequences = agent.infer_states([0, 0, 0])
+    agent.qs = utils.obj_array_uniform(agent.num_states)
+    for other in (agent, copy.deepcopy(agent)):
+        with pytest.raises(ValueError, match="qs must have an entry per policy"):
+            other.infer_policies()
+    agent.qs = sequences
+    assert agent.infer_policies()[0].shape == (len(agent.policies),)
+
+
+def test_an_assigned_q_pi_stays_where_arrays_are_written_into():
+    agent = plain(OURS, *t_maze(utils))
+    agent.infer_states([0, 0, 0])
+    agent.q_pi = np.array([0.1, 0.2, 0.3, 0.4])
+    agent.C[1][1] = 3.0
+    for other in (agent, copy.deepcopy(agent)):
+        np.testing.assert_array_equal(other.q_pi, [0.1, 0.2, 0.3, 0.4])
+        assert not hasattr(other, "G")
+        assert other.sample_action()[0] == 3

@@ -375,10 +375,10 @@ cdef class AgentCore:
         return 0
 
     cdef int load_beliefs(self, OwnedWorkspace workspace) except -1:
-        if self.window is not None:  # learning takes the beliefs about the present: an error
-            read_beliefs(self.packed, workspace, self.qs, "qs")
-        elif self.held_qs is not None:
-            read_beliefs(self.packed, workspace, self.held_qs, "qs")
+        # With message passing, learning needs beliefs by factor that the caller has assigned.
+        held = self.held_qs if self.window is None else self.qs
+        if held is not None or self.window is not None:
+            read_beliefs(self.packed, workspace, held, "qs")
             memcpy(self.state.qs, workspace.work.qs_new,
                    self.state.model.qs_size * sizeof(double))
         return 0

@@ -40,16 +40,16 @@ cdef int _adopt(AgentCore core, PackedModel packed) except -1:
     cdef bint same_policies = before.model.tree.num_policies == model.tree.num_policies
     cdef void* block = core.block
     core.allocate(packed)
-    if same_policies and same_states and before.has_policies:
+    if not (same_policies and same_states):
+        core.policies.q_pi = core.policies.G = None
+        core.state.has_policies = False
+    elif before.has_policies:
         # of policies that are not enumerated in either model there are the objects alone
         if are_enumerated(&before) and model.tree.num_enumerated:
             memcpy(core.state.q_pi, before.q_pi, model.tree.num_enumerated * sizeof(double))
             memcpy(core.state.G, before.G, model.tree.num_enumerated * sizeof(double))
         else:
             core.state.has_policies = core.policies.q_pi is not None
-    else:
-        core.policies.q_pi = core.policies.G = None
-        core.state.has_policies = False
     if same_states:
         memcpy(core.state.qs, before.qs, model.qs_size * sizeof(double))
         memcpy(core.state.action, before.action, model.num_factors * sizeof(Py_ssize_t))
@@ -88,8 +88,11 @@ def get_state(AgentCore core not None):
     if core.window is None or core.window.qs is not None or core.state.infer_len:
         names.append("qs")
     # of policies that nobody could enumerate nothing is kept: they are evaluated again
-    if core.policies.q_pi is not None or (core.state.has_policies and can_enumerate(&core.state)):
-        names += ["q_pi", "G"]
+    evaluated = core.state.has_policies and can_enumerate(&core.state)
+    if evaluated or core.policies.q_pi is not None:
+        names.append("q_pi")
+    if evaluated or core.policies.G is not None:
+        names.append("G")
     state = {name: getattr(core, name) for name in names}
     for name in HISTORIES:
         state[name] = getattr(core.histories, name)
@@ -117,7 +120,10 @@ def set_state(AgentCore core not None, dict state not None):
         if state["latest_belief"] is not None:
             core.latest_belief = state["latest_belief"]
     if "q_pi" in state:
-        core.q_pi, core.policies.G = state["q_pi"], state["G"]
+        core.q_pi = state["q_pi"]
+    if "G" in state:
+        core.policies.G = state["G"]
+    if "q_pi" in state and "G" in state:
         if are_enumerated(&core.state):
             read_probabilities(core.policies.q_pi, core.state.model.tree.num_policies,
                                core.state.q_pi, "q_pi")

@@ -37,6 +37,14 @@ cdef Py_ssize_t _length(object sequence, Py_ssize_t policy=-1) except -1:
                         f"got {sequence!r:.80}") from None
 
 
+cdef bint _are_beliefs(PackedModel packed, object value) except -1:
+    try:
+        read_beliefs(packed, packed.acquire_workspace(), value, "qs")
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
 cdef bint _has_empty_entries(object sequences) except -1:
     if not isinstance(sequences, np.ndarray) or sequences.dtype != object:
         return False
@@ -276,9 +284,14 @@ cdef class Window:
 
     # pymdp's `reset` assigns sequences with empty entries: until they are inferred, or others
     # are assigned, there are none. Before the first inference anything is taken, as in pymdp.
+    # Beliefs by factor are what `update_A` and `update_B` learn from, until sequences are assigned
+    # or inferred.
     cdef int assign_sequences(self, PackedModel packed, AgentState* state, value) except -1:
         cdef bint had_beliefs = state.infer_len > 0
         before = self.held_sequences(state)
+        if had_beliefs and _are_beliefs(packed, value):
+            self.qs = value
+            return 0
         self.qs = value
         if had_beliefs and _has_empty_entries(value):
             self.F = self.held_free_energies(state)
