@@ -98,8 +98,8 @@ def is_cold(source):
     return source.stem in ("agent_learning", "agent_traces", "agent_transfer", "parameters")
 
 
-# Such modules are smaller by 30% with -Os; those that pass a call on are not worth it: infer_states of
-# an agent with 32 states took a fifth longer.
+# Such modules are smaller by 30% with -Os. Those that pass a call on are not among them:
+# infer_states of an agent with 32 states took a fifth longer.
 small_args = [] if debug or coverage or sanitize or sys.platform == "win32" else ["-Os"]
 
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
