@@ -467,7 +467,7 @@ class Population:
         cost = self._cost_ns.get(operations, 0.0)
         chunk = threads.chunk_size(self._size, num_threads, cost)
         rows = core.rows_of_product(operations)
-        if rows > 1:  # as many as share products, if each thread has two chunks
+        if rows > 1:  # as many as go together, if each thread has two chunks
             chunk = max(chunk, min(rows, self._size // (2 * num_threads)))
         if core.lane_block:  # a part of a block takes as long as a whole one
             chunk = -(-chunk // core.lane_block) * core.lane_block

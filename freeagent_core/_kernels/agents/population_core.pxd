@@ -59,8 +59,12 @@ cdef class PopulationCore(ParallelWork):
     cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _infer_lanes(self, const LaneModel* lanes, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil
+    cdef void _step_windows(self, Py_ssize_t start, Py_ssize_t stop,
+                            Workspace** works) noexcept nogil
     cdef void _infer_windows(self, Task* tasks, const Py_ssize_t* index,
                              Py_ssize_t count) noexcept nogil
+    cdef void _prepare_task(self, Py_ssize_t i, AgentState* agent, History* history,
+                            Workspace* work, Task* task) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil

@@ -40,6 +40,9 @@ from freeagent_core._kernels.planning.sophisticated cimport search_size
 
 import numpy as np
 
+cdef enum:
+    WINDOW_ROWS = 64               # agents among which those with windows of one length are found
+
 
 cdef class PopulationCore(ParallelWork):
     """`size` agents of one packed model.
@@ -213,9 +216,11 @@ cdef class PopulationCore(ParallelWork):
         return LANES
 
     def rows_of_product(self, int operations):
-        """Return how many agents share matrix products; 1 where none do."""
+        """Return how many agents share matrix products, or go into blocks together; 1 where none."""
         if self._filters and operations == INFER_STATES:
             return FILTER_ROWS
+        if self.window_lanes is not None and operations & INFER_STATES:
+            return WINDOW_ROWS
         return self.block if self.lanes is None else 1
 
     def any_failed(self):
@@ -246,9 +251,7 @@ cdef class PopulationCore(ParallelWork):
     # --- kernels -----------------------------------------------------------------------------
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
-        cdef Py_ssize_t i, size = self.block
-        if self.learned_lanes is not None or self.window_lanes is not None:
-            size = LANES
+        cdef Py_ssize_t i, size = self.block if self.learned_lanes is None else LANES
         if self._operations >= LEARN_A:
             for i in range(start, stop):
                 if self._mask == NULL or self._mask[i]:
@@ -260,6 +263,10 @@ cdef class PopulationCore(ParallelWork):
                 self._filter_block(start, i, works)
                 start = i
             return
+        while start < stop and self.window_lanes is not None and self._operations & INFER_STATES:
+            i = min(start + WINDOW_ROWS, stop)
+            self._step_windows(start, i, works)
+            start = i
         while start < stop:
             i = min(start + size, stop)
             self._step_block(start, i, works)
@@ -320,15 +327,8 @@ cdef class PopulationCore(ParallelWork):
             if (self._mask != NULL and not self._mask[i]
                     or (self._learned != NULL and self._learned[i] != NULL) != learned):
                 continue
-            self._load(i, &agents[count], &histories[count])
-            tasks[count].agent = &agents[count]
-            tasks[count].work = works[count % size if lanes == NULL else 0]
-            tasks[count].observation.vectors = False
-            tasks[count].observation.outcomes = (
-                self._observations + i * self.packed.model.num_modalities)
-            tasks[count].history = &histories[count]
-            tasks[count].joint_likelihood = self.parameters.values.joint_likelihood
-            tasks[count].q_pi = NULL
+            self._prepare_task(i, &agents[count], &histories[count],
+                               works[count % size if lanes == NULL else 0], &tasks[count])
             if lanes != NULL and lanes.only_with_B and not agents[count].learned.has_B:
                 infer(&tasks[count], 1, self._operations)
                 self._end_step(i, &tasks[count])
@@ -338,9 +338,6 @@ cdef class PopulationCore(ParallelWork):
         if lanes != NULL:
             if count > 0:
                 self._infer_lanes(lanes, tasks, index, count)
-            return
-        if not learned and self.window_lanes is not None and self._operations & INFER_STATES:
-            self._infer_windows(tasks, index, count)
             return
         start = 0
         while start < count:
@@ -354,7 +351,7 @@ cdef class PopulationCore(ParallelWork):
         cdef Py_ssize_t i
         for i in range(self.size):
             if self._status[i] == -INTERRUPTED:
-                self._step_block(i, i + 1, works)
+                self._run(i, i + 1, works)
 
     cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil:
         self._status[i] = <unsigned char>(-task.status)
@@ -375,11 +372,37 @@ cdef class PopulationCore(ParallelWork):
             if tasks[i].status == 0:
                 self._keep_step(index[i], &tasks[i])
 
-    # Agents of message passing: those with windows of one length together, eight at most.
+    cdef void _prepare_task(self, Py_ssize_t i, AgentState* agent, History* history,
+                            Workspace* work, Task* task) noexcept nogil:
+        self._load(i, agent, history)
+        task.agent, task.work, task.history = agent, work, history
+        task.observation.vectors = False
+        task.observation.outcomes = self._observations + i * self.packed.model.num_modalities
+        task.joint_likelihood = self.parameters.values.joint_likelihood
+        task.q_pi = NULL
+
+    # Agents of message passing, as many as WINDOW_ROWS: of different windows, which begin anew at
+    # different times, whole blocks are found among more agents than a block has.
+    cdef void _step_windows(self, Py_ssize_t start, Py_ssize_t stop,
+                            Workspace** works) noexcept nogil:
+        cdef AgentState agents[WINDOW_ROWS]
+        cdef History histories[WINDOW_ROWS]
+        cdef Task tasks[WINDOW_ROWS]
+        cdef Py_ssize_t index[WINDOW_ROWS]
+        cdef Py_ssize_t i, count = 0
+        for i in range(start, stop):
+            if self._mask != NULL and not self._mask[i]:
+                continue
+            self._prepare_task(i, &agents[count], &histories[count], works[0], &tasks[count])
+            index[count] = i
+            count += 1
+        self._infer_windows(tasks, index, count)
+
+    # Those with windows of one length together, eight at most; the others one by one.
     cdef void _infer_windows(self, Task* tasks, const Py_ssize_t* index,
                              Py_ssize_t count) noexcept nogil:
         cdef const MessageLanes* lanes = &self.window_lanes.values
-        cdef bint done[LANES]
+        cdef bint done[WINDOW_ROWS]
         cdef Task together[LANES]
         cdef Py_ssize_t chosen[LANES]
         cdef LaneWindow window
@@ -391,13 +414,14 @@ cdef class PopulationCore(ParallelWork):
                 infer(&tasks[i], 1, self._operations)
                 self._end_step(index[i], &tasks[i])
         for first in range(count):
+            if done[first]:
+                continue
             n = 0
             for i in range(first, count):
-                if not done[i] and tasks[i].history.num_steps == tasks[first].history.num_steps:
+                if (n < LANES and not done[i]
+                        and tasks[i].history.num_steps == tasks[first].history.num_steps):
                     together[n], chosen[n], done[i] = tasks[i], index[i], True
                     n += 1
-            if n == 0:
-                continue
             if infer_windows_in_lanes(lanes, together, n, self._operations, &window, &memory) == 0:
                 keep_window_lanes(lanes, together, n, self._operations, &window, &memory)
             for i in range(n):
