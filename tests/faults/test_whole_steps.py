@@ -114,3 +114,12 @@ def test_a_posterior_of_other_policies_counts_as_far_as_both_go():
     agent.step([2])
     expected = 0.5 * (agent.qs[0][0][0] + agent.qs[1][0][0])
     np.testing.assert_allclose(agent.latest_belief[0], expected)
+
+
+@pytest.mark.parametrize("qs", [(), [], np.empty(0, dtype=object), np.empty(3, dtype=object)])
+def test_a_state_without_sequences_is_refused(qs):
+    agent = passing_agent()
+    state = pickle.loads(pickle.dumps(agent.__getstate__()))
+    state["core"]["qs"] = qs
+    with pytest.raises(ValueError, match="qs must have an entry per policy"):
+        Agent.__new__(Agent).__setstate__(state)

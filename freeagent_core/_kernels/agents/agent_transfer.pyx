@@ -110,6 +110,9 @@ def set_state(AgentCore core not None, dict state not None):
         core.histories.assign(name, state[name], core.packed, core.window is not None)
     core.action, core.edge_handling_params = state["action"], state["edge_handling_params"]
     if core.window is not None and state["infer_len"]:
+        if len(state["qs"]) != core.state.model.tree.num_policies:  # no bounds are checked here
+            raise ValueError("qs must have an entry per policy "
+                             f"({core.state.model.tree.num_policies}), got {len(state['qs'])}")
         core.state.infer_len = len(state["qs"][0])  # what a state claims would take any memory
         core.window.reserve_sequences(&core.state, core.state.infer_len)
     if "qs" in state:

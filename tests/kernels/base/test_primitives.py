@@ -225,3 +225,9 @@ def test_reductions(size, seed):
     for name in LEVELS:
         primitives.set_simd_level(name)
         assert primitives.min_positive(x) == min(x[x > 0], default=np.inf)
+
+
+def test_what_measures_the_processor(level):
+    lanes = {"plain": 2, "avx2": 4, "avx512": 8}[level]
+    assert primitives.multiply_adds(200) == 200 * 12 * lanes
+    assert primitives.read(np.ones(130), 3) == 3 * 2 * 512  # whole blocks of 64 numbers
