@@ -179,6 +179,8 @@ def _from_npz(path: Path) -> dict[str, Any]:
     """Read arrays named A or A_0, A_1, ..., and single values (policy_len, gamma, ...)."""
     if not path.is_file():
         raise ModelError(f"--model {str(path)!r}: there is no such file")
+    if not zipfile.is_zipfile(path):  # NumPy would propose to unpickle it
+        raise ModelError(f"{path} is not a readable .npz file: it is no zip archive")
     try:
         with np.load(path, allow_pickle=False) as file:
             stored = {name: _stored_array(path, file, name) for name in file.files}

@@ -115,6 +115,13 @@ def test_npz_of_one_modality(tmp_path):
     assert np.array_equal(model.E, [0.25, 0.75])
 
 
+def test_one_array_under_the_name_of_an_archive(tmp_path):
+    with open(tmp_path / "m.npz", "wb") as file:
+        np.save(file, np.eye(2))
+    with pytest.raises(ModelError, match="npz file: it is no zip archive"):
+        load(str(tmp_path / "m.npz"))
+
+
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
@@ -136,7 +143,7 @@ def test_npz_that_is_none(tmp_path):
     path = tmp_path / "m.npz"
     for contents in (b"", b"no", b"PK\x03\x04 damaged"):
         path.write_bytes(contents)
-        with pytest.raises(ModelError, match="not a readable"):
+        with pytest.raises(ModelError, match="npz file: it is no zip archive"):
             load(str(path))
 
 
