@@ -315,9 +315,9 @@ def test_beliefs_by_factor_are_no_sequences():
     agent = OURS[0](*t_maze(utils), inference_algo="MMP")
     sequences = agent.infer_states([0, 0, 0])
     agent.qs = utils.obj_array_uniform(agent.num_states)
-    for other in (agent, copy.deepcopy(agent)):
+    for refused in (agent.infer_policies, lambda: copy.deepcopy(agent)):
         with pytest.raises(ValueError, match="qs must have an entry per policy"):
-            other.infer_policies()
+            refused()
     agent.qs = sequences
     assert agent.infer_policies()[0].shape == (len(agent.policies),)
 
