@@ -1,5 +1,6 @@
 """Ctrl-C during a long step: seen at once; each agent has stepped or is as it was."""
 
+import gc
 import signal
 import threading
 import time
@@ -35,8 +36,13 @@ def work():
 
 @pytest.fixture
 def interrupt():
-    """Return a function that sends SIGINT after so many seconds."""
+    """Return a function that sends SIGINT after so many seconds.
+
+    The garbage collector is off: other tests import JAX, whose callback at a collection takes the
+    KeyboardInterrupt where it comes just then, and Python ignores what such a callback raises.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()
 
     def after(seconds):
         timer = threading.Timer(seconds, signal.raise_signal, (signal.SIGINT,))
@@ -44,6 +50,7 @@ def interrupt():
         return timer
 
     yield after
+    gc.enable()
     signal.signal(signal.SIGINT, before)
 
 
