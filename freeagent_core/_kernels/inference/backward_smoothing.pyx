@@ -64,11 +64,7 @@ cdef void smooth_backwards(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t
             for s in range(n):
                 norms[s] += B[i * n + s] * joint_q[i]
         for s in range(n):
-            norm = norms[s]
-            if exact:
-                norm = norm if norm > DBL_EPSILON else DBL_EPSILON
-            elif norm == 0.0:
-                norm = DBL_EPSILON
+            norm = _divisor(norms[s], exact)
             # a share of norm, at most 1, first: its reciprocal may be too large
             if action < 0:
                 for i in range(f.size):
@@ -134,12 +130,8 @@ cdef bint smooth_chain(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t age
         else:
             P.gemv_t(q, B, n, n, norms)
         for s in range(n):
-            norm = norms[s]
-            if exact:
-                norm = norm if norm > DBL_EPSILON else DBL_EPSILON
-            elif norm == 0.0:
-                norm = DBL_EPSILON
-            elif norm < SMALL:
+            norm = _divisor(norms[s], exact)
+            if norm < SMALL:
                 return False
             raw_ratio[s] = raw[s] / norm
             ratio[s] = following[s] / norm
@@ -158,6 +150,13 @@ cdef bint smooth_chain(const BatchedTables* t, Py_ssize_t factor, Py_ssize_t age
         if exact:
             _normalise(out, n)
     return True
+
+
+# What a joint belief of this sum is divided by: at least 2^-52, or unless `exact` only not 0.
+cdef inline double _divisor(double norm, bint exact) noexcept nogil:
+    if exact:
+        return norm if norm > DBL_EPSILON else DBL_EPSILON
+    return norm if norm != 0.0 else DBL_EPSILON
 
 
 cdef inline void _normalise(double* x, Py_ssize_t n) noexcept nogil:
