@@ -56,6 +56,7 @@ cdef class PopulationCore(ParallelWork):
                          Workspace** works) noexcept nogil
     cdef void _filter_block(self, Py_ssize_t start, Py_ssize_t stop,
                             Workspace** works) noexcept nogil
+    cdef void _note_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil
     cdef void _infer_lanes(self, const LaneModel* lanes, Task* tasks, const Py_ssize_t* index,
                            Py_ssize_t count) noexcept nogil

@@ -354,9 +354,14 @@ cdef class PopulationCore(ParallelWork):
                 self._run(i, i + 1, works)
 
     cdef void _end_step(self, Py_ssize_t i, Task* task) noexcept nogil:
-        self._status[i] = <unsigned char>(-task.status)
         if task.status == 0:
             keep(task, self._operations)
+        self._note_step(i, task)
+
+    # What follows when a step's results are kept, if it has some.
+    cdef void _note_step(self, Py_ssize_t i, Task* task) noexcept nogil:
+        self._status[i] = <unsigned char>(-task.status)
+        if task.status == 0:
             self._keep_step(i, task)
         elif task.status == INTERRUPTED:
             self.note_interrupted()
@@ -368,9 +373,7 @@ cdef class PopulationCore(ParallelWork):
         if infer_in_lanes(lanes, tasks, count, self._operations, &memory) == 0:
             keep_lanes(lanes, tasks, count, self._operations, &memory)
         for i in range(count):
-            self._status[index[i]] = <unsigned char>(-tasks[i].status)
-            if tasks[i].status == 0:
-                self._keep_step(index[i], &tasks[i])
+            self._note_step(index[i], &tasks[i])
 
     cdef void _prepare_task(self, Py_ssize_t i, AgentState* agent, History* history,
                             Workspace* work, Task* task) noexcept nogil:
@@ -425,11 +428,7 @@ cdef class PopulationCore(ParallelWork):
             if infer_windows_in_lanes(lanes, together, n, self._operations, &window, &memory) == 0:
                 keep_window_lanes(lanes, together, n, self._operations, &window, &memory)
             for i in range(n):
-                self._status[chosen[i]] = <unsigned char>(-together[i].status)
-                if together[i].status == 0:
-                    self._keep_step(chosen[i], &together[i])
-                elif together[i].status == INTERRUPTED:
-                    self.note_interrupted()
+                self._note_step(chosen[i], &together[i])
 
     cdef void _load(self, Py_ssize_t i, AgentState* agent, History* history) noexcept nogil:
         agent.model = self._models[i]
