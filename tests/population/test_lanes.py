@@ -9,6 +9,7 @@ from lane_populations import (
     SIZE,
     assert_only_these_fail,
     assert_same_numbers,
+    assert_the_bits_do_not_depend_on_the_block,
     nearly_the_same,
     observations,
     populated,
@@ -22,7 +23,7 @@ from random_arrays import distribution, object_array
 from random_models import models, with_single_states
 
 from freeagent_core import Agent, GenerativeModel, Population
-from freeagent_core._kernels.base.primitives import set_simd_level, simd_level, simd_levels
+from freeagent_core._kernels.base.primitives import set_simd_level, simd_levels
 
 
 def many_modalities(count):
@@ -71,18 +72,9 @@ def test_the_numbers_are_those_of_agents_alone(arguments, single, seed):
 def test_the_bits_do_not_depend_on_the_block(arguments, seed, level, first, rest, num_threads):
     model = GenerativeModel(**arguments)
     part = slice(first, min(first + rest, SIZE))
-    whole = populated(model, SIZE)
-    few = populated(model, part.stop - first, first_agent=first, num_threads=num_threads)
-    rng, usual = np.random.default_rng(seed), simd_level()
-    set_simd_level(level)
-    try:
-        for observed in observations(model, seed, 4):
-            whole.step(observed, mask=(present := rng.random(SIZE) < 0.8))
-            few.step(observed[part], mask=present[part])
-            for name, array in whole._core.state.items():
-                np.testing.assert_array_equal(few._core.state[name], array[part], name)
-    finally:
-        set_simd_level(usual)
+    assert_the_bits_do_not_depend_on_the_block(
+        populated, model, seed, level, part, num_threads, steps=4
+    )
 
 
 @slow

@@ -5,12 +5,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lane_populations import SIZE, observations, seeds, slow, small_model, state
+from lane_populations import (
+    SIZE,
+    assert_the_bits_do_not_depend_on_the_block,
+    observations,
+    seeds,
+    slow,
+    small_model,
+    state,
+)
 from parity_mmp import mmp_models
 from random_arrays import distribution, object_array
+from ways_to_evaluate import grid
 
 from freeagent_core import GenerativeModel, Population, population
-from freeagent_core._kernels.base.primitives import set_simd_level, simd_level, simd_levels
+from freeagent_core._kernels.base.primitives import simd_levels
 
 
 def populated(model, size=SIZE, in_lanes=True, **options):
@@ -40,16 +49,11 @@ def mmp_model(**changes):
     return small_model(**{"inference_algo": "MMP", "inference_horizon": 3, **changes})
 
 
-def grid(side, **changes):
+def noisy_grid(side):
     """Return a grid world: transitions with few entries, one factor."""
-    moves = [(0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)]
-    B = np.zeros((side * side, side * side, len(moves)))
-    for u, (down, right) in enumerate(moves):
-        for s in range(side * side):
-            row, column = np.clip([s // side + down, s % side + right], 0, side - 1)
-            B[row * side + column, s, u] = 1.0
-    A = 0.8 * np.eye(side * side) + 0.2 / side**2
-    return GenerativeModel(A, B, policy_len=2, inference_algo="MMP", inference_horizon=3, **changes)
+    arguments = grid(side, side, 2)
+    arguments["A"] = object_array([0.8 * arguments["A"][0] + 0.2 / side**2])
+    return GenerativeModel(**arguments, inference_algo="MMP", inference_horizon=3)
 
 
 def assert_same(ours, others):
@@ -97,21 +101,12 @@ def test_the_numbers_are_those_of_agents_alone(arguments, seed):
 def test_the_bits_do_not_depend_on_the_block(arguments, seed, level, first, rest, num_threads):
     model = GenerativeModel(**drawn(arguments))
     part = slice(first, min(first + rest, SIZE))
-    whole = populated(model)
-    few = populated(model, part.stop - first, first_agent=first, num_threads=num_threads)
-    rng, usual = np.random.default_rng(seed), simd_level()
-    set_simd_level(level)
-    try:
-        for observed in observations(model, seed, 5):
-            whole.step(observed, mask=(present := rng.random(SIZE) < 0.8))
-            few.step(observed[part], mask=present[part])
-            for name, array in whole._core.state.items():
-                np.testing.assert_array_equal(few._core.state[name], array[part], name)
-    finally:
-        set_simd_level(usual)
+    assert_the_bits_do_not_depend_on_the_block(
+        populated, model, seed, level, part, num_threads, steps=5
+    )
 
 
-@pytest.mark.parametrize("model", [mmp_model(), grid(4)], ids=["dense", "lists of entries"])
+@pytest.mark.parametrize("model", [mmp_model(), noisy_grid(4)], ids=["dense", "lists of entries"])
 def test_beliefs_alone(model):
     """Without policies' probabilities, beliefs are averaged evenly."""
     ours, others = (populated(model, in_lanes=in_lanes) for in_lanes in (True, False))
@@ -166,13 +161,13 @@ def test_learned_models_have_no_lanes():
     ("model", "expected"),
     [
         (mmp_model(), True),
-        (grid(5), True),
+        (noisy_grid(5), True),
         (small_model(), False),
         (mmp_model(pymdp_version="0.0.7.1"), False),
         (mmp_model(inference_params={"tau": 0.5}), False),
         (mmp_model(inference_params={"grad_descent": False}), False),
         (mmp_model(A=object_array([np.full((2, 2, 3), 0.5)] * 13), C=None), False),
-        (grid(16), False),
+        (noisy_grid(16), False),
     ],
 )
 def test_which_models_have_lanes(model, expected):

@@ -8,6 +8,7 @@ from random_arrays import distribution, object_array
 
 from freeagent_core import GenerativeModel, Population, population
 from freeagent_core._agent import population_learning
+from freeagent_core._kernels.base.primitives import set_simd_level, simd_level
 from freeagent_core._model import lane_packing
 
 SIZE = 13  # a whole block and a part of one
@@ -114,3 +115,20 @@ def assert_only_these_fail(broken, sound, observed, poisoned):
         expected = array.copy()
         expected[poisoned] = before[name][poisoned]
         np.testing.assert_array_equal(broken._core.state[name], expected, name)
+
+
+def assert_the_bits_do_not_depend_on_the_block(make, model, seed, level, part, num_threads, steps):
+    """Step the agents of `part` among all and by themselves, at a SIMD level, some absent;
+    `make(model, size, **options)` makes the populations."""
+    whole = make(model, SIZE)
+    few = make(model, part.stop - part.start, first_agent=part.start, num_threads=num_threads)
+    rng, usual = np.random.default_rng(seed), simd_level()
+    set_simd_level(level)
+    try:
+        for observed in observations(model, seed, steps):
+            whole.step(observed, mask=(present := rng.random(SIZE) < 0.8))
+            few.step(observed[part], mask=present[part])
+            for name, array in whole._core.state.items():
+                np.testing.assert_array_equal(few._core.state[name], array[part], name)
+    finally:
+        set_simd_level(usual)
