@@ -9,18 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._kernels.model.lane_model import PackedLanes
-from freeagent_core._kernels.model.message_lanes import PackedMessageLanes
+from freeagent_core._kernels.model.message_lanes import MAX_MESSAGES, PackedMessageLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
 from freeagent_core._model.lane_packing import lane_arrays
 from freeagent_core._model.model_arrays import FloatArray, ModelArrays
 from freeagent_core._model.sparse_columns import MAX_WHOLE
 from freeagent_core.utils import EPS_VAL
 
-# Messages to one factor: a product of more may underflow.
-MAX_MESSAGES = 16
 # Entries of B or A, and rows of a block: 2 MiB, a second cache.
-MAX_ENTRIES = 65_536
-MAX_ROWS = 32_768
+MAX_LANE_ENTRIES = 65_536
+MAX_LANE_ROWS = 32_768
 # Share of entries that are not zero up to which a list of them is faster than all.
 MAX_DENSITY = 0.5
 
@@ -50,14 +48,14 @@ def pack_message_lanes(
     if 2 + len(model.A) + len(model.B) > MAX_MESSAGES:
         return None
     largest = max(*(A.size for A in model.A), *(B.size for B in model.B))
-    if largest > min(MAX_ENTRIES, MAX_WHOLE):
+    if largest > min(MAX_LANE_ENTRIES, MAX_WHOLE):
         return None
     B, A = lane_arrays(model)
     transitions = [
         (int(model.B_factor_list[f][0]), *_transition(array)) for f, array in enumerate(B)
     ]
     lanes = PackedMessageLanes(PackedLanes(packed, B, A), transitions, horizon)
-    return lanes if lanes.num_rows + lanes.lanes.num_rows <= MAX_ROWS else None
+    return lanes if lanes.num_rows + lanes.lanes.num_rows <= MAX_LANE_ROWS else None
 
 
 def _transition(B: FloatArray) -> tuple[FloatArray, FloatArray, Any]:

@@ -20,7 +20,7 @@ from freeagent_core._kernels.inference.lane_message_passing cimport (
 )
 from freeagent_core._kernels.model.lane_model cimport LANES, lane_memory
 from freeagent_core._kernels.model.message_lanes cimport (
-    LaneTransition, last_actions, window_rows,
+    LaneMatrices, LaneTransition, last_actions, window_rows,
 )
 from freeagent_core._kernels.model.structs cimport Factor, Group, Model, PolicyTree
 from freeagent_core._kernels.planning.lane_sequences cimport evaluate_sequences_in_lanes
@@ -84,7 +84,8 @@ cdef void _gather_evidence(const MessageLanes* m, Task** task, LaneWindow* windo
     cdef const double* rows[LANES]
     cdef double* forward = window.forward
     cdef double* backward = window.backward
-    cdef Py_ssize_t step, i, lane, action
+    cdef Py_ssize_t action[LANES]
+    cdef Py_ssize_t step, i, lane
     for i in range(model.num_factors):
         for lane in range(LANES):
             rows[lane] = task[lane].agent.latest_belief + model.factors[i].offset
@@ -98,15 +99,20 @@ cdef void _gather_evidence(const MessageLanes* m, Task** task, LaneWindow* windo
         for i in range(model.num_factors):
             t = &m.transitions[i]
             for lane in range(LANES):
-                action = task[lane].history.actions[step * model.num_factors + i]
-                rows[lane] = t.forward + action * t.forward_entries
-            P.lanes.gather(rows, t.forward_entries, False, forward)
-            forward += LANES * t.forward_entries
-            for lane in range(LANES):
-                action = task[lane].history.actions[step * model.num_factors + i]
-                rows[lane] = t.backward + action * t.backward_entries
-            P.lanes.gather(rows, t.backward_entries, False, backward)
-            backward += LANES * t.backward_entries
+                action[lane] = task[lane].history.actions[step * model.num_factors + i]
+            forward = _gather_matrices(&t.forward, action, forward)
+            backward = _gather_matrices(&t.backward, action, backward)
+
+
+# Each lane's matrix, under its action; returns where the next ones go.
+cdef double* _gather_matrices(const LaneMatrices* m, const Py_ssize_t* action,
+                              double* out) noexcept nogil:
+    cdef const double* rows[LANES]
+    cdef Py_ssize_t lane
+    for lane in range(LANES):
+        rows[lane] = m.values + action[lane] * m.num_entries
+    P.lanes.gather(rows, m.num_entries, False, out)
+    return out + LANES * m.num_entries
 
 
 cdef void _gather_likelihoods(const MessageLanes* m, Task** task, LaneWindow* window,

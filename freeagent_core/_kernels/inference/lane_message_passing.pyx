@@ -19,12 +19,9 @@ from freeagent_core._kernels.base.primitives cimport P, fc_lane_update
 from freeagent_core._kernels.inference.lane_messages cimport contract_in_lanes
 from freeagent_core._kernels.model.lane_model cimport LANES
 from freeagent_core._kernels.model.message_lanes cimport (
-    LaneEntries, LaneTransition, last_actions,
+    MAX_MESSAGES, LaneMatrices, LaneTransition, last_actions,
 )
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Model, PolicyTree
-
-cdef enum:
-    MAX_MESSAGES = 16
 
 
 # `window` points into `memory`, window_rows rows. Cost: that of clearing them once.
@@ -51,38 +48,20 @@ cdef void lay_out_lanes(const MessageLanes* m, Py_ssize_t past_len, double* memo
     window.is_last = <unsigned char*>(window.values + LANES * m.max_members * model.num_groups)
 
 
-# out = B x, or the message back of x. `past`: the matrices of the agents' own actions at a step,
-# else the model's of `action`. Cost: a multiply-add of eight lanes per entry.
-cdef inline void _forward(const LaneTransition* t, const double* past, Py_ssize_t action,
-                          const double* x, double* out) noexcept nogil:
-    cdef bint own = past != NULL
-    cdef const LaneEntries* planned = &t.planned_forward
-    if t.forward_start == NULL:
-        P.lanes.matmul(past if own else t.forward + action * t.forward_entries, own,
-                       t.num_states, 1, x, t.num_previous, t.num_states, out)
-    elif own:
-        P.lane_messages.sparse_matmul(past, own, t.forward_start, t.forward_column, x, 0,
-                                      t.num_states, out)
-    else:
-        P.lane_messages.sparse_matmul(planned.values, own,
-                                      planned.start + action * (t.num_states + 1),
-                                      planned.column, x, 0, t.num_states, out)
-
-
-cdef inline void _backward(const LaneTransition* t, const double* past, Py_ssize_t action,
+# out = M x. `past`: the matrices of the agents' own actions at a step, else the model's of `action`.
+# Cost: a multiply-add of eight lanes per entry.
+cdef inline void _multiply(const LaneMatrices* m, const double* past, Py_ssize_t action,
                            const double* x, double* out) noexcept nogil:
     cdef bint own = past != NULL
-    cdef const LaneEntries* planned = &t.planned_backward
-    if t.backward_start == NULL:
-        P.lanes.matmul(past if own else t.backward + action * t.backward_entries, own,
-                       t.num_previous, 1, x, t.num_states, t.num_previous, out)
+    if m.start == NULL:
+        P.lanes.matmul(past if own else m.values + action * m.num_entries, own, m.num_out, 1, x,
+                       m.num_in, m.num_out, out)
     elif own:
-        P.lane_messages.sparse_matmul(past, own, t.backward_start, t.backward_column, x,
-                                      t.num_states, t.num_previous, out)
+        P.lane_messages.sparse_matmul(past, own, m.start, m.column, x, m.num_base, m.num_out, out)
     else:
-        P.lane_messages.sparse_matmul(planned.values, own,
-                                      planned.start + action * (t.num_previous + 1),
-                                      planned.column, x, t.num_states, t.num_previous, out)
+        P.lane_messages.sparse_matmul(m.planned.values, own,
+                                      m.planned.start + action * (m.num_out + 1),
+                                      m.planned.column, x, m.num_base, m.num_out, out)
 
 
 # E_{q(s_others)}[p(o_m | s)] of the modalities that depend on `factor` and others: the messages;
@@ -150,8 +129,8 @@ cdef void _update(const MessageLanes* m, const LaneWindow* window, Py_ssize_t st
         if step < window.past_len:
             past = window.forward + LANES * (step - 1) * m.num_forward
             for i in range(factor):
-                past += LANES * m.transitions[i].forward_entries
-        _forward(t, past, before, earlier + LANES * m.lanes.state_start[t.source], out)
+                past += LANES * m.transitions[i].forward.num_entries
+        _multiply(&t.forward, past, before, earlier + LANES * m.lanes.state_start[t.source], out)
         messages[count] = out
     count += 1
     if step < window.infer_len - 2:
@@ -163,12 +142,12 @@ cdef void _update(const MessageLanes* m, const LaneWindow* window, Py_ssize_t st
                 past = NULL
                 if step < window.past_len - 1:
                     past = window.backward + LANES * (step * m.num_backward + at)
-                _backward(t, past, after[i] if past == NULL else 0,
+                _multiply(&t.backward, past, after[i] if past == NULL else 0,
                           later + LANES * m.lanes.state_start[i], out)
                 messages[count] = out
                 count += 1
                 update.num_future += 1
-            at += t.backward_entries
+            at += t.backward.num_entries
     update.balance = 2.0 if step < window.infer_len - 2 else 1.0
     update.coupling = 0.0
     if 0 < step < window.infer_len - 1:

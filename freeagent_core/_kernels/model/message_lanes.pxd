@@ -4,30 +4,33 @@ from freeagent_core._kernels.model.lane_model cimport LaneModel, PackedLanes
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, PolicyTree
 
 
+cpdef enum:
+    MAX_MESSAGES = 16              # to one factor: those whose product cannot underflow
+
+
 cdef struct LaneEntries:           # of matrices, rows behind each other
     const double* values           # with n_base values that all rows have, behind each matrix
     const int32_t* start           # a matrix has as many as rows, and one
     const int32_t* column
 
 
-# Transitions of a factor that depends on one, under each action: dense, or as lists of entries.
-# Past actions differ between lanes: their lists are of all entries that are not zero under any
-# action, which all actions have; planned ones have their own.
-cdef struct LaneTransition:
+# Matrices of a factor, one for each action: dense, or as lists of entries. Past actions differ between
+# lanes: their lists are of all entries that are not zero under any action, which all actions have;
+# planned ones have their own.
+cdef struct LaneMatrices:
+    Py_ssize_t num_in, num_out
+    Py_ssize_t num_entries         # of one action
+    Py_ssize_t num_base            # of lists: values that all rows have besides, num_in or 0
+    const double* values           # (num_controls, num_entries); dense (num_in, num_out)
+    const int32_t* start           # (num_out + 1,), NULL: dense
+    const int32_t* column
+    LaneEntries planned            # of all actions
+
+
+cdef struct LaneTransition:        # of a factor that depends on one
     Py_ssize_t source              # the factor that it depends on
-    Py_ssize_t num_previous, num_states
-    Py_ssize_t forward_entries, backward_entries
-    const double* forward          # (num_controls, forward_entries): B; dense (num_previous,
-                                   # num_states)
-    const double* backward         # (num_controls, backward_entries): Factor.backward; dense
-                                   # (num_states, num_previous), else then (num_states,) that all
-                                   # rows have besides
-    const int32_t* forward_start   # (num_states + 1,), NULL: dense
-    const int32_t* forward_column  # previous states
-    const int32_t* backward_start  # (num_previous + 1,)
-    const int32_t* backward_column # next states
-    LaneEntries planned_forward    # of all actions
-    LaneEntries planned_backward
+    LaneMatrices forward           # B, from the previous state to the next
+    LaneMatrices backward          # Factor.backward, from the next state to the previous
 
 
 cdef struct MessageLanes:          # of message passing in lanes
@@ -46,9 +49,10 @@ cdef class PackedMessageLanes:
     cdef readonly PackedLanes lanes
     cdef readonly Py_ssize_t horizon
     cdef list _keep
-    cdef const double* _table(self, object array, Py_ssize_t num_controls,
-                              Py_ssize_t* entries) except NULL
-    cdef LaneEntries _entries(self, tuple arrays) except *
+    cdef LaneMatrices _matrices(self, object array, Py_ssize_t num_in, Py_ssize_t num_out,
+                                Py_ssize_t num_controls) except *
+    cdef int _list(self, LaneMatrices* matrices, object start, object column, tuple planned,
+                   Py_ssize_t num_base) except -1
     cdef const int32_t* _index(self, object array) except NULL
 
 

@@ -2,6 +2,8 @@ from typing import Any
 
 from freeagent_core._kernels.model.lane_model import PackedLanes
 
+MAX_MESSAGES: int
+
 class PackedMessageLanes:
     lanes: PackedLanes
     horizon: int

@@ -7,10 +7,6 @@ as lists of entries, or dense.
 from freeagent_core._kernels.model.structs cimport Factor, Group, Model, PolicyTree
 
 
-cdef enum:
-    MAX_MESSAGES = 16              # to one factor: those whose product cannot underflow
-
-
 cdef class PackedMessageLanes:
     """A model with message passing, for blocks of agents.
 
@@ -42,18 +38,14 @@ cdef class PackedMessageLanes:
         m.lanes = &lanes.lanes
         for i, (source, forward, backward, pattern) in enumerate(transitions):
             f, t = &model.factors[i], &m.transitions[i]
-            t.source, t.num_previous, t.num_states = source, f.num_previous, f.num_states
-            t.forward = self._table(forward, f.num_controls, &t.forward_entries)
-            t.backward = self._table(backward, f.num_controls, &t.backward_entries)
-            t.forward_start = t.forward_column = t.backward_start = t.backward_column = NULL
+            t.source = source
+            t.forward = self._matrices(forward, f.num_previous, f.num_states, f.num_controls)
+            t.backward = self._matrices(backward, f.num_states, f.num_previous, f.num_controls)
             if pattern is not None:
-                t.forward_start, t.forward_column = self._index(pattern[0]), self._index(pattern[1])
-                t.backward_start = self._index(pattern[2])
-                t.backward_column = self._index(pattern[3])
-                t.planned_forward = self._entries(pattern[4])
-                t.planned_backward = self._entries(pattern[5])
-            m.num_forward += t.forward_entries
-            m.num_backward += t.backward_entries
+                self._list(&t.forward, pattern[0], pattern[1], pattern[4], 0)
+                self._list(&t.backward, pattern[2], pattern[3], pattern[5], f.num_states)
+            m.num_forward += t.forward.num_entries
+            m.num_backward += t.backward.num_entries
             m.max_states = max(m.max_states, f.num_states, f.num_previous)
             m.last_start[i] = m.num_last
             m.num_last += f.num_controls * f.num_states
@@ -67,22 +59,31 @@ cdef class PackedMessageLanes:
         self.lanes, self.horizon = lanes, horizon
         m.num_rows = window_rows(m, horizon)
 
-    cdef const double* _table(self, object array, Py_ssize_t num_controls,
-                              Py_ssize_t* entries) except NULL:
+    # Dense ones.
+    cdef LaneMatrices _matrices(self, object array, Py_ssize_t num_in, Py_ssize_t num_out,
+                                Py_ssize_t num_controls) except *:
+        cdef LaneMatrices matrices
         cdef const double[:, ::1] view = array
         if view.shape[0] != num_controls:
             raise ValueError(f"a transition must have {num_controls} actions, got {view.shape[0]}")
         self._keep.append(array)
-        entries[0] = view.shape[1]
-        return &view[0, 0]
+        matrices.num_in, matrices.num_out = num_in, num_out
+        matrices.values, matrices.num_entries = &view[0, 0], view.shape[1]
+        matrices.start = matrices.column = NULL
+        matrices.num_base = 0
+        return matrices
 
-    cdef LaneEntries _entries(self, tuple arrays) except *:
-        cdef LaneEntries entries
-        cdef const double[::1] values = arrays[0]
-        self._keep.append(arrays[0])
-        entries.values = &values[0]
-        entries.start, entries.column = self._index(arrays[1]), self._index(arrays[2])
-        return entries
+    # They are lists of entries.
+    cdef int _list(self, LaneMatrices* matrices, object start, object column, tuple planned,
+                   Py_ssize_t num_base) except -1:
+        cdef const double[::1] values = planned[0]
+        self._keep.append(planned[0])
+        matrices.start, matrices.column = self._index(start), self._index(column)
+        matrices.planned.values = &values[0]
+        matrices.planned.start = self._index(planned[1])
+        matrices.planned.column = self._index(planned[2])
+        matrices.num_base = num_base
+        return 0
 
     cdef const int32_t* _index(self, object array) except NULL:
         cdef const int32_t[::1] view = array
