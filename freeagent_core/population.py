@@ -472,15 +472,12 @@ class Population:
         if core.lane_block:  # a part of a block takes as long as a whole one
             chunk = -(-chunk // core.lane_block) * core.lane_block
         expected = cost * self._size if cost else np.inf  # unknown: with all threads
-        threads.call_helpers(core, min(num_threads, -(-self._size // chunk)), expected)
+        threads.wake(min(num_threads, -(-self._size // chunk)), expected)
         core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
-        start = time.perf_counter_ns()
         threads.finish(core, num_threads, expected)
-        elapsed = (time.perf_counter_ns() - start) / self._size
-        if cost * self._size > threads.MIN_PARALLEL_NS:
-            elapsed *= num_threads
+        measured = core.busy_ns / self._size
         # the least of recent ones: a noisy machine makes it longer, never shorter
-        self._cost_ns[operations] = min(elapsed, 1.1 * cost) if cost else elapsed
+        self._cost_ns[operations] = min(measured, 1.1 * cost) if cost else measured
         if core.any_failed():
             self._raise_failed()
 

@@ -1,40 +1,28 @@
 """The threads of a process that run compiled work beside the caller's own.
 
-Each is the one thread of a thin `concurrent.futures.ThreadPoolExecutor`: a tick calls one per
-further thread that does not linger from the last tick, and works itself. Nobody waits for a thread
-that has not begun, so a tick on a loaded machine costs no more than on one thread.
+They are started when work first asks for them, one less than there are processors, and stay.
+Nobody waits for a thread that has not begun, so a tick on a loaded machine costs no more than on
+one thread.
 """
 
 from __future__ import annotations
 
-import atexit
-import itertools
 import os
 import threading
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+from freeagent_core._kernels.agents.helper_threads import Helper, call_helpers, forget_offers, num_lingering
 from freeagent_core._kernels.agents.parallel_work import ParallelWork
-from freeagent_core._kernels.agents.processor_affinity import ProcessorMask
-
-if TYPE_CHECKING:
-    import queue
 
 # A thread takes this much work at once, from the shared counter: a chunk costs 0.05 us, and
 # the last one of a tick is waited for (30,000 left 10 % of 30 agents' tick of 100 us idle).
 CHUNK_NS = 8_000.0
 # Below this much work a second thread is not woken: it would come too late.
-MIN_PARALLEL_NS = 60_000.0
+MIN_PARALLEL_NS = 40_000.0
+# Below this much work not even a thread that lingers is asked.
+MIN_SHARED_NS = 5_000.0
 
-# Work that threads may help with. It is not kept alive by that: what nobody holds any more
-# takes itself out.
-_wanted: dict[int, weakref.ref[ParallelWork]] = {}
-_keys = itertools.count()
-_lock = threading.Lock()  # of the lists below
 _helpers: list[Helper] = []
-_resting: list[Helper] = []  # those that no tick has woken
-_is_ending = False  # the interpreter
+_lock = threading.Lock()  # of starting one
 _generation = 0  # of threads: they are gone after a fork
 
 
@@ -44,98 +32,6 @@ def num_cpus() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-class Helper:
-    """One thread that looks at `_wanted` when it is called, and rests when nothing is wanted.
-
-    The caller knows which thread it wakes, so that it can leave its own processor out of that
-    one's mask (`processor_affinity`). Measured (benchmarks/coordination.py --pauses, 2
-    processors): with 20 ms asleep between ticks of 4 ms, two threads had 0.51 of twice the speed
-    of one before, and 0.8 to 0.9 since.
-    """
-
-    def __init__(self) -> None:
-        # imported here: they are a fourth of the time that `pymdp_v1` takes to import
-        import queue
-        from concurrent.futures import ThreadPoolExecutor
-
-        at_exit(_end_all)  # after executors registered theirs, see there
-        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._mask: ProcessorMask | None = None
-        self._executor = ThreadPoolExecutor(1, "freeagent-core")
-        self._executor.submit(self._serve)
-
-    def call(self) -> None:
-        """Let the thread look at `_wanted`, on another processor than the caller's if it may."""
-        try:
-            if self._mask is not None:
-                self._mask.leave_processor()
-        finally:  # Ctrl-C may come between: a mask is restored by its thread
-            self._bell.put(True)
-
-    def end(self) -> None:
-        """Let the thread end when it has nothing to do."""
-        self._bell.put(False)
-
-    def _serve(self) -> None:
-        self._mask = mask = ProcessorMask(threading.get_native_id())
-        while self._bell.get():
-            mask.restore()
-            self._help()
-
-    def _help(self) -> None:
-        while True:
-            with _lock:
-                if not _wanted:
-                    _resting.append(self)
-                    return
-            try:
-                _, reference = _wanted.popitem()
-            except KeyError:  # it took itself out
-                continue
-            work = reference()
-            if work is not None:
-                work.help()
-            del work
-
-
-def ask_for_help(work: ParallelWork) -> None:
-    """Let one of the process's threads call ``work.help()``, if `work` is still wanted then."""
-    key = next(_keys)
-    _wanted[key] = weakref.ref(work, lambda _: _wanted.pop(key, None))
-    helper = None
-    try:
-        with _lock:
-            if _is_ending:
-                return
-            if _resting:
-                helper = _resting.pop()
-            elif len(_helpers) < max(num_cpus() - 1, 1):
-                helper = Helper()
-                _helpers.append(helper)
-    finally:
-        if helper is not None:
-            helper.call()
-
-
-def _end_all() -> None:
-    """Let the interpreter end."""
-    global _is_ending
-    with _lock:
-        _is_ending = True
-        _resting.clear()
-        for helper in _helpers:
-            helper.end()
-
-
-# Executors wait for their threads before atexit's functions are called. What is registered
-# here is called before that, as executors do it themselves; the last that is registered first. So
-# it is registered now, for no thread to begin while the interpreter ends, and with each thread.
-at_exit: Callable[[Callable[[], Any]], Any] = getattr(
-    threading, "_register_atexit", atexit.register
-)
-at_exit(_end_all)
-
-
 def generation() -> int:
     """Return a number that changes in a process that was forked: its threads are gone."""
     return _generation
@@ -143,9 +39,9 @@ def generation() -> int:
 
 def _forget() -> None:
     """Threads do not survive a fork: the child starts its own."""
-    global _generation, _helpers, _lock, _resting
-    _helpers, _resting, _lock = [], [], threading.Lock()
-    _wanted.clear()
+    global _generation, _helpers, _lock
+    _helpers, _lock = [], threading.Lock()
+    forget_offers()
     _generation += 1
 
 
@@ -161,38 +57,52 @@ def chunk_size(num_items: int, num_threads: int, item_ns: float) -> int:
     return chunk if chunk > 1 else 1
 
 
-def call_helpers(
-    work: ParallelWork,
-    num_threads: int,
-    expected_ns: float,
-    ask: Callable[[ParallelWork], Any] = ask_for_help,
-) -> None:
-    """Call the threads that `finish` will need, if there is enough to do; they wait for the work
-    to be armed, for `LINGER_NS`, so that it may be prepared meanwhile. See `finish`."""
-    helpers = num_threads - 1 if expected_ns > MIN_PARALLEL_NS else 0
-    for _ in range(work.expect_helpers(helpers, _generation)):
-        ask(work)
-
-
-def finish(
-    work: ParallelWork,
-    num_threads: int,
-    expected_ns: float,
-    ask: Callable[[ParallelWork], Any] = ask_for_help,
-) -> None:
-    """Carry out `work`, which is armed, on at most `num_threads` threads.
+def wake(num_threads: int, expected_ns: float) -> int:
+    """Wake the threads that `finish` will need, if there is enough to do, while the work is still
+    prepared.
 
     Parameters
     ----------
-    work : ParallelWork
     num_threads : int
         The caller's included.
     expected_ns : float
         What the work costs one thread; little work stays on the caller's.
-    ask : callable
-        Starts a thread's part.
+
+    Returns
+    -------
+    helpers : int
+        How many threads should help.
     """
+    helpers = num_threads - 1
+    if expected_ns <= MIN_PARALLEL_NS:
+        return min(helpers, num_lingering()) if expected_ns > MIN_SHARED_NS else 0
+    if helpers > 0:
+        missing = call_helpers(_helpers, helpers)
+        while missing > 0 and _start_helper():
+            missing -= 1
+    return helpers
+
+
+def _start_helper() -> bool:
+    """Start one more thread, or return that there are enough."""
+    helper = Helper()
+    thread = threading.Thread(target=helper.serve, name="freeagent-core", daemon=True)
+    with _lock:
+        if len(_helpers) >= max(num_cpus() - 1, 1):
+            return False
+        try:
+            thread.start()
+        except RuntimeError:  # none is to be had: too many, or the interpreter ends
+            return False
+        _helpers.append(helper)
+    return True
+
+
+def finish(work: ParallelWork, num_threads: int, expected_ns: float) -> None:
+    """Execute `work`, which is armed, on at most `num_threads` threads; see `wake`."""
     try:
-        call_helpers(work, min(num_threads, work.num_chunks), expected_ns, ask)
+        num_threads = min(num_threads, work.num_chunks)
+        if num_threads > 1:
+            work.offer(wake(num_threads, expected_ns))
     finally:  # Ctrl-C may come between: nobody must be at work when this returns
         work.finish()

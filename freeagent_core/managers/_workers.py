@@ -6,6 +6,7 @@ a heap until it has been idle for a while and there are more workers than the le
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import itertools
 import os
@@ -15,8 +16,6 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
-
-from freeagent_core._agent.threads import at_exit
 
 _all: weakref.WeakSet[Workers] = weakref.WeakSet()
 
@@ -31,7 +30,9 @@ if hasattr(os, "register_at_fork"):  # a child has no workers to end
     os.register_at_fork(after_in_child=_all.clear)
 
 
-at_exit(_end_all)
+# Executors wait for their threads before atexit's functions are called. What is registered
+# here is called before that, as executors do it themselves; the last that is registered first.
+getattr(threading, "_register_atexit", atexit.register)(_end_all)
 
 
 class Workers:

@@ -1,12 +1,12 @@
 """`ThreadPoolManager`: agents stepped by a pool of threads.
 
 Our own agents of VANILLA and sophisticated inference go into one `StepBatch`: their inference
-runs without the GIL, in chunks sized by measured step times, on the caller's thread and
-the workers. Everything else with a ``step`` (MMP agents, wrapped pymdp agents, a user's
-class) is a task each. Whether threads help those, nobody can know beforehand: NumPy code
-that holds the GIL is slower on two threads (measured with pymdp.legacy, 30 agents: 400 to
-480 agents/s against 476), code that waits or releases the GIL is faster. So both ways are
-measured, kind by kind, and the faster one is used (`_choice.py`).
+runs without the GIL, in chunks sized by measured step times, on the caller's thread and the
+process's helpers (`freeagent_core._agent.threads`). Everything else with a ``step`` (MMP agents,
+wrapped pymdp agents, a user's class) is a task each. Whether threads help those, nobody can know
+beforehand: NumPy code that holds the GIL is slower on two threads (measured with pymdp.legacy, 30
+agents: 400 to 480 agents/s against 476), code that waits or releases the GIL is faster. So both
+ways are measured, kind by kind, and the faster one is used (`_choice.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 from freeagent_core._agent import threads
-from freeagent_core._kernels.agents.parallel_work import ParallelWork
 from freeagent_core._kernels.agents.step_batch import StepBatch
 from freeagent_core._kernels.base.state_lock import StateLock
 from freeagent_core._model import validation as check
@@ -39,8 +38,6 @@ from freeagent_core.managers._workers import Workers
 from freeagent_core.managers.base import Manager, check_priority, check_timeout, collect
 from freeagent_core.managers.task_result import TaskResult
 
-# Helpers of a batch begin before tasks of any priority: the caller waits for them.
-HELPER_PRIORITY = 1 << 62
 # Seconds of work that a task of several agents should have, against 30 us for a task.
 CHUNK_SECONDS = 1e-3
 # Ticks of less work and fewer agents than this are stepped one agent after the other. Measured
@@ -236,7 +233,7 @@ class ThreadPoolManager(Manager):
         cancelled: threading.Event,
         results: dict[Any, Any],
     ) -> None:
-        """Step our own agents as one batch, on the caller's thread and the workers."""
+        """Step our own agents as one batch, on the caller's thread and those that help."""
         limit = None if deadline == _operations.NEVER else deadline
         ready: list[Record] = []
         try:
@@ -257,14 +254,11 @@ class ThreadPoolManager(Manager):
                     num_threads,
                     considerate,
                 )
-                threads.finish(self._batch, num_threads, total * 1e9, self._help)
+                threads.finish(self._batch, num_threads, total * 1e9)
             finally:  # also after Ctrl-C: who stepped has an action
                 end_steps(self._batch, ready, considerate, results)
         finally:
             end_locks(ready)
-
-    def _help(self, work: ParallelWork) -> Any:
-        return self._workers.submit(work.help, HELPER_PRIORITY)
 
     # --- single tasks --------------------------------------------------------------------------
 

@@ -215,3 +215,49 @@ def test_helpers_are_called_while_a_tick_is_prepared_and_results_do_not_depend_o
         assert np.array_equal(actions, found[0][0])
         assert np.array_equal(qs, found[0][1])
     assert len(threads._helpers) <= max(threads.num_cpus() - 1, 1)
+
+
+def stepped(population, ticks=3):
+    """Return the actions of some ticks."""
+    observations = np.zeros((len(population), 1), dtype=int)
+    return np.array([population.step(observations) for _ in range(ticks)])
+
+
+def test_without_a_further_thread_the_caller_does_the_work(monkeypatch):
+    def start(self):
+        tried.append(self)
+        raise RuntimeError("can't start new thread")
+
+    tried = []
+    model = GenerativeModel(**models.dense(64))
+    expected = stepped(Population(model, 200, num_threads=1, seed=0))
+    monkeypatch.setattr(threads, "_helpers", [])
+    monkeypatch.setattr(threading.Thread, "start", start)
+    # helpers that other tests have started may linger still, and then no more are needed
+    deadline = time.monotonic() + 10
+    while not tried and time.monotonic() < deadline:
+        np.testing.assert_array_equal(
+            stepped(Population(model, 200, num_threads=2, seed=0)), expected
+        )
+        time.sleep(0.001)
+    assert tried
+
+
+def test_more_callers_than_offers():
+    """Each of 80 threads steps its own population; the threads that help serve 64 at once."""
+    model = GenerativeModel(**models.dense(16))
+    expected = [stepped(Population(model, 50, num_threads=1, seed=i)) for i in range(80)]
+    populations = [Population(model, 50, num_threads=2, seed=i) for i in range(80)]
+    ready = threading.Barrier(80)
+
+    def run(i):
+        ready.wait()
+        found[i] = stepped(populations[i])
+
+    found = [None] * 80
+    callers = [threading.Thread(target=run, args=(i,)) for i in range(80)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    np.testing.assert_array_equal(found, expected)

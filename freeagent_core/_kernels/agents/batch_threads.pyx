@@ -53,6 +53,7 @@ cdef int run_batch(batch_kernel kernel, void* job, Py_ssize_t batch_size,
             _work.arm(batch_size, max(batch_size // (4 * _num_threads), 1), 0)
             _finish(_work, _num_threads, expected)
             status = _work.status
+            agent_ns[0] = _work._busy_ns / <double>batch_size
         finally:
             _work.busy = False
     if status != 0:
