@@ -10,7 +10,12 @@ from __future__ import annotations
 import os
 import threading
 
-from freeagent_core._kernels.agents.helper_threads import Helper, call_helpers, forget_offers, num_lingering
+from freeagent_core._kernels.agents.helper_threads import (
+    Helper,
+    call_helpers,
+    forget_offers,
+    num_lingering,
+)
 from freeagent_core._kernels.agents.parallel_work import ParallelWork
 
 # A thread takes this much work at once, from the shared counter: a chunk costs 0.05 us, and
