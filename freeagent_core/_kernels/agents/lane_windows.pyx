@@ -191,6 +191,16 @@ cdef void keep_window_lanes(const MessageLanes* m, Task* tasks, Py_ssize_t count
             tasks[lane].agent.infer_len = window.infer_len
 
 
+# A belief of all lanes into the agents' sequences at `at`, or into the row of a lane that failed.
+cdef void _scatter(const double* x, Py_ssize_t n, Task* tasks, Py_ssize_t count, double** rows,
+                   Py_ssize_t at) noexcept nogil:
+    cdef double* to[LANES]
+    cdef Py_ssize_t lane
+    for lane in range(count):
+        to[lane] = rows[lane] if rows[lane] != NULL else tasks[lane].agent.sequences + at
+    P.lanes.scatter(x, n, count, to)
+
+
 # agent.sequences of a family: all steps but the last are those of its first member. `rows` are where
 # lanes that failed write to, NULL of the others. Cost: num_members * infer_len * qs_size a lane.
 cdef void _keep_family(const MessageLanes* m, Task* tasks, Py_ssize_t count,
@@ -202,7 +212,6 @@ cdef void _keep_family(const MessageLanes* m, Task* tasks, Py_ssize_t count,
     cdef Py_ssize_t steps = window.infer_len - 1, size = window.infer_len * model.qs_size
     cdef Py_ssize_t start = tree.family_start[family], row, step, i, s, lane
     cdef const double* x = window.beliefs + LANES * family * steps * m.lanes.num_states
-    cdef double* to[LANES]
     cdef double* sequence
     for lane in range(count):
         if rows[lane] == NULL:
@@ -210,12 +219,8 @@ cdef void _keep_family(const MessageLanes* m, Task* tasks, Py_ssize_t count,
     for step in range(steps):
         for i in range(model.num_factors):
             f = &model.factors[i]
-            for lane in range(count):
-                to[lane] = rows[lane]
-                if rows[lane] == NULL:
-                    to[lane] = (tasks[lane].agent.sequences + start * size + step * model.qs_size
-                                + f.offset)
-            P.lanes.scatter(x, f.num_states, count, to)
+            _scatter(x, f.num_states, tasks, count, rows,
+                     start * size + step * model.qs_size + f.offset)
             x += LANES * f.num_states
     for row in range(start, tree.family_start[family + 1]):
         actions = last_actions(tree, model.num_factors, row)
@@ -227,14 +232,10 @@ cdef void _keep_family(const MessageLanes* m, Task* tasks, Py_ssize_t count,
                 memcpy(sequence + row * size, sequence + start * size, size * sizeof(double))
         for i in range(model.num_factors):
             f = &model.factors[i]
-            for lane in range(count):
-                to[lane] = rows[lane]
-                if rows[lane] == NULL:
-                    to[lane] = (tasks[lane].agent.sequences + row * size + steps * model.qs_size
-                                + f.offset)
             x = window.last + LANES * (
                 family * m.num_last + m.last_start[i] + actions[i] * f.num_states)
-            P.lanes.scatter(x, f.num_states, count, to)
+            _scatter(x, f.num_states, tasks, count, rows,
+                     row * size + steps * model.qs_size + f.offset)
 
 
 # window.present = the beliefs about the present step, averaged over policies by q_pi or evenly:
