@@ -10,7 +10,8 @@ machine falls on all; the table has medians. Nothing that is timed sleeps.
 - speed-up, efficiency: the sequential way's time over this one's, and that divided by the
   processors (the median of the ratios of neighbouring rounds)
 - after a pause: the same with a pause before each tick, in which the caller sleeps or computes (as
-  an environment would): threads that wait are woken again, on a processor that has rested
+  an environment would): threads that wait are woken again, on a processor that has rested; below
+  stands how long such a thread takes to begin at all
 - overhead: what a tick takes beyond its inference / processors, per agent and as a share of the
   inference of one agent; for `Population` that is its own on one thread (its agents may share
   matrix products), for the managers that of the loop (with its calls of `step`, 1 us an agent)
@@ -30,7 +31,9 @@ import numpy as np
 from test_step import step_reference
 
 from freeagent_core import Agent, GenerativeModel, Population
+from freeagent_core._agent import threads
 from freeagent_core._agent.threads import num_cpus
+from freeagent_core._kernels.agents import helper_threads
 from freeagent_core.managers import (
     AsyncManager,
     ProcessPoolManager,
@@ -257,6 +260,26 @@ def rest(milliseconds, computes):
         values @ values
 
 
+def wake_up(milliseconds, computes):
+    """Return the seconds from a call of a thread that rests to when it looks for work."""
+    rest(milliseconds, computes)
+    start = time.perf_counter()
+    while helper_threads.call_helpers(threads._helpers, 1) or not helper_threads.num_lingering():
+        pass
+    return time.perf_counter() - start
+
+
+def print_wake_ups(pauses):
+    """Print how long a thread takes to begin, without Python code and on its own processor: the
+    bound of any pool. A tick of T on two processors can be T / (T + that) efficient."""
+    for computes in (False, True):
+        found = [np.median([wake_up(p, computes) for _ in range(50)]) if p else 0 for p in pauses]
+        print(
+            f"{'wake-up, us':<22}  {'computes' if computes else 'sleeps':<9}"
+            + "".join(f"{t * 1e6:>9.0f}" for t in found)
+        )
+
+
 def print_pauses(pauses, seconds):
     """Print the efficiency of two ways on all processors, after pauses of so many milliseconds."""
     arguments, cpus = models.dense(), num_cpus()
@@ -303,6 +326,7 @@ def print_pauses(pauses, seconds):
                 )
             for way in ways:
                 way.close()
+    print_wake_ups(pauses)
 
 
 def main():
