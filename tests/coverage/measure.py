@@ -10,10 +10,10 @@ folders at once on all processors, and prints the share of lines and branches. H
 - csrc/: each function once, whatever it is inlined into (setup.py), at the SIMD levels that this
   processor has; what is compiled for others alone is not counted.
 
-What no test reaches is listed by why it is there, or as "not reached". Ends with 1 below 95 % of
-lines or 85 % of branches of either. Processes that tests kill leave no counts. With arguments,
-those are pytest's; ``--counted FOLDER`` prints the figures of a checkout that was built and tested
-before.
+What no test reaches is listed by why it is there (reasons.py). Ends with 1 below 95 % of lines or
+85 % of branches of either, or when a line has no reason. Processes that tests kill leave no counts.
+With arguments, those are pytest's; ``--counted FOLDER`` prints the figures of a checkout that was
+built and tested before.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from reasons import NONE, reason
 
 ROOT = Path(__file__).parents[2]
 LEAST_LINES, LEAST_BRANCHES = 0.95, 0.85
@@ -48,16 +50,6 @@ TESTS = [
     ["tests/functions", "tests/pymdp_v0", "tests/test_command_line.py"],
     ["tests/test_generated_models.py", "tests/bench"],
 ]
-# Why a line that no test reaches is there, by what it or the line that it depends on has.
-REASONS = {
-    "memory that a machine does not have": (
-        ("MemoryError", "NO_MEMORY", "== NULL", "no memory", "_NO_ROOM", "free(")
-    ),
-    "an error of callers within the package, whom a layer above checks": ("raise ", "packed "),
-    "a SIMD level that this processor does not have": ("avx512",),
-    "a kernel that Ctrl-C stops within microseconds": ("stops(", "begins_again", "interrupt"),
-    "an error's message, or what passes it on": ("snprintf", "return fail", "return code"),
-}
 Counts = dict[str, dict[tuple[int, ...], int]]
 
 
@@ -177,17 +169,6 @@ def share(values: Iterable[int]) -> float:
     return sum(value > 0 for value in known) / max(len(known), 1)
 
 
-def reason(text: list[str], number: int) -> str:
-    """Return why this line is there, judged by itself and by the line that it depends on."""
-    line = text[number - 1]
-    before = text[number - 2 :: -1] if number > 1 else []
-    above = next((t for t in before if t.strip() and _depth(t) < _depth(line)), "")
-    for words, signs in REASONS.items():
-        if any(sign in line or sign in above for sign in signs):
-            return words
-    return "not reached"
-
-
 def _depth(line: str) -> int:
     return len(line) - len(line.lstrip())
 
@@ -203,10 +184,10 @@ def report(folder: Path, lines: Counts, branches: Counts) -> bool:
         for (number,), count in sorted(lines[name].items()):
             if not count:
                 entry = f"  {name}:{number}: {text[number - 1].strip()}"
-                missing[reason(text, number)].append(entry)
+                missing[reason(name, text, number)].append(entry)
     for words, entries in sorted(missing.items()):
         print(f"{words}: {len(entries)}", *entries, sep="\n")
-    enough = True
+    enough = not missing[NONE]
     for kind, is_c in (("csrc/", True), ("compiled modules", False)):
         names = [name for name in lines if name.startswith("csrc/") == is_c]
         of_lines = [n for name in names for n in lines[name].values()]

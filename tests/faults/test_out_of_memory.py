@@ -9,6 +9,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+BATCHES = ["search", "mmp with info", "vmp with info"]
+BATCHES += [
+    f"{algorithm}{learning}{how}"
+    for algorithm in ("fpi", "ovf", "exact", "mmp", "vmp")
+    for learning in ("", " learns")
+    for how in ("", " by Python")
+]
 KINDS = ["tree", "graph", "enumerated", "MMP", "sophisticated", "learning"]
 
 needs_allocator = pytest.mark.skipif(
@@ -39,13 +46,13 @@ def allocator(tmp_path_factory):
     return library
 
 
-def run(allocator, *scenario):
+def run(allocator, *scenario, script="out_of_memory.py"):
     """Return how many allocations failed; `allocator` may be None."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     if allocator is not None:
         environment["LD_PRELOAD"] = str(allocator)
     done = subprocess.run(
-        [sys.executable, str(HERE / "out_of_memory.py"), *scenario],
+        [sys.executable, str(HERE / script), *scenario],
         env=environment,
         capture_output=True,
         text=True,
@@ -94,3 +101,9 @@ def test_agents_that_are_stepped_together(allocator, kind):
 def test_objects_of_agents_that_are_stepped_together(kind):
     pytest.importorskip("_testcapi", reason="Python was built without its test modules")
     assert run(None, "making_objects_of_a_batch", kind) > 0
+
+
+@needs_allocator
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches_of_pymdp_v1(allocator, name):
+    assert run(allocator, name, script="out_of_memory_of_batches.py") >= 3

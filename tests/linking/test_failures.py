@@ -1,8 +1,10 @@
 """What a failed call leaves behind, and which code says why, for agents of every making."""
 
+import ctypes
 import os
 import threading
 
+import c_interface
 import numpy as np
 import pytest
 from c_interface import ERRORS, api, check, new, pointer, sizes_of
@@ -48,6 +50,63 @@ def test_codes_of_what_python_code_raises(error, code):
     observation = np.zeros(1, np.int64)
     assert api.agent_infer_states(handle, pointer(observation), 1) == ERRORS[code]
     assert str(error) in api.message()
+    check(api.agent_free(handle))
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+def test_an_exception_whose_message_cannot_be_made():
+    agent = Broken(**ARGUMENTS)
+    agent.error = Silent()
+    handle = agent_of_python(agent)
+    observation = np.zeros(1, np.int64)
+    code = api.agent_infer_states(handle, pointer(observation), 1)
+    assert code == ERRORS["PYTHON_ERROR"]
+    assert api.message() == "an exception whose message cannot be made"
+    check(api.agent_free(handle))
+
+
+@pytest.mark.parametrize("start", ["", "a"])
+def test_a_long_message_ends_with_a_whole_character(start):
+    agent = Broken(**ARGUMENTS)
+    agent.error = ValueError(start + "\N{GREEK SMALL LETTER LAMDA}" * 2000)
+    handle = agent_of_python(agent)
+    observation = np.zeros(1, np.int64)
+    code = api.agent_infer_states(handle, pointer(observation), 1)
+    assert code == ERRORS["BAD_ARGUMENT"]
+    kept = api.message()  # decodes it
+    assert str(agent.error).startswith(kept)
+    assert 1021 <= len(kept.encode()) <= 1023
+    check(api.agent_free(handle))
+
+
+class Stuck(Agent):
+    """An agent whose sizes cannot be read, and that cannot begin anew."""
+
+    def reset(self):
+        raise OSError("not today")
+
+    @property
+    def num_modalities(self):
+        raise OSError("not today")
+
+    @num_modalities.setter
+    def num_modalities(self, value):
+        pass
+
+
+def test_an_agent_of_python_that_fails_at_what_has_no_arguments():
+    handle = agent_of_python(Stuck(**ARGUMENTS))
+    sizes = c_interface.Sizes(struct_size=ctypes.sizeof(c_interface.Sizes))
+    for code in (
+        api.agent_reset(handle),
+        api.agent_sizes(handle, ctypes.addressof(sizes)),
+    ):
+        assert code == ERRORS["PYTHON_ERROR"]
+        assert "not today" in api.message()
     check(api.agent_free(handle))
 
 
@@ -122,6 +181,36 @@ def test_threads_on_one_handle_wait_for_each_other():
         thread.join()
     assert codes == [0] * 150
     check(api.population_free(handle))
+
+
+def test_threads_on_agents_of_one_model_have_memory_each():
+    rng = np.random.default_rng(0)
+    A, moves = rng.random((4, 5)), rng.random((5, 5, 3))
+    model = GenerativeModel(A / A.sum(axis=0), moves / moves.sum(axis=0), policy_len=7)
+    handle_of_model = new("model_from_python", id(model))
+    agents = [new("agent_new", handle_of_model, 0, 0) for _ in range(4)]
+    start, found = threading.Barrier(len(agents)), {}
+
+    def steps(k):
+        observation, action = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        q_pi = np.zeros(3**7)
+        start.wait(30)
+        for _ in range(10):
+            check(api.agent_step(agents[k], pointer(observation), 1, pointer(action), 1))
+        check(api.agent_read(agents[k], c_interface.Q_PI, pointer(q_pi), q_pi.size))
+        found[k] = q_pi
+
+    threads = [threading.Thread(target=steps, args=(k,)) for k in range(len(agents))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == len(agents)
+    for q_pi in found.values():
+        np.testing.assert_array_equal(q_pi, found[0])
+    for agent in agents:
+        check(api.agent_free(agent))
+    check(api.model_free(handle_of_model))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

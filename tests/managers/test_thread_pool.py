@@ -347,3 +347,24 @@ def test_two_event_loops_one_after_the_other():
 
     assert [asyncio.run(run())["a"].result for _ in range(2)] == [1, 2]
     asyncio.run(manager.shutdown())
+
+
+def test_a_tick_of_many_agents_lets_others_run():
+    """It gives the GIL away after every 50 or 100 agents; one is refused, one cannot be read."""
+    size = 250
+    agents, twins = own_agents(size), own_agents(size)
+    observations = {i: [i % 3] for i in range(size)} | {7: [99]}
+
+    async def run():
+        async with AsyncManager() as manager:
+            for i, agent in enumerate(agents):
+                manager.register_agent(i, agent)
+            return [await manager.step_all_agents(observations) for _ in range(2)]
+
+    for results in asyncio.run(run()):
+        for i, twin in enumerate(twins):
+            if i == 7:
+                assert isinstance(results[i].error, ValueError)
+            else:
+                np.testing.assert_array_equal(results[i].result, twin.step(observations[i]))
+    assert [agent.curr_timestep for agent in agents] == [2 * (i != 7) for i in range(size)]

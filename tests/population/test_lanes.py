@@ -176,3 +176,35 @@ def test_large_models_have_none():
     rng = np.random.default_rng(0)
     A, B = distribution(rng, (4, 40), "smooth"), distribution(rng, (40, 40, 2), "smooth")
     assert Population(GenerativeModel(A, B), 2)._core.lanes is None
+
+
+def test_choices_of_more_than_64_policies():
+    """Entries that differ by rounding are made equal without comparing all of them."""
+    rng = np.random.default_rng(2)
+    model = GenerativeModel(
+        distribution(rng, (3, 4), "smooth"), distribution(rng, (4, 4, 9), "smooth"),
+        C=rng.normal(size=3), policy_len=2, sampling_mode="full", action_selection="stochastic",
+        alpha=2.0,
+    )  # fmt: skip
+    ours, others = (populated(model, SIZE, in_lanes) for in_lanes in (True, False))
+    for observed in observations(model, 1, 6):
+        np.testing.assert_array_equal(ours.step(observed), others.step(observed))
+
+
+@pytest.mark.parametrize("in_lanes", [True, False])
+def test_a_factor_of_one_state_between_others(in_lanes):
+    """It changes no number of the other factors."""
+    rng = np.random.default_rng(4)
+    A = distribution(rng, (3, 4, 2), "smooth")
+    B = [distribution(rng, (n, n, 2), "smooth") for n in (4, 2)]
+    one = np.ones((1, 1, 1))
+    C = rng.normal(size=3)
+    with_one = GenerativeModel(A[:, :, None, :], object_array([B[0], one, B[1]]), C=C)
+    without = GenerativeModel(A, object_array(B), C=C)
+    ours, others = (populated(model, SIZE, in_lanes) for model in (with_one, without))
+    for observed in observations(without, 1, 4):
+        actions = ours.step(observed)
+        np.testing.assert_array_equal(actions[:, [0, 2]], others.step(observed))
+        np.testing.assert_allclose(ours.qs[0], others.qs[0], atol=1e-12)
+        np.testing.assert_allclose(ours.qs[2], others.qs[1], atol=1e-12)
+        np.testing.assert_allclose(ours.q_pi, others.q_pi, atol=1e-12)

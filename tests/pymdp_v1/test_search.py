@@ -73,6 +73,27 @@ def test_same_policies_as_pymdp(case):
             assert abs(tree.node(0)["neg_efe"] - float(values[0, 0])) < 1e-8
 
 
+def test_factors_that_depend_on_each_other():
+    rng = np.random.default_rng(9)
+    A = [distribution(rng, (3, 3, 2), "smooth")]
+    B = [distribution(rng, (3, 3, 2, 2), "smooth"), distribution(rng, (2, 2, 3, 1), "smooth")]
+    lists = {"A_dependencies": [[0, 1]], "B_dependencies": [[0, 1], [1, 0]]}
+    C = [rng.normal(size=3)]
+    agent = Agent(A, B, C=C, **lists, batch_size=2)
+    reference = Reference(
+        [jnp.array(a) for a in A],
+        [jnp.array(b) for b in B],
+        C=[jnp.array(c) for c in C],
+        **lists,
+        batch_size=2,
+    )
+    qs = [np.stack([distribution(rng, (n,), "smooth") for _ in range(2)])[:, None] for n in (3, 2)]
+    settings = {"horizon": 3, "max_nodes": 400, "entropy_stop_threshold": -1.0}
+    q_pi, _ = si_policy_search(**settings)(agent, qs)
+    other, _ = reference_si.si_policy_search(**settings)(reference, [jnp.array(q) for q in qs])
+    np.testing.assert_allclose(q_pi, other, rtol=0, atol=1e-9)
+
+
 def test_cost_follows_nodes_in_use():
     agent = Agent([np.eye(2)], [np.stack([np.eye(2), np.eye(2)[::-1]], -1)])
     qs = [np.array([[[0.5, 0.5]]])]

@@ -13,6 +13,8 @@ from freeagent_core._kernels.agents.batch_threads cimport run_batch
 from freeagent_core._kernels.agents.rollout_run cimport (
     choose, is_shared, max_choices, record, Rollout, Run)
 from freeagent_core._kernels.agents.sampled_environment cimport EnvironmentTables, move, start
+from freeagent_core._kernels.base.interrupts cimport interrupted
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.base.threefry cimport hashed, Key
 from freeagent_core._kernels.inference.jacobi_iteration cimport jacobi_iteration, jacobi_scratch
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
@@ -115,7 +117,7 @@ cdef int _run(void* pointer, Py_ssize_t begin, Py_ssize_t stop) noexcept nogil:
     block = <double*>malloc((t.num_states_total + room + 2 * widest) * sizeof(double)
                             + (capacity + BLOCK) * sizeof(Place))
     if block == NULL:
-        return -1
+        return NO_MEMORY
     scratch = block + t.num_states_total
     choices = scratch + room
     places = <Place*>(choices + 2 * widest)
@@ -132,6 +134,9 @@ cdef int _run(void* pointer, Py_ssize_t begin, Py_ssize_t stop) noexcept nogil:
             record(&job.run, agent, 0, job.state_now + agent * nf,
                    job.codes_now + agent * nm)
         for step in range(job.run.num_steps):
+            if interrupted():
+                free(block)
+                return INTERRUPTED
             for agent in range(low, high):
                 at = agent * job.run.num_steps + step
                 for i in range(nf):
@@ -168,7 +173,7 @@ cdef int _run(void* pointer, Py_ssize_t begin, Py_ssize_t stop) noexcept nogil:
                 if agent > first and evaluate_policies(
                         t, p, qs_now, stride, first, agent, job.q_pi_now, job.G_now) != 0:
                     free(block)
-                    return -1
+                    return NO_MEMORY
                 first = agent + 1
             key = job.run.step_keys[step]
             choose_key = job.run.choose_keys[step]
@@ -215,6 +220,6 @@ def run_rollout(Rollout rollout):
         job.action_now = <int32_t*>(job.G_now + batch * np_)
         job.state_now = job.action_now + batch * nf
         job.codes_now = job.state_now + batch * nf
-        run_batch(_run, &job, batch, &cost)
+        run_batch(_run, &job, batch, &cost, True)
     finally:
         free(numbers)

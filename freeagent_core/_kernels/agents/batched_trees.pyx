@@ -76,16 +76,21 @@ ctypedef struct TreeJob:
     const SharedPolicies* p
     TreeSettings settings
     Tree** trees
+    unsigned char* is_grown        # (batch_size,)
     double* q_pi
 
 
 cdef int _search(void* pointer, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef TreeJob* job = <TreeJob*>pointer
     cdef Py_ssize_t agent
+    cdef int status
     for agent in range(start, stop):
-        if search_tree(job.t, job.p, &job.settings, agent, job.trees[agent],
-                       job.q_pi + agent * job.p.num_policies) != 0:
-            return -1
+        if not job.is_grown[agent]:
+            status = search_tree(job.t, job.p, &job.settings, agent, job.trees[agent],
+                                 job.q_pi + agent * job.p.num_policies)
+            if status != 0:
+                return status
+            job.is_grown[agent] = True
     return 0
 
 
@@ -116,7 +121,10 @@ def search_trees(BatchedInference inference, PolicyPlan plan, list trees, *, Py_
                  double observation_prune_threshold, double entropy_stop_threshold,
                  double neg_efe_stop_threshold, double kl_threshold, double prune_penalty,
                  double gamma):
-    """Grow the trees, in place; returns q_pi of their roots, (batch_size, num_policies)."""
+    """Grow the trees, in place; returns q_pi of their roots, (batch_size, num_policies).
+
+    Ctrl-C leaves trees of whole levels, which may go on growing; some may have got none.
+    """
     cdef const BatchedTables* t = &inference.model.tables
     cdef TreeJob job
     cdef SearchTree tree
@@ -134,14 +142,16 @@ def search_trees(BatchedInference inference, PolicyPlan plan, list trees, *, Py_
     job.settings.neg_efe_stop_threshold = neg_efe_stop_threshold
     job.settings.kl_threshold, job.settings.prune_penalty = kl_threshold, prune_penalty
     q_pi = new_array(t.batch_size, plan.policies.num_policies, -1, &job.q_pi)
-    job.trees = <Tree**>malloc(t.batch_size * sizeof(Tree*))
+    job.trees = <Tree**>malloc(t.batch_size * (sizeof(Tree*) + 1))
     if job.trees == NULL:
         raise MemoryError("no memory for the trees")
+    job.is_grown = <unsigned char*>(job.trees + t.batch_size)
+    memset(job.is_grown, 0, t.batch_size)
     try:
         for agent in range(t.batch_size):
             tree = trees[agent]
             job.trees[agent] = &tree.tree
-        run_batch(_search, &job, t.batch_size, &cost)
+        run_batch(_search, &job, t.batch_size, &cost, True)
     finally:
         free(job.trees)
     return q_pi

@@ -17,7 +17,9 @@ from freeagent_core._kernels.agents.own_model cimport (
 from freeagent_core._kernels.agents.rollout_run cimport (
     choose, is_shared, max_choices, record, Rollout, Run)
 from freeagent_core._kernels.agents.sampled_environment cimport move, start
+from freeagent_core._kernels.base.interrupts cimport interrupted
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.base.threefry cimport hashed
 from freeagent_core._kernels.inference.backward_smoothing cimport (
     smooth_backwards, smooth_chain)
@@ -530,7 +532,7 @@ cdef void _act(const WindowJob* job, Present* now, Py_ssize_t agent, Py_ssize_t 
     record(run, agent, step + 1, now.state + index * nf, seen)
 
 
-# All steps of a block; 0, or -1 without memory.
+# All steps of a block; returns a status: 0, NO_MEMORY or INTERRUPTED.
 cdef int _run_block(const WindowJob* job, Present* now, Py_ssize_t first,
                     Py_ssize_t count) noexcept nogil:
     cdef const Run* run = &job.run
@@ -546,12 +548,14 @@ cdef int _run_block(const WindowJob* job, Present* now, Py_ssize_t first,
                 n = t.factors[i].num_states
                 memcpy(run.prior[i] + ((first + index) * run.num_steps + step) * n,
                        now.prior[i] + index * n, n * sizeof(double))
+        if interrupted():
+            return INTERRUPTED
         if now.num_places > 0:
             status = _infer_or_remember(job, now, first, step)
         else:
             status = _infer(job, now, first, count, step)
         if status != 0:
-            return -1
+            return NO_MEMORY
         if job.learning != NULL:
             _learn(job, now, first, count, step)
         for index in range(count):
@@ -576,7 +580,7 @@ cdef int _run(void* pointer, Py_ssize_t begin, Py_ssize_t stop) noexcept nogil:
     cdef Present now
     cdef Py_ssize_t block, status = 0
     if _allocate(job, &now, stop - begin) != 0:
-        return -1
+        return NO_MEMORY
     for block in range(begin, stop):
         if status == 0:
             status = _run_block(job, &now, block * job.width,
@@ -640,5 +644,5 @@ def run_windows(Rollout rollout, str algorithm, Py_ssize_t window_length, Learne
             qs.append(new_array(batch, job.length, t.factors[i].num_states, &job.last_qs[i]))
         if job.sequence:
             prior.append(new_array(batch, t.factors[i].num_states, -1, &job.last_prior[i]))
-    run_batch(_run, &job, (batch + job.width - 1) // job.width, &cost)
+    run_batch(_run, &job, (batch + job.width - 1) // job.width, &cost, True)
     return qs or None, prior or None

@@ -1,3 +1,7 @@
+cdef enum:
+    LOOK_NS = 20_000_000           # how often the main thread looks for Ctrl-C
+
+
 # Whether a kernel should stop and return INTERRUPTED: Ctrl-C has come, and the main thread has
 # seen it. Cost: two loads; on the main thread a look at the clock, and every 20 ms the GIL.
 cdef bint interrupted() noexcept nogil

@@ -15,7 +15,9 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.contractions cimport outer_product
+from freeagent_core._kernels.base.interrupts cimport interrupted
 from freeagent_core._kernels.base.primitives cimport P
+from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
 from freeagent_core._kernels.inference.jacobi_iteration cimport jacobi_iteration, jacobi_scratch
 from freeagent_core._kernels.inference.observed_evidence cimport Observed
 from freeagent_core._kernels.model.batched_model cimport ParentGroup, Transition, of_agent
@@ -25,7 +27,6 @@ from freeagent_core._kernels.planning.tree_nodes cimport (
 
 cdef enum:
     MAX_FACTORS = 64
-    NO_MEMORY = -1
     FULL = 1
 
 
@@ -201,6 +202,8 @@ cdef int _add_observations(Search* s, Py_ssize_t m, double probability,
         prior[k] = s.prior + t.factors[k].offset
         qs[k] = s.posterior + t.factors[k].offset
     observed.num_steps, observed.codes, observed.weights = 1, s.codes, NULL
+    if interrupted():
+        return INTERRUPTED
     jacobi_iteration(t, &observed, s.agent, prior, s.settings.num_iter, qs, s.scratch)
     if _known_belief(s, s.posterior, horizon):
         return 0
@@ -431,13 +434,14 @@ cdef int _search(Search* s) noexcept nogil:
             if (tree.used[node] and tree.horizon[node] == level
                     and tree.observation[node * tree.num_modalities] >= 0):
                 status = _expand(s, node)
-                if status == FULL:  # as pymdp: the tree of the level before
+                # if it is full, as pymdp: the tree of the level before, from which it may go on
+                if status == FULL or status == INTERRUPTED:
                     for back in range(node + 1):
                         if tree.first_child[back] >= entries:
                             tree.first_child[back], tree.num_children[back] = -1, 0
                             tree.twin[back] = -1
                     tree.size, tree.num_entries = size, entries
-                    return 0
+                    return 0 if status == FULL else status
                 if status != 0:
                     return status
         if s.num_used >= s.settings.max_nodes - 1:
@@ -514,7 +518,7 @@ cdef Py_ssize_t _lay_out(Search* s, char* block) noexcept nogil:
 
 
 # Grow `tree`, whose node 0 is the belief now, and set q_pi from the root's policies. Returns a
-# status: 0, or -1 without memory.
+# status: 0, NO_MEMORY, or INTERRUPTED with a tree of whole levels, which may go on growing.
 cdef int search_tree(const BatchedTables* t, const SharedPolicies* p, const TreeSettings* settings,
                      Py_ssize_t agent, Tree* tree, double* q_pi) noexcept nogil:
     cdef Search s
