@@ -69,7 +69,8 @@ def si_policy_search(
         ``search(agent, qs, rng_key=None, tree=None, reset=False)`` returns q_pi,
         (batch_size, num_policies), and ``{"tree": [SearchTree, ...]}``, a tree for each agent.
         The agent's policies have one step. `tree`, from an earlier call, goes on growing in place;
-        with `reset` the trees only get their roots.
+        with `reset` the trees only get their roots. After Ctrl-C they have whole levels, those of
+        before or more.
 
     Examples
     --------
