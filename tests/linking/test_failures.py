@@ -83,28 +83,15 @@ def test_a_long_message_ends_with_a_whole_character(start):
     check(api.agent_free(handle))
 
 
-class Stuck(Agent):
-    """An agent whose sizes cannot be read, and that cannot begin anew."""
-
-    def reset(self):
+def test_an_agent_of_python_that_fails_at_what_has_no_arguments(monkeypatch):
+    def fails(agent):
         raise OSError("not today")
 
-    @property
-    def num_modalities(self):
-        raise OSError("not today")
-
-    @num_modalities.setter
-    def num_modalities(self, value):
-        pass
-
-
-def test_an_agent_of_python_that_fails_at_what_has_no_arguments():
-    handle = agent_of_python(Stuck(**ARGUMENTS))
+    handle = agent_of_python(Agent(**ARGUMENTS))
+    monkeypatch.setattr(Agent, "reset", fails)
+    monkeypatch.setattr(Agent, "_synchronise", fails)
     sizes = c_interface.Sizes(struct_size=ctypes.sizeof(c_interface.Sizes))
-    for code in (
-        api.agent_reset(handle),
-        api.agent_sizes(handle, ctypes.addressof(sizes)),
-    ):
+    for code in (api.agent_reset(handle), api.agent_sizes(handle, ctypes.addressof(sizes))):
         assert code == ERRORS["PYTHON_ERROR"]
         assert "not today" in api.message()
     check(api.agent_free(handle))
