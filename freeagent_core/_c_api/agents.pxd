@@ -11,7 +11,6 @@ from freeagent_core.c_api cimport (
 cdef class AgentTarget:
     cdef CoreTarget made
     cdef PythonAgent python
-    cdef void* at_hand             # `made` where it is at hand, else NULL
 
 
 cdef int agent_new(freeagent_model* model, int64_t seed, int64_t index,

@@ -6,7 +6,9 @@ from libc.stdint cimport int64_t
 
 from freeagent_core._c_api.core_target cimport CoreTarget, ModelTarget, new_agent
 from freeagent_core._c_api.errors cimport fail, fail_exception, fail_null
-from freeagent_core._c_api.handles cimport AGENT, MODEL, find, free_handle, look_up, new_handle
+from freeagent_core._c_api.handles cimport (
+    AGENT, MODEL, Slot, find, free_handle, new_handle, slot_of,
+)
 from freeagent_core._c_api.operations cimport (
     Input, act, borrow, copy_sizes, learn, read, reset, step_one,
 )
@@ -28,7 +30,6 @@ cdef class AgentTarget:
 
     def __init__(self, CoreTarget made, PythonAgent python):
         self.made, self.python = made, python
-        self.at_hand = <void*>made if made is not None and made.is_at_hand else NULL
 
 
 cdef int agent_new(freeagent_model* model, int64_t seed, int64_t index,
@@ -42,7 +43,8 @@ cdef int agent_new(freeagent_model* model, int64_t seed, int64_t index,
             return FREEAGENT_BAD_HANDLE
         try:
             made = new_agent(<ModelTarget>target, None if seed < 0 else seed, index)
-            agent[0] = <freeagent_agent*>new_handle(AGENT, AgentTarget(made, None))
+            agent[0] = <freeagent_agent*>new_handle(
+                AGENT, AgentTarget(made, None), <void*>made if made.is_at_hand else NULL)
             return FREEAGENT_OK
         except BaseException as error:
             return fail_exception(error)
@@ -101,10 +103,10 @@ cdef Step _step_any = _act_all
 
 cdef int agent_step(freeagent_agent* agent, const int64_t* observation, int64_t num_modalities,
                     int64_t* action, int64_t num_factors) noexcept nogil:
-    cdef void* target = look_up(agent, AGENT)
-    if target != NULL and (<AgentTarget>target).at_hand != NULL:
-        return step_one(<CoreTarget>(<AgentTarget>target).at_hand, observation, num_modalities,
-                        action, num_factors)
+    cdef Slot* slot = slot_of(agent)
+    if slot != NULL and slot.at_hand != NULL:
+        return step_one(<CoreTarget>slot.at_hand, observation, num_modalities, action,
+                        num_factors)
     return _step_any(agent, observation, num_modalities, action, num_factors)
 
 

@@ -10,6 +10,8 @@ from freeagent_core._kernels.agents.population_core cimport (
 from freeagent_core._kernels.base.state_lock cimport StateLock
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 
+import numpy as np
+
 from freeagent_core._agent.parameters import parameters_of, to_learn
 from freeagent_core._agent.random_streams import agent_streams
 
@@ -73,7 +75,22 @@ cdef class CoreTarget:
             self.prepared |= operation
         return 0
 
-    # Where the state of a core of one is, so that a step need not look for it.
+    # A step of this core of one finds all it needs here.
+    cdef int put_at_hand(self) except -1:
+        self._num_obs = np.array(self.model.num_obs, dtype=np.int64).tobytes()
+        self.num_obs = <const int64_t*><const char*>self._num_obs
+        self.core._rows.has_action = &self.has_action
+        self.core._rows.has_policies = &self.has_policies
+        self.core._rows.time = &self.time
+        self.keep_at_hand()
+        self.memory = self.workspaces.take()
+        if self.memory == NULL:
+            raise MemoryError("no memory for a workspace")
+        self.workspaces.give_back(self.memory)
+        self.is_at_hand = True
+        return 0
+
+    # Where the parts of its state are.
     cdef void keep_at_hand(self) noexcept nogil:
         cdef History history
         self.core._load(0, &self.state, &history)
@@ -81,7 +98,6 @@ cdef class CoreTarget:
         self.task.observation.vectors = False
         self.task.joint_likelihood = self.core.parameters.values.joint_likelihood
         self.source = agent_source(self.core._rows.random)
-        self.is_at_hand = True
 
 
 # The handle's object of an agent with the random numbers of agent `index` of a population.
@@ -96,7 +112,7 @@ cdef CoreTarget new_agent(ModelTarget source, object seed, int64_t index):
     target = CoreTarget(source.model, core, StateLock(), source.workspaces, None)
     target.is_exclusive = True
     if not core.parameters.values.passes_messages:  # whose window moves
-        target.keep_at_hand()
+        target.put_at_hand()
     return target
 
 

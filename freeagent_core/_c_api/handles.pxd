@@ -31,8 +31,9 @@ cdef enum:
 
 
 cdef struct Slot:
-    uint64_t handle                # valid now; 0: none
+    uint64_t handle                # valid now, or NO_HANDLE
     PyObject* target               # owned
+    void* at_hand                  # a `CoreTarget` that a step need not look for, or NULL
     uint32_t generation
     uint32_t next_free             # index + 1; 0: none
 
@@ -45,19 +46,26 @@ cdef struct Table:
 cdef Table table
 
 
-# The object that a handle stands for (borrowed), or NULL.
-cdef inline PyObject* look_up(const void* handle, Kind kind) noexcept nogil:
+# Where a handle is valid now, or NULL.
+cdef inline Slot* slot_of(const void* handle) noexcept nogil:
     cdef uint64_t value = <uint64_t><uintptr_t>handle, index = value & <uint64_t>0xFFFFFFFF
     cdef Slot* slot
-    if value >> 56 == <uint64_t>kind and index < fc_read_handle(&table.num_slots):
+    if index < fc_read_handle(&table.num_slots):
         slot = &table.blocks[index // <uint64_t>BLOCK][index % <uint64_t>BLOCK]
         if fc_read_handle(&slot.handle) == value:
-            return slot.target
+            return slot
+    return NULL
+
+# The object that a handle stands for (borrowed), or NULL.
+cdef inline PyObject* look_up(const void* handle, Kind kind) noexcept nogil:
+    cdef Slot* slot = slot_of(handle)
+    if slot != NULL and <uint64_t><uintptr_t>handle >> 56 == <uint64_t>kind:
+        return slot.target
     return NULL
 
 # The same, or NULL with an error.
 cdef PyObject* find(const void* handle, Kind kind) noexcept nogil
 
 # With the GIL:
-cdef void* new_handle(Kind kind, object target) except NULL
+cdef void* new_handle(Kind kind, object target, void* at_hand=*) except NULL
 cdef int free_handle(const void* handle, Kind kind) noexcept

@@ -27,6 +27,8 @@ cdef enum:
 
 cdef Slot* _blocks[MAX_BLOCKS]
 cdef uint32_t _first_free = 0      # index + 1
+# of a slot that is free: its index is that of no slot
+cdef uint64_t NO_HANDLE = <uint64_t>-1
 
 table.blocks = _blocks
 
@@ -52,7 +54,7 @@ cdef int _fail(uint64_t value, Kind kind) noexcept nogil:
     return fail(FREEAGENT_BAD_HANDLE, b"not the handle of a population, or it has been freed")
 
 
-cdef void* new_handle(Kind kind, object target) except NULL:
+cdef void* new_handle(Kind kind, object target, void* at_hand=NULL) except NULL:
     global _first_free
     cdef Slot* slot
     cdef Slot* block
@@ -64,8 +66,9 @@ cdef void* new_handle(Kind kind, object target) except NULL:
         block = <Slot*>calloc(BLOCK, sizeof(Slot))
         if block == NULL:
             raise MemoryError("no memory for handles")
-        for i in range(BLOCK - 1):
-            block[i].next_free = <uint32_t>(index + i + 2)
+        for i in range(BLOCK):
+            block[i].handle = NO_HANDLE
+            block[i].next_free = <uint32_t>(index + i + 2) if i + 1 < BLOCK else 0
         _blocks[index // BLOCK] = block
         _first_free = <uint32_t>(index + 1)
         fc_write_handle(&table.num_slots, index + BLOCK)
@@ -74,7 +77,7 @@ cdef void* new_handle(Kind kind, object target) except NULL:
     _first_free = slot.next_free
     slot.generation = (slot.generation + 1) & 0xFFFFFF
     Py_INCREF(target)
-    slot.target = <PyObject*>target
+    slot.target, slot.at_hand = <PyObject*>target, at_hand
     fc_write_handle(&slot.handle, <uint64_t>kind << 56 | <uint64_t>slot.generation << 32 | index)
     return <void*><uintptr_t>slot.handle
 
@@ -88,8 +91,8 @@ cdef int free_handle(const void* handle, Kind kind) noexcept:
         return FREEAGENT_BAD_HANDLE
     index = <uint64_t><uintptr_t>handle & <uint64_t>0xFFFFFFFF
     slot = _slot(index)
-    fc_write_handle(&slot.handle, 0)
-    slot.target = NULL
+    fc_write_handle(&slot.handle, NO_HANDLE)
+    slot.target = slot.at_hand = NULL
     slot.next_free = _first_free
     _first_free = <uint32_t>(index + 1)
     Py_DECREF(<object>target)

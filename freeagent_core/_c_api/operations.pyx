@@ -2,7 +2,7 @@
 the core's kernels, say what failed."""
 
 from libc.math cimport isfinite
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -14,7 +14,9 @@ from freeagent_core._c_api.errors cimport (
 from freeagent_core._kernels.agents.agent_state cimport (
     AgentState, History, INFER_POLICIES, INFER_STATES, SAMPLE_ACTION, Task,
 )
-from freeagent_core._kernels.agents.agent_step cimport enumerate_evaluated, infer, keep
+from freeagent_core._kernels.agents.agent_step cimport (
+    draw_action, enumerate_evaluated, infer, keep,
+)
 from freeagent_core._kernels.agents.input_problem cimport (
     InputProblem, NO_ACTION, NO_ACTION_BETWEEN, NO_BELIEFS, NO_LEARNING, NO_PARAM_INFO_GAIN,
     NO_POLICIES, NO_PRIOR, describe_problem,
@@ -22,11 +24,10 @@ from freeagent_core._kernels.agents.input_problem cimport (
 from freeagent_core._kernels.agents.population_core cimport (
     LEARN_A, LEARN_B, LEARN_D, PopulationCore,
 )
-from freeagent_core._kernels.agents.population_rows cimport Rows
 from freeagent_core._kernels.base.interrupts cimport handle_interrupt
 from freeagent_core._kernels.base.state_lock cimport HELD_BY_THIS_THREAD, LockStatus, StateLock
 from freeagent_core._kernels.base.status cimport INTERRUPTED, NO_MEMORY
-from freeagent_core._kernels.model.shared_workspaces cimport SharedWorkspace
+from freeagent_core._kernels.model.shared_workspaces cimport SharedWorkspace, SharedWorkspaces
 from freeagent_core._kernels.model.structs cimport Factor, Model
 from freeagent_core._kernels.model.workspace cimport Workspace
 from freeagent_core.c_api cimport (
@@ -38,7 +39,17 @@ from freeagent_core.c_api cimport (
 cdef extern from *:
     """
     typedef char fc_int64_is_the_index[sizeof(Py_ssize_t) == sizeof(int64_t) ? 1 : -1];
+    /* memcpy of one entry or a few more, in a loop that stays one: a call and the vectors of a
+       longer copy would take more than the step's checks */
+    static inline void fc_copy_few(int64_t *to, const int64_t *from, int64_t count)
+    {
+        for (int64_t i = 0; i < count; i++) {
+            to[i] = from[i];
+            __asm__ volatile("");
+        }
+    }
     """
+    void fc_copy_few(int64_t* to, const int64_t* source, int64_t count) nogil
 
 
 cdef enum:
@@ -170,8 +181,20 @@ cdef int _handle_interrupt() noexcept nogil:
 # --- what failed ---------------------------------------------------------------------------------
 
 
+# Almost always none, which vectors of bytes tell.
+cdef bint _has_failed(PopulationCore core) noexcept nogil:
+    cdef const unsigned char* status = &core._status[0]
+    cdef unsigned char found = 0
+    cdef Py_ssize_t i
+    for i in range(core.size):
+        found |= status[i]
+    return found != 0
+
+
 cdef bint _is_interrupted(PopulationCore core) noexcept nogil:
     cdef Py_ssize_t i
+    if not _has_failed(core):
+        return False
     for i in range(core.size):
         if core._status[i] == <unsigned char>(-INTERRUPTED):
             return True
@@ -190,13 +213,13 @@ cdef int _fail_status(PopulationCore core) noexcept nogil:
     cdef Py_ssize_t i, count = 0, first = -1
     cdef bint without_memory = False
     cdef char text[256]
+    if not _has_failed(core):
+        return 0
     for i in range(core.size):
         if core._status[i]:
             count += 1
             first = i if first < 0 else first
             without_memory |= core._status[i] == <unsigned char>(-NO_MEMORY)
-    if first < 0:
-        return 0
     if without_memory:
         snprintf(text, sizeof(text), "no memory for the predicted beliefs of %zd agents, first "
                  "agent %zd: too many are distinct, or policies to enumerate; they stay as they "
@@ -211,6 +234,8 @@ cdef void _write_actions(PopulationCore core, const uint8_t* mask,
                          int64_t* actions) noexcept nogil:
     cdef Py_ssize_t i, k, n = core.packed.model.num_factors
     memcpy(actions, core._rows.action, core.size * n * sizeof(int64_t))
+    if mask == NULL and not _has_failed(core):
+        return
     for i in range(core.size):
         if core._status[i] or (mask != NULL and not mask[i]):
             for k in range(n):
@@ -269,43 +294,52 @@ cdef int act(CoreTarget target, int operations, const Input* given, int64_t* act
     return code
 
 
+ctypedef int (*Refuse)(CoreTarget, const int64_t*, int64_t, int64_t*, int64_t) noexcept nogil
+ctypedef int (*GoOn)(CoreTarget) noexcept nogil
+
+# Called by their addresses, so that a step does not save the registers that these need.
+cdef Refuse _refuse = _refuse_one
+cdef GoOn _go_on = _go_on_with_one
+
+
 cdef int step_one(CoreTarget target, const int64_t* observation, int64_t num_modalities,
                   int64_t* action, int64_t num_factors) noexcept nogil:
-    """`act` with a whole step of an agent whose state `is_at_hand`."""
-    cdef const Model* model = &target.core.packed.model
+    """`act` with a whole step of an agent that `is_at_hand`."""
     cdef SharedWorkspace* memory
-    cdef Py_ssize_t f
     cdef int code
-    if not _fits_one(model, observation, num_modalities, action, num_factors):
-        return _refuse_one(target, observation, num_modalities, action, num_factors)
+    cdef int64_t m
+    if (observation == NULL or action == NULL or num_modalities != target.sizes.num_modalities
+            or num_factors != target.sizes.num_factors):
+        return _refuse(target, observation, num_modalities, action, num_factors)
+    for m in range(num_modalities):
+        if <uint64_t>observation[m] >= <uint64_t>target.num_obs[m]:  # -1 is large
+            return _refuse(target, observation, num_modalities, action, num_factors)
     code = _lock(target.lock)
     if code != 0:
         return code
-    memory = target.workspaces.take()
-    if memory == NULL:
-        code = fail(FREEAGENT_NO_MEMORY, b"no memory for a workspace")
-    else:
-        target.task.work = memory.work
-        target.task.observation.outcomes = <const Py_ssize_t*>observation
-        code = _run_at_hand(target)
-        target.workspaces.give_back(memory)
-        if code == 0:
-            for f in range(num_factors):
-                action[f] = target.state.action[f]
+    memory = target.memory
+    if not SharedWorkspaces.take_again(memory):
+        memory = target.workspaces.take()
+        if memory == NULL:
+            target.lock.release_without_gil()
+            return fail(FREEAGENT_NO_MEMORY, b"no memory for a workspace")
+        target.memory = memory
+    target.task.work = memory.work
+    target.task.observation.outcomes = <const Py_ssize_t*>observation
+    target.state.has_action = target.has_action
+    infer(&target.task, 1, STEP)
+    if target.task.status != 0:
+        code = _go_on(target)
+    if code == 0:
+        keep(&target.task, STEP)
+        target.has_policies = True
+        draw_action(&target.state, target.task.choice, &target.source, target.state.action)
+        target.has_action = True
+        target.time += 1
+        fc_copy_few(action, <const int64_t*>target.state.action, num_factors)
+    target.workspaces.give_back(memory)
     target.lock.release_without_gil()
     return code
-
-
-cdef bint _fits_one(const Model* model, const int64_t* observation, int64_t num_modalities,
-                    int64_t* action, int64_t num_factors) noexcept nogil:
-    cdef Py_ssize_t m
-    if (observation == NULL or action == NULL or num_modalities != model.num_modalities
-            or num_factors != model.num_factors):
-        return False
-    for m in range(num_modalities):
-        if not 0 <= observation[m] < model.modalities[m].num_obs:
-            return False
-    return True
 
 
 # `act` says what is wrong.
@@ -317,23 +351,15 @@ cdef int _refuse_one(CoreTarget target, const int64_t* observation, int64_t num_
     return act(target, STEP, &given, action, num_factors)
 
 
-cdef int _run_at_hand(CoreTarget target) noexcept nogil:
-    cdef Rows* rows = &target.core._rows
-    cdef Task* task = &target.task
+# A step's `infer` gave a status: after Ctrl-C it goes on; 0 once it is done.
+cdef int _go_on_with_one(CoreTarget target) noexcept nogil:
     cdef int code
-    target.state.has_action = rows.has_action[0]
-    infer(task, 1, STEP)
-    while task.status == INTERRUPTED:
+    while target.task.status == INTERRUPTED:
         code = _handle_interrupt()
         if code != 0:
             return code
-        infer(task, 1, STEP)
-    if task.status != 0:
-        return _fail_one(task.status)
-    keep(task, STEP)
-    rows.has_policies[0] = 1
-    target.core.act(0, &target.state, task.choice, &target.source)
-    return 0
+        infer(&target.task, 1, STEP)
+    return _fail_one(target.task.status) if target.task.status != 0 else 0
 
 
 cdef int learn(CoreTarget target, int operation, const Input* given) noexcept nogil:

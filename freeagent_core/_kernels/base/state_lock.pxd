@@ -50,8 +50,7 @@ cdef Py_ssize_t num_forks          # that led to this process
 
 cdef class StateLock:
     cdef unsigned long _owner      # the thread that holds it, as numbered here; 0: none
-    cdef Py_ssize_t _forks         # that led to the process in which it was acquired last
-    cdef bint _is_stuck
+    cdef Py_ssize_t _forks         # that led to the process in which it was acquired last; -1: stuck
     cdef bint intact               # held, but the state is that of before: nothing is written
     cpdef bint acquire(self, double timeout=*) except -1
     cpdef release(self)
@@ -61,8 +60,7 @@ cdef class StateLock:
     # `acquire` for callers from C, with or without the GIL: it waits for ever, and no signal's
     # handler runs.
     cdef inline LockStatus acquire_without_gil(self) noexcept nogil:
-        if (self._is_stuck or self._forks != num_forks
-                or not fc_lock_try(&self._owner, fc_this_thread())):
+        if self._forks != num_forks or not fc_lock_try(&self._owner, fc_this_thread()):
             return self.wait_without_gil()
         self.intact = False
         return ACQUIRED

@@ -40,6 +40,10 @@ cdef extern from *:
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
 
+cdef enum:
+    STUCK = -1
+
+
 cdef object _monotonic = time.monotonic
 num_forks = 0
 
@@ -65,7 +69,7 @@ cdef class StateLock:
         return whether it is acquired. RuntimeError if this thread holds it."""
         cdef unsigned long thread = fc_this_thread()
         cdef double deadline = -1.0
-        if self._is_stuck or self._forks != num_forks:
+        if self._forks != num_forks:
             self._check_fork()
         while not fc_lock_try(&self._owner, thread):
             if fc_lock_owner(&self._owner) == thread:
@@ -85,7 +89,7 @@ cdef class StateLock:
 
     cdef LockStatus wait_without_gil(self) noexcept nogil:
         cdef unsigned long thread = fc_this_thread()
-        if self._is_stuck or self._forks != num_forks:
+        if self._forks != num_forks:
             with gil:
                 try:
                     self._check_fork()
@@ -100,12 +104,13 @@ cdef class StateLock:
 
     # With the GIL: the first look after a fork decides, before a thread of the child has it.
     cdef int _check_fork(self) except -1:
-        if self._forks != num_forks:
-            self._forks = num_forks
-            self._is_stuck = fc_lock_owner(&self._owner) != 0 and not self.intact
-            if not self._is_stuck:
+        if self._forks != STUCK and self._forks != num_forks:
+            if fc_lock_owner(&self._owner) != 0 and not self.intact:
+                self._forks = STUCK
+            else:
                 fc_lock_free(&self._owner)
-        if self._is_stuck:
+                self._forks = num_forks
+        if self._forks == STUCK:
             raise BusyError(
                 "another thread was at work on these agents when this process was forked: their "
                 "state is incomplete here; make them again, or fork while nothing is at work")

@@ -37,6 +37,7 @@ cdef class SharedWorkspaces:
         while True:
             for i in range(count):
                 if fc_take_flag(&self._slots[at].is_taken):
+                    fc_note_taker(&self._slots[at].thread, fc_this_thread())
                     return &self._slots[at]
                 at = at + 1 if at + 1 < count else 0
             if count == MAX_SHARED:
