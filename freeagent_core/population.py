@@ -232,10 +232,11 @@ class Population:
         """
         index = check.integer(index, 0, self._size, "index")
         with self._lock:
-            learned = None if self._core.learned is None else self._core.learned[index]
             found = {}
             for name in ("A", "B", "D", "pA", "pB", "pD"):
-                own = None if learned is None else getattr(learned, name)
+                own = self._core.learned(index, name)
+                for array in () if own is None else own:
+                    array.flags.writeable = False
                 found[name] = getattr(self._model, name) if own is None else own
             return found
 

@@ -55,12 +55,12 @@ def write_population(path: Path | BinaryIO, model: GenerativeModel, core: Popula
     """Write a file beside `path`, then put it in its place; or write to an open file."""
     arrays: dict[str, Any] = {f"state/{name}": array for name, array in core.state.items()}
     for name in ("pA", "pB", "pD"):
-        rows = [] if core.learned is None else core.learned
-        learners = [i for i, each in enumerate(rows) if each and getattr(each, name) is not None]
+        learners = core.learners(name)
         if learners:
             arrays[f"{name}/agents"] = np.array(learners)
-            for k in range(len(getattr(rows[learners[0]], name))):
-                arrays[f"{name}/{k}"] = np.stack([getattr(rows[i], name)[k] for i in learners])
+            rows = [core.learned(i, name) for i in learners]
+            for k in range(len(rows[0])):
+                arrays[f"{name}/{k}"] = np.stack([row[k] for row in rows])
     header = {"format": FORMAT, "version": VERSION, "model": fingerprint(model)}
     arrays.update((name, np.array(value)) for name, value in header.items())
     if not isinstance(path, Path):
@@ -107,7 +107,7 @@ class PopulationContents:
         for name, (agents, values) in learned.items():
             for row, i in enumerate(agents):
                 begin_learning(core, self._model)
-                core.learned_model(i).restore(name, [value[row] for value in values])
+                core.restore(i, name, [value[row] for value in values])
 
     def _learned(self, name: str) -> tuple[list[int], list[npt.NDArray[np.float64]]]:
         """Return the agents that have learned parameters `name`, and these."""

@@ -20,6 +20,6 @@ def begin_learning(core: PopulationCore, model: GenerativeModel) -> None:
     model : GenerativeModel
         Of its agents.
     """
-    if core.learned is None:
+    if not core.learns:
         lanes = pack_lanes(model, model.packed, learned=True)
         core.begin_learning(model.pA, model.pB, model.pD, lanes)

@@ -67,7 +67,7 @@ cdef class CoreTarget:
             raise ValueError(f"update_{mean} needs p{mean}, the Dirichlet parameters of {mean}")
         self.core.begin_learning(self.model.pA, self.model.pB, self.model.pD)
         try:
-            self.core._own(operation)
+            self.core.own(operation)
         finally:
             if self.is_at_hand:
                 self.keep_at_hand()  # what it learns is elsewhere now

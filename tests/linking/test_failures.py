@@ -133,7 +133,7 @@ def test_a_refused_update_begins_no_learning():
     code = api.population_update_A(handle, pointer(observations), 2, None, 0)
     assert code == ERRORS["BAD_ARGUMENT"]
     assert "pA" in api.message()
-    assert population._core.learned is None
+    assert not population._core.learns
     check(api.population_free(handle))
 
 

@@ -1,5 +1,6 @@
 """`Population` against as many Agents, whatever the threads, and its files."""
 
+import copy
 import io
 import os
 import threading
@@ -130,6 +131,24 @@ def learning_model(**changes):
         "alpha": 1.0,
     }
     return GenerativeModel(**{**arguments, **changes})
+
+
+def test_what_parameters_returns_stays_as_it_was():
+    population = Population(learning_model(), SIZE, seed=0)
+    observed = outcomes(population.model, 1, 1)[0]
+    population.step(observed)
+    for update in range(2):
+        population.update_A(observed)
+        population.update_B([qs.copy() for qs in population.qs])
+        population.update_D(population.qs)
+        found = population.parameters(1)
+        if update == 0:
+            first, before = found, copy.deepcopy(found)
+        for name, arrays in found.items():
+            with pytest.raises(ValueError, match="read-only"):
+                arrays[0][...] = 1.0
+            np.testing.assert_array_equal(first[name][0], before[name][0])
+            assert update == 0 or (arrays[0] != before[name][0]).any()
 
 
 def test_learning_is_that_of_agents():

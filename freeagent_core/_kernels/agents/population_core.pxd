@@ -29,13 +29,13 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly PackedMessageLanes window_lanes  # the same of message passing
     cdef readonly Py_ssize_t block     # agents that share a step, having learned nothing; or 1
     cdef readonly dict state       # the arrays that `_rows` points into, by name
-    cdef readonly list learned     # a LearnedModel or None per agent; None before any learns
+    cdef readonly bint learns      # agents may have learned something
     cdef bint _filters             # beliefs alone are updated by filter_block
     cdef FirstParameters _first_parameters  # pA, pB, pD that agents begin with
     cdef Rows _rows
     cdef unsigned char[::1] _status    # (size,) of the last operation
     cdef const Model** _models     # (size,)
-    cdef Learned** _learned        # (size,), NULL before any agent learns
+    cdef Learned** _learned        # (size,), NULL before any agent learns, or where one has not
     cdef Py_ssize_t _search_size
     # what an operation reads
     cdef int _operations
@@ -67,7 +67,10 @@ cdef class PopulationCore(ParallelWork):
     cdef void _prepare_task(self, Py_ssize_t i, AgentState* agent, History* history,
                             Workspace* work, Task* task) noexcept nogil
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil
-    cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil
+    cdef int own(self, int operation) except -1
+    cdef int _own(self, Py_ssize_t i, FirstParameters first, Py_ssize_t which) except -1
+    cdef const Learned* _learned_of(self, Py_ssize_t i, str name) except? NULL
+    cdef void _fetch(self, Py_ssize_t i, Py_ssize_t stop) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil
 
     # Agent i acts, by the probabilities to choose by.

@@ -5,7 +5,6 @@ import numpy.typing as npt
 
 from freeagent_core._kernels.agents.parallel_work import ParallelWork
 from freeagent_core._kernels.agents.parameters import Parameters
-from freeagent_core._kernels.learning.learned_model import LearnedModel
 from freeagent_core._kernels.model.lane_model import PackedLanes
 from freeagent_core._kernels.model.message_lanes import PackedMessageLanes
 from freeagent_core._kernels.model.packed_model import PackedModel
@@ -21,7 +20,7 @@ class PopulationCore(ParallelWork):
     learned_lanes: PackedLanes | None
     window_lanes: PackedMessageLanes | None
     state: dict[str, npt.NDArray[Any]]
-    learned: list[LearnedModel | None] | None
+    learns: bool
     def __init__(
         self,
         packed: PackedModel,
@@ -53,4 +52,6 @@ class PopulationCore(ParallelWork):
     def begin_learning(
         self, pA: Any, pB: Any, pD: Any, lanes: PackedLanes | None = None
     ) -> None: ...
-    def learned_model(self, i: int) -> LearnedModel: ...
+    def learners(self, name: str) -> list[int]: ...
+    def learned(self, i: int, name: str) -> Any: ...
+    def restore(self, i: int, name: str, values: list[npt.NDArray[np.float64]]) -> None: ...

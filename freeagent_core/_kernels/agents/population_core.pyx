@@ -31,8 +31,12 @@ from freeagent_core._kernels.inference.block_filtering cimport (
     FILTER_ROWS, filter_block, fits_filter,
 )
 from freeagent_core._kernels.inference.lane_message_passing cimport LaneWindow
-from freeagent_core._kernels.learning.dirichlet_updates cimport learn_A, learn_B, learn_D, refresh
-from freeagent_core._kernels.learning.learned_model cimport FirstParameters, LearnedModel
+from freeagent_core._kernels.learning.dirichlet_updates cimport (
+    derive_A, derive_B, fetch_A, fetch_B, fetch_structs, free_learned, learn_A, learn_B, learn_D, new_learned, refresh,
+)
+from freeagent_core._kernels.learning.learned_model cimport (
+    FirstParameters, learned_arrays, own_parameters,
+)
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.message_lanes cimport MessageLanes
 from freeagent_core._kernels.model.structs cimport AGENTS_PER_GEMM, PolicyTree
@@ -65,6 +69,11 @@ cdef class PopulationCore(ParallelWork):
         self._learned = NULL
 
     def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.size if self._learned != NULL else 0):
+            if self._learned[i] != NULL:
+                free_learned(self._learned[i])
+                free(self._learned[i])
         free(self._models)
         free(self._learned)
 
@@ -148,7 +157,7 @@ cdef class PopulationCore(ParallelWork):
                         else self.packed.model.num_factors, "to_learn")
             self._to_learn = &wanted[0]
             self._lr = lr
-            self._own(operations)
+            self.own(operations)
         memset(&self._status[0], 0, self.size)
         self.provide_threads(num_threads)
         self.arm(self.size, max(chunk, 1), 0)
@@ -254,6 +263,7 @@ cdef class PopulationCore(ParallelWork):
         cdef Py_ssize_t i, size = self.block if self.learned_lanes is None else LANES
         if self._operations >= LEARN_A:
             for i in range(start, stop):
+                self._fetch(i, stop)
                 if self._mask == NULL or self._mask[i]:
                     self._learn(i, works[0])
             return
@@ -491,7 +501,7 @@ cdef class PopulationCore(ParallelWork):
     def begin_learning(self, pA, pB, pD, PackedLanes lanes=None):
         """Keep the Dirichlet parameters that agents begin with, and how those that learn are
         stepped in lanes; nothing is copied yet."""
-        if self.learned is not None:
+        if self.learns:
             return
         learned = <Learned**>calloc(self.size, sizeof(void*))
         if learned == NULL:
@@ -500,43 +510,78 @@ cdef class PopulationCore(ParallelWork):
         self._first_parameters = FirstParameters(pA, pB, pD)
         if lanes is not None and fit_lanes(&self.parameters.values):
             self.learned_lanes = lanes
-        self.learned = [None] * self.size
+        self.learns = True
 
-    def _own(self, int operation):
-        """Give each agent that learns its own copy of what it learns."""
-        cdef Py_ssize_t i
-        cdef LearnedModel learned
+    # Give each agent that learns its own copy of what it learns.
+    cdef int own(self, int operation) except -1:
+        cdef Py_ssize_t i, which = 0 if operation == LEARN_A else 1 if operation == LEARN_B else 2
+        self._first_parameters.values(self.packed, which)  # raises where there are none
         for i in range(self.size):
-            if self._mask != NULL and not self._mask[i] or self._is_own(i, operation):
-                continue
-            learned = self.learned_model(i)
-            if operation == LEARN_A:
-                learned.prepare_A()
-            elif operation == LEARN_B:
-                learned.prepare_B()
-            else:
-                learned.prepare_D()
+            if self._mask == NULL or self._mask[i]:
+                self._own(i, self._first_parameters, which)
+        return 0
 
-    # Whether agent i has its own copy, which no caller may hold: there is nothing to prepare.
-    cdef bint _is_own(self, Py_ssize_t i, int operation) noexcept nogil:
-        cdef const Learned* own = self._learned[i]
+    # Agent i has its own copy of pA, pB or pD (0, 1, 2), of which the first ones are `first`.
+    cdef int _own(self, Py_ssize_t i, FirstParameters first, Py_ssize_t which) except -1:
+        if self._learned[i] == NULL:
+            self._learned[i] = new_learned(&self.packed.model, self.packed.uses_belief_graph)
+            if self._learned[i] == NULL:
+                raise MemoryError("no memory for what an agent learns")
+            self._models[i] = self._learned[i].model
+        return own_parameters(self._learned[i], first, self.packed, which)
+
+    # What agent i has learned, if `name` (A, B, D, pA, pB or pD) is in it; else NULL.
+    cdef const Learned* _learned_of(self, Py_ssize_t i, str name) except? NULL:
+        cdef const Learned* own
+        if not 0 <= i < self.size:
+            raise IndexError(f"agent {i} is not in 0 to {self.size - 1}")
+        own = self._learned[i] if self.learns else NULL
         if own == NULL:
-            return False
-        if operation == LEARN_A:
-            return own.pA != NULL and not own.is_shown_A
-        if operation == LEARN_B:
-            return own.pB != NULL and not own.is_shown_B
-        return own.pD != NULL and not own.is_shown_D
+            return NULL
+        blocks = {"A": own.has_A, "B": own.has_B, "D": own.D != NULL}
+        return own if blocks[name[len(name) - 1]] else NULL
 
-    def learned_model(self, Py_ssize_t i):
-        """Return agent i's own model, made at the first call."""
-        cdef LearnedModel learned = self.learned[i]
-        if learned is None:
-            learned = LearnedModel(self.packed, self._first_parameters)
-            self.learned[i] = learned
-            self._learned[i] = &learned.own
-            self._models[i] = &learned.model
-        return learned
+    def learners(self, str name):
+        """Return the agents that have learned `name`: A, B, D, pA, pB or pD."""
+        cdef Py_ssize_t i
+        return [i for i in range(self.size) if self._learned_of(i, name) != NULL]
+
+    def learned(self, Py_ssize_t i, str name):
+        """Return the arrays of `name` that agent i has learned, copies, or None."""
+        if self._learned_of(i, name) == NULL:
+            return None
+        shapes = self._first_parameters.shapes("ABD".index(name[len(name) - 1]))
+        return learned_arrays(self._learned[i], name, shapes)
+
+    def restore(self, Py_ssize_t i, str name, list values):
+        """Give agent i parameters ("pA", "pB" or "pD") that another one of the model learned."""
+        cdef Py_ssize_t which = ("pA", "pB", "pD").index(name)
+        cdef FirstParameters first
+        cdef bytes nothing = bytes(self.packed.model.num_factors)
+        given = [None, None, None]
+        given[which] = values
+        first = FirstParameters(*given)
+        self._first_parameters.values(self.packed, which)
+        self._own(i, first, which)
+        if which == 0:
+            derive_A(self._learned[i])
+        elif which == 1:
+            derive_B(self._learned[i])
+        else:
+            learn_D(self._learned[i], NULL, nothing, 0.0)
+        refresh(self._learned[i])
+
+    # Ask for the memory of agents after agent i, but not of those from `stop` on.
+    cdef void _fetch(self, Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
+        if i + 4 < stop and self._learned[i + 4] != NULL:
+            fetch_structs(self._learned[i + 4])
+        i += 2
+        if i >= stop or self._learned[i] == NULL:
+            return
+        if self._operations == LEARN_A and self._learned[i].A_block != NULL:
+            fetch_A(self._learned[i])
+        elif self._operations == LEARN_B and self._learned[i].B_block != NULL:
+            fetch_B(self._learned[i], self._rows.action + i * self.packed.model.num_factors)
 
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil:
         cdef Py_ssize_t qs_size = self.packed.model.qs_size

@@ -18,11 +18,16 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
     Group* groups
     bint keeps_gains               # of point masses: only a belief graph reads them often
     double* D                      # (qs_size,)
-    double** pA                    # (num_modalities,): (num_obs, num_joint); NULL before the first
+    # NULL before own_A, own_B and own_D:
+    double** pA                    # (num_modalities,): (num_obs, num_joint)
     double** pB                    # (num_factors,): (num_controls, num_previous, num_states)
     double** pD                    # (num_factors,): (num_states,)
     const double** first_pA        # what pA and pB are before the first update
     const double** first_pB
+    Py_ssize_t A_size              # doubles of pA and of what follows from it
+    void* A_block                  # all that own_A, own_B and own_D allocated
+    void* B_block
+    void* D_block
     double* A_memory               # where adopt_A and adopt_B put the agent's own arrays
     double* B_memory
     double** neg_ambiguity         # (num_groups,): (num_joint,) sum_o A log(A + exp(-16))
@@ -36,9 +41,6 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
     bint first_B
     bint stale_A                   # `refresh` has work to do
     bint stale_B
-    bint is_shown_A                # callers may hold pA, pB or pD: `prepare_` has work to do
-    bint is_shown_B
-    bint is_shown_D
 
 
 cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t num_obs,
@@ -51,10 +53,20 @@ cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
                   Workspace* work) noexcept nogil
 cdef void learn_D(Learned* own, const double* qs, const unsigned char* to_learn,
                   double lr) noexcept nogil
-cdef Py_ssize_t A_memory_size(const Learned* own) noexcept nogil
-cdef Py_ssize_t B_memory_size(const Learned* own) noexcept nogil
+cdef void begin_learned(Learned* own, Model* model, Factor* factors, Modality* modalities,
+                        Group* groups, bint keeps_gains) noexcept nogil
+cdef Learned* new_learned(const Model* shared, bint keeps_gains) noexcept nogil
+cdef void free_learned(Learned* own) noexcept nogil
+cdef void fetch_structs(const Learned* own) noexcept nogil
+cdef void fetch_A(const Learned* own) noexcept nogil
+cdef void fetch_B(const Learned* own, const Py_ssize_t* action) noexcept nogil
+cdef int own_A(Learned* own, const double** first_pA) noexcept nogil
+cdef int own_B(Learned* own, const double** first_pB) noexcept nogil
+cdef int own_D(Learned* own, const double** first_pD) noexcept nogil
 cdef void adopt_A(Learned* own) noexcept nogil
 cdef void adopt_B(Learned* own) noexcept nogil
+cdef void derive_A(Learned* own) noexcept nogil
+cdef void derive_B(Learned* own) noexcept nogil
 cdef void refresh(Learned* own) noexcept nogil
 cdef int refresh_weights(Learned* own) noexcept nogil
 cdef int refresh_planning(Learned* own, bint weights, Workspace* work) noexcept nogil

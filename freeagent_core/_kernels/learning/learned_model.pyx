@@ -3,13 +3,13 @@
 It starts with the shared model's arrays. The first update of A, B or D allocates the agent's own,
 one block each, which the kernel fills; updates then add to the Dirichlet parameters in place and
 mark the columns that they changed. `dirichlet_updates` recomputes what depends on these columns
-when the next inference or reader needs it.
+when the next inference or reader needs it. Agents of a population have the same without the Python
+objects; callers get copies of theirs, by the functions below.
 
 Measured (benchmarks/test_algorithms.py, -k learning): packing again after each update cost
 12 to 200 us, and copying the parameters for the caller was most of what was left. So
 callers get views; as long as somebody holds one, the next update works on a copy. Callers may
-write into them: a fingerprint tells the next call that they did. Parameters that nobody has looked
-at are no NumPy arrays: of 3,000 agents' first ticks, making these took half of the time.
+write into them: a fingerprint tells the next call that they did.
 """
 
 cimport cython
@@ -20,10 +20,12 @@ from libc.string cimport memcpy, memset
 
 from freeagent_core._kernels.base.aligned_memory cimport allocate_aligned
 from freeagent_core._kernels.model.python_input cimport new_array
-from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model, padded
+from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model
 from freeagent_core._kernels.learning.dirichlet_updates cimport (
-    STALE, A_memory_size, B_memory_size, adopt_A, adopt_B, learn_D, refresh,
+    adopt_A, adopt_B, begin_learned, free_learned, own_A, own_B, own_D, refresh,
 )
+
+import math
 
 import numpy as np
 
@@ -56,55 +58,20 @@ cdef class DirichletParameters:
     Parameters
     ----------
     shapes : list of tuple of int
-        Of the arrays; `place` and `own_arrays` say where they are.
+        Of the arrays, which `values` points to.
     action_first : bool
         The arrays have the axes of B reversed: (action, previous, next).
     """
 
-    def __cinit__(self):
-        self.values = NULL
-
     def __init__(self, list shapes, bint action_first):
-        cdef Py_ssize_t i, n
-        if self.values != NULL:
-            raise TypeError("DirichletParameters cannot be initialised twice")
-        self.shapes = shapes
-        self.action_first = action_first
-        self.values = <double**>allocate_aligned(
-            len(shapes) * (sizeof(double*) + sizeof(Py_ssize_t)))
-        if self.values == NULL:
-            raise MemoryError("no memory for the Dirichlet parameters")
-        self._sizes = <Py_ssize_t*>(self.values + len(shapes))
-        for i in range(len(shapes)):
-            self._sizes[i] = 1
-            for n in shapes[i]:
-                self._sizes[i] *= n
-
-    def __dealloc__(self):
-        free(self.values)
-
-    # Doubles that `place` needs.
-    cdef Py_ssize_t num_doubles(self) noexcept:
-        cdef Py_ssize_t i, total = 0
-        for i in range(len(self.shapes)):
-            total += padded(self._sizes[i])
-        return total
-
-    # The arrays are in `memory`, one after the other; returns its end.
-    cdef double* place(self, double* memory) noexcept:
-        cdef Py_ssize_t i
-        for i in range(len(self.shapes)):
-            self.values[i] = memory
-            memory += padded(self._sizes[i])
-        return memory
+        self.shapes, self.action_first = shapes, action_first
 
     # Before callers are shown anything: NumPy arrays in the place of that memory.
     cdef int own_arrays(self) except -1:
         cdef Py_ssize_t i
         if self.owners is None:
             # copies that own their data: views that callers make of them count as references
-            self._adopt_arrays([new_array(self.values[i], self._sizes[i]).reshape(shape).copy()
-                                for i, shape in enumerate(self.shapes)])
+            self._adopt_arrays(_copies(self.values, self.shapes))
         return 0
 
     # All of it, or nothing where memory runs out.
@@ -155,7 +122,7 @@ cdef class DirichletParameters:
         memset(first, 0, sizeof(first))
         memset(second, 0, sizeof(second))
         for i in range(len(self.owners)):
-            bits, n = <uint64_t*>self.values[i], self._sizes[i]
+            bits, n = <uint64_t*>self.values[i], self.owners[i].size
             for k in range(n // 8):
                 for j in range(8):
                     first[j] += bits[8 * k + j]
@@ -227,6 +194,9 @@ cdef class FirstParameters:
                 name = "ABD"[which]
                 raise ValueError(
                     f"update_{name} needs p{name}, the Dirichlet parameters of {name}")
+            for i in range(model.num_modalities if which == 0 else 0):
+                if model.modalities[i].A == NULL:  # packing keeps A whole where there is pA
+                    raise ValueError(f"A[{i}] is too large to be learned")
             arrays = [np.ascontiguousarray(_ends_exchanged(p) if which == 1 else p, np.float64)
                       for p in self._given[which]]
             block = _new_block(count * sizeof(double*))
@@ -245,6 +215,10 @@ cdef class FirstParameters:
             self._arrays[which], self._pointers[which] = arrays, block
         block = self._pointers[which]
         return <const double**>block.memory
+
+    # The shapes of the arrays of pA, pB or pD (0, 1, 2), once `values` has made them.
+    cdef list shapes(self, Py_ssize_t which):
+        return [array.shape for array in self._arrays[which]]
 
 
 # Joint states of the factors that a modality depends on. Cost: num_groups.
@@ -269,8 +243,7 @@ cdef class LearnedModel(PackedModel):
     """
 
     def __dealloc__(self):
-        free(self.own.outcome_memory)
-        free(self.own.weight_memory)
+        free_learned(&self.own)
 
     def __init__(self, PackedModel shared not None, FirstParameters first not None):
         cdef Py_ssize_t num_factors = shared.model.num_factors
@@ -289,159 +262,54 @@ cdef class LearnedModel(PackedModel):
         self._modalities = <Modality*>_copied(
             shared._modalities, self.model.num_modalities * sizeof(Modality))
         self._groups = <Group*>_copied(shared._groups, self.model.num_groups * sizeof(Group))
-        self.model.factors = self._factors
-        self.model.modalities = self._modalities
-        self.model.groups = self._groups
-        self.own.num_factors, self.own.num_groups = num_factors, self.model.num_groups
-        self.own.model, self.own.factors, self.own.modalities, self.own.groups = (
-            &self.model, self._factors, self._modalities, self._groups)
-        self.own.keeps_gains = shared.uses_belief_graph
-
-    cdef void* _block(self, Py_ssize_t num_bytes) except NULL:
-        cdef Block block = _new_block(num_bytes)
-        self._keep.append(block)
-        return block.memory
-
-    # --- the first update: memory, which adopt_A and adopt_B fill ----------------------------
-
-    cdef int _own_A(self) except -1:
-        cdef const Model* model = &self.model
-        cdef const double** first = self._first.values(self.shared, 0)
-        cdef DirichletParameters pA
-        cdef double* memory
-        cdef unsigned char* states
-        cdef Py_ssize_t g, m, columns = 0
-        for m in range(model.num_modalities):
-            if model.modalities[m].A == NULL:  # packing keeps A whole where there is pA
-                raise ValueError(f"A[{m}] is too large to be learned")
-        pA = DirichletParameters(_shapes(self._first._arrays[0]), False)
-        for g in range(model.num_groups):
-            columns += model.groups[g].num_joint
-        memory = <double*>self._block(
-            (A_memory_size(&self.own) + pA.num_doubles()) * sizeof(double)
-            + model.num_groups * (sizeof(double*) + sizeof(unsigned char*)) + columns)
-        self.own.A_memory = memory
-        self.own.neg_ambiguity = <double**>pA.place(memory + A_memory_size(&self.own))
-        self.own.columns = <unsigned char**>(self.own.neg_ambiguity + model.num_groups)
-        states = <unsigned char*>(self.own.columns + model.num_groups)
-        for g in range(model.num_groups):
-            self.own.columns[g] = states
-            states += model.groups[g].num_joint
-        self.own.first_pA = first
-        self.own.pA = pA.values
-        self._pA = pA
-        return 0
-
-    cdef int _own_B(self) except -1:
-        cdef const Model* model = &self.model
-        cdef const double** first = self._first.values(self.shared, 1)
-        cdef DirichletParameters pB
-        cdef double* memory
-        cdef unsigned char* states
-        cdef Py_ssize_t f, columns = 0
-        pB = DirichletParameters(_shapes(self._first._arrays[1]), True)
-        for f in range(model.num_factors):
-            columns += model.factors[f].num_controls * model.factors[f].num_previous
-        memory = <double*>self._block(
-            (B_memory_size(&self.own) + pB.num_doubles()) * sizeof(double)
-            + model.num_factors * sizeof(unsigned char*) + columns)
-        self.own.B_memory = memory
-        self.own.transitions = <unsigned char**>pB.place(memory + B_memory_size(&self.own))
-        states = <unsigned char*>(self.own.transitions + model.num_factors)
-        for f in range(model.num_factors):
-            self.own.transitions[f] = states
-            states += model.factors[f].num_controls * model.factors[f].num_previous
-        self.own.first_pB = first
-        self.own.pB = pB.values
-        self._pB = pB
-        return 0
-
-    cdef int _own_D(self) except -1:
-        cdef const double** first = self._first.values(self.shared, 2)
-        cdef DirichletParameters pD = DirichletParameters(_shapes(self._first._arrays[2]), False)
-        cdef Py_ssize_t f
-        cdef double* memory = <double*>self._block(2 * self.model.qs_size * sizeof(double))
-        memcpy(memory, self.model.D, self.model.qs_size * sizeof(double))
-        pD.place(memory + self.model.qs_size)
-        for f in range(self.model.num_factors):
-            memcpy(pD.values[f], first[f], self._factors[f].num_states * sizeof(double))
-        self.model.D = self.own.D = memory
-        self.own.pD = pD.values
-        self._pD = pD
-        return 0
+        begin_learned(&self.own, &self.model, self._factors, self._modalities, self._groups,
+                      shared.uses_belief_graph)
 
     # --- updates ---------------------------------------------------------------------------
 
     # Call with the GIL before the kernel of the same name.
     cdef int prepare_A(self) except -1:
         if self._pA is None:
-            self._own_A()
+            self._pA = self._own(0)
         self._pA.detach()
         self._A = None
         return 0
 
     cdef int prepare_B(self) except -1:
         if self._pB is None:
-            self._own_B()
+            self._pB = self._own(1)
         self._pB.detach()
         self._B = None
         return 0
 
     cdef int prepare_D(self) except -1:
         if self._pD is None:
-            self._own_D()
+            self._pD = self._own(2)
         self._pD.detach()
         self._D = None
         return 0
 
+    cdef DirichletParameters _own(self, Py_ssize_t which):
+        cdef DirichletParameters parameters
+        own_parameters(&self.own, self._first, self.shared, which)
+        parameters = DirichletParameters(self._first.shapes(which), which == 1)
+        if which == 0:
+            parameters.values = self.own.pA
+        else:
+            parameters.values = self.own.pB if which == 1 else self.own.pD
+        return parameters
+
     # Call, while nobody else can, before callers are shown pA, pB or pD.
     cdef int show_A(self) except -1:
         adopt_A(&self.own)
-        self._pA.own_arrays()
-        self.own.is_shown_A = True
-        return 0
+        return self._pA.own_arrays()
 
     cdef int show_B(self) except -1:
         adopt_B(&self.own)
-        self._pB.own_arrays()
-        self.own.is_shown_B = True
-        return 0
+        return self._pB.own_arrays()
 
     cdef int show_D(self) except -1:
-        self._pD.own_arrays()
-        self.own.is_shown_D = True
-        return 0
-
-    def restore(self, str name, list values):
-        """Adopt parameters ("pA", "pB" or "pD") that another agent of the model learned."""
-        cdef Py_ssize_t g, f
-        cdef FirstParameters before = self._first
-        cdef bytes nothing
-        given = [None, None, None]
-        given[("pA", "pB", "pD").index(name)] = values
-        self._first = FirstParameters(*given)
-        self._keep.append(self._first)
-        try:
-            if name == "pA":
-                self.prepare_A()
-                adopt_A(&self.own)
-                for g in range(self.model.num_groups):
-                    memset(self.own.columns[g], STALE, self._groups[g].num_joint)
-                self.own.first_A, self.own.stale_A = False, True
-            elif name == "pB":
-                self.prepare_B()
-                adopt_B(&self.own)
-                for f in range(self.model.num_factors):
-                    memset(self.own.transitions[f], STALE,
-                           self._factors[f].num_controls * self._factors[f].num_previous)
-                self.own.first_B, self.own.stale_B = False, True
-            else:
-                self.prepare_D()
-                nothing = bytes(self.model.num_factors)
-                learn_D(&self.own, NULL, nothing, 0.0)
-        finally:
-            self._first = before
-        refresh(&self.own)
+        return self._pD.own_arrays()
 
     # --- what callers see ----------------------------------------------------------------
 
@@ -483,48 +351,75 @@ cdef class LearnedModel(PackedModel):
     @property
     def A(self):
         """The mean of pA, an object array, or None before the first update."""
-        cdef Py_ssize_t m
         if self._A is None and self._pA is not None:
             self.show_A()
-            refresh(&self.own)
-            self._A = _as_object_array([
-                new_array(self._modalities[m].A, self._pA._sizes[m]).reshape(shape)
-                for m, shape in enumerate(self._pA.shapes)])
+            self._A = learned_arrays(&self.own, "A", self._pA.shapes)
         return self._A
 
     @property
     def B(self):
         """The mean of pB, an object array, or None before the first update."""
-        cdef Py_ssize_t f
-        cdef Factor* factor
         if self._B is None and self._pB is not None:
             self.show_B()
-            refresh(&self.own)
-            arrays = []
-            for f in range(self.model.num_factors):
-                factor = &self._factors[f]
-                rows = new_array(factor.B,
-                                 factor.num_controls * factor.num_previous * factor.stride)
-                rows = rows.reshape(-1, factor.stride)[:, :factor.num_states]
-                rows = rows.reshape(self._pB.shapes[f])
-                arrays.append(np.ascontiguousarray(_ends_exchanged(rows)))
-            self._B = _as_object_array(arrays)
+            self._B = learned_arrays(&self.own, "B", self._pB.shapes)
         return self._B
 
     @property
     def D(self):
         """The mean of pD, an object array, or None before the first update."""
-        cdef Py_ssize_t f
         if self._D is None and self._pD is not None:
-            self.show_D()
-            self._D = _as_object_array([
-                new_array(self.model.D + self._factors[f].offset, self._factors[f].num_states)
-                for f in range(self.model.num_factors)])
+            self._D = learned_arrays(&self.own, "D", self._pD.shapes)
         return self._D
 
 
-def _shapes(list arrays):
-    return [array.shape for array in arrays]
+# Before pA, pB or pD (0, 1, 2) is learned: the agent's own, of which the first ones are `first`.
+cdef int own_parameters(Learned* own, FirstParameters first, PackedModel shared,
+                        Py_ssize_t which) except -1:
+    cdef const double** values = first.values(shared, which)
+    cdef int status
+    if which == 0:
+        status = own_A(own, values)
+    elif which == 1:
+        status = own_B(own, values)
+    else:
+        status = own_D(own, values)
+    if status != 0:
+        raise MemoryError("no memory for what an agent learns")
+    return 0
+
+
+# Copies of A, B, D, pA, pB or pD of an agent that has learned it, of the `shapes` that the kernels
+# have, as callers know them.
+cdef object learned_arrays(Learned* own, str name, list shapes):
+    cdef const Factor* factor
+    cdef Py_ssize_t i
+    if name == "pA":
+        return _as_object_array(_copies(own.pA, shapes))
+    if name == "pB":
+        return _as_object_array([_ends_exchanged(p) for p in _copies(own.pB, shapes)])
+    if name == "pD":
+        return _as_object_array(_copies(own.pD, shapes))
+    refresh(own)
+    arrays = []
+    for i, shape in enumerate(shapes):
+        if name == "A":
+            array = new_array(own.modalities[i].A, math.prod(shape)).reshape(shape)
+        elif name == "D":
+            array = new_array(own.D + own.factors[i].offset, own.factors[i].num_states)
+        else:
+            factor = &own.factors[i]
+            rows = new_array(factor.B, factor.num_controls * factor.num_previous * factor.stride)
+            rows = rows.reshape(-1, factor.stride)[:, :factor.num_states].reshape(shape)
+            array = np.ascontiguousarray(_ends_exchanged(rows))
+        arrays.append(array)
+    return _as_object_array(arrays)
+
+
+# Arrays that own their data: views that callers make of them count as references.
+cdef list _copies(double** values, list shapes):
+    cdef Py_ssize_t i
+    return [new_array(values[i], math.prod(shape)).reshape(shape).copy()
+            for i, shape in enumerate(shapes)]
 
 
 cdef void* _copied(const void* values, Py_ssize_t num_bytes) except NULL:
