@@ -22,7 +22,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from manager_agents import Counter, model  # noqa: E402
+from manager_agents import Counter, learn, model  # noqa: E402
 
 from freeagent_core import Agent, GenerativeModel, Population  # noqa: E402
 from freeagent_core.managers import (  # noqa: E402
@@ -95,12 +95,13 @@ def manager_tick(manager: object, count: int) -> Callable[[], int]:
         seen = {i: [int(k)] for i, k in enumerate(rng.integers(3, size=count))}
         results = manager.step_all_agents(seen)
         assert all(result.success for result in results.values())
-        if isinstance(manager, ProcessPoolManager):
-            return count
-        for i, agent in enumerate(agents):
-            agent.update_A(seen[i])
-            check_beliefs(agent.qs[0])
-            agent.prev_actions = agent.prev_actions[-1:]  # pymdp keeps them all
+        if isinstance(manager, ProcessPoolManager):  # it has the agents
+            tasks = [(i, learn, observation) for i, observation in seen.items()]
+            beliefs = [result.result for result in manager.batch_execute(tasks)]
+        else:
+            beliefs = [learn(agent, seen[i]) for i, agent in enumerate(agents)]
+        for qs in beliefs:
+            check_beliefs(qs)
         return count
 
     return tick
@@ -157,7 +158,9 @@ def main() -> int:
                 measure(f"{name}, learning", manager_tick(manager, 100), options.steps / 10)
             )
     with ProcessPoolManager(2) as manager:
-        holds.append(measure("ProcessPoolManager", manager_tick(manager, 100), options.steps / 100))
+        holds.append(
+            measure("ProcessPoolManager, learning", manager_tick(manager, 20), options.steps / 100)
+        )
     for name, make in (
         ("agents", make_agent),
         ("models with an agent", make_model),

@@ -97,3 +97,10 @@ class Gate:
 def add(agent, number):
     """A task on an agent, which worker processes import from here."""
     return agent.add(number)
+
+
+def learn(agent, observation):
+    """Teach an agent what it has observed, and return its beliefs."""
+    agent.update_A(observation)
+    agent.prev_actions = agent.prev_actions[-1:]  # pymdp keeps them all
+    return agent.qs[0]
