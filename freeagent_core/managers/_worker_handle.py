@@ -31,6 +31,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 ATTEMPTS = 5  # to make a process before a call fails; the next call tries again
+# Where all of them were killed at the same agent it may still be another's doing, which comes again
+# and again in the time that an agent takes: so often, and it is the agent's.
+KILLS = 20
+KILLED = -9  # the exit code
 
 
 @dataclass
@@ -42,6 +46,11 @@ class _Step:
     lengths: npt.NDArray[np.int64]
     observations: npt.NDArray[np.float64]
     elsewhere: dict[int, bytes]
+
+
+def _is_of_one(died_at: list[tuple[int, int]]) -> bool:
+    """Whether a process has died at one command and agent each time."""
+    return len(set(died_at)) == 1 and died_at[0][1] != NOBODY
 
 
 Outcomes = dict[int, tuple[int, float, Any]]  # by row: status, seconds, action or error
@@ -283,14 +292,15 @@ class WorkerProcess:
     def rebuild(self) -> None:
         """Make a process with the agents as the log says; several attempts.
 
-        An agent that fails in it, or at which the process dies at the same command in each
-        attempt, is lost; the others go on.
+        An agent that fails in it, or at which the process dies at the same command in each of
+        `ATTEMPTS`, of `KILLS` if it is killed, is lost; the others go on.
         """
         if self.process is not None:
             self.restarts += 1
         while True:
-            died_at = set()
-            for _ in range(ATTEMPTS):
+            died_at: list[tuple[int, int]] = []
+            was_killed = True
+            while len(died_at) < (KILLS if was_killed and _is_of_one(died_at) else ATTEMPTS):
                 self._check_open()
                 self._position = -2
                 try:
@@ -299,9 +309,10 @@ class WorkerProcess:
                     return
                 except (WorkerDiedError, OSError) as error:
                     problem = error
-                    died_at.add((self._position, int(self.rows.at_work[0])))
-            _, row = died_at.pop()
-            if died_at or row == NOBODY or row in self.lost:
+                    died_at.append((self._position, int(self.rows.at_work[0])))
+                    was_killed &= self.process is not None and self.process.exitcode == KILLED
+            row = died_at[0][1]
+            if not _is_of_one(died_at) or row in self.lost:
                 raise WorkerDiedError(f"no worker process could be made: {problem}")
             self._lose(row, "its process dies whenever it is made again")
 
@@ -309,12 +320,17 @@ class WorkerProcess:
         self._discard()
         self.rows.at_work[0] = NOBODY
         self._connection, theirs = self._context.Pipe()
+        # What a fork inherits it closes: the process ends when this end, the only one, is closed,
+        # also by the death of this process.
+        inherited = self._connection if self._context.get_start_method() == "fork" else None
+        arguments = (theirs, inherited)
         try:
-            process = self._context.Process(target=work, args=(theirs,), daemon=True)
-            process.start()
+            # noted before it starts: Ctrl-C may come meanwhile, and `_discard` ends it then
+            self.process = self._context.Process(target=work, args=arguments, daemon=True)
+            self.process.start()
         finally:
             theirs.close()
-        self.process, self.pid = process, process.pid
+        self.pid = self.process.pid
         self._ask("use_rows", self.rows.capacity, self.rows.name)
 
     def _replay(self) -> None:
@@ -368,7 +384,7 @@ class WorkerProcess:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if self.process is not None:
+        if self.process is not None and self.process.pid is not None:
             self.process.kill()
             self.process.join()
 
@@ -377,7 +393,8 @@ class WorkerProcess:
         self._is_stopped = True
         process = self.process
         if process is not None:
-            with contextlib.suppress(ValueError):  # another thread has just closed it
+            # another thread has just closed it, or not started it
+            with contextlib.suppress(ValueError, AttributeError):
                 process.kill()
 
     def end(self, wait: bool) -> None:

@@ -151,8 +151,11 @@ def _dump_error(error: BaseException) -> bytes:
     return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"), protocol=5)
 
 
-def work(connection: Connection) -> None:
-    """Carry out commands until None comes or the parent is gone."""
+def work(connection: Connection, inherited: Connection | None) -> None:
+    """Carry out commands until None comes or the parent, or its end of the pipe, is gone.
+    `inherited` is that end, of which a fork has a copy."""
+    if inherited is not None:
+        inherited.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
     switch_on()
     reach("started")

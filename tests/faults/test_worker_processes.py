@@ -2,6 +2,7 @@
 history is that of a twin that was never disturbed."""
 
 import itertools
+import multiprocessing
 import os
 import pickle
 import signal
@@ -23,6 +24,7 @@ from freeagent_core.managers import (
     WorkerDiedError,
 )
 from freeagent_core.managers._command_log import CHECKPOINT_INTERVAL, MAX_COMMANDS
+from freeagent_core.managers._worker_handle import KILLS
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -165,6 +167,21 @@ def test_a_replacement_that_fails_again_and_again_loses_nobody(points):
         points("started", 7)  # more than one call tries
         for _ in range(4):
             twins.tick()
+        assert points.armed() == []
+        twins.tick()
+        twins.check()
+
+
+def test_a_process_that_is_killed_at_one_agent_again_and_again_loses_it_not_at_once(points):
+    """Kills from outside come at any moment, so at the same one too."""
+    with ProcessPoolManager(1, start_method="fork") as manager:
+        twins = Twins(manager, 2)
+        for _ in range(CHECKPOINT_INTERVAL + 1):
+            twins.tick()
+        points("received.step")
+        points("agent.1", KILLS - 1)
+        twins.tick()
+        twins.tick()
         assert points.armed() == []
         twins.tick()
         twins.check()
@@ -322,6 +339,77 @@ def test_an_interrupted_tick_ends_at_once_and_its_results_can_be_had(ctrl_c):
         timer.join()
         # an agent comes back, not the result of the interrupted call
         assert isinstance(manager.unregister_agent(0), Slow)
+
+
+def two_ticks(twins):
+    twins.tick()
+    twins.tick()
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_interrupt_while_a_process_is_made_leaves_none(monkeypatch, start_method, moment):
+    children = multiprocessing.active_children()
+    with ProcessPoolManager(1, start_method=start_method) as manager:
+        twins = Twins(manager, 2)
+        twins.tick()
+        kind = manager._processes[0]._context.Process
+        start = kind.start
+
+        def interrupted(process):
+            if moment == "after":
+                start(process)
+            raise KeyboardInterrupt
+
+        for _ in range(3):
+            os.kill(manager.get_pool_status()["pids"][0], signal.SIGKILL)
+            with monkeypatch.context() as patch:
+                patch.setattr(kind, "start", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    two_ticks(twins)  # the first finds the process dead
+            twins.tick()
+            assert len(set(multiprocessing.active_children()) - set(children)) == 1
+        twins.check()
+    assert multiprocessing.active_children() == children
+
+
+SCRIPT_THAT_IS_KILLED = """
+import sys, time
+sys.path.insert(0, {support!r})
+from freeagent_core.managers import ProcessPoolManager
+from manager_agents import Counter
+if __name__ == "__main__":
+    manager = ProcessPoolManager(3, start_method={method!r})
+    for i in range(4):
+        manager.register_agent(i, Counter())
+    manager.step_all_agents(dict.fromkeys(range(4), 0))
+    print(*manager.get_pool_status()["pids"], flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_processes_end_with_the_process_that_made_them(tmp_path, start_method):
+    program = tmp_path / "program.py"
+    program.write_text(SCRIPT_THAT_IS_KILLED.format(support=str(SUPPORT), method=start_method))
+    with subprocess.Popen(
+        [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as parent:
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 3
+        parent.kill()
+    end = time.monotonic() + 30
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < end, "they go on"
+        time.sleep(0.05)
+
+
+def is_alive(pid):
+    """Whether a process is there, and no zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_an_interrupt_in_the_middle_of_a_message_changes_nothing(monkeypatch):

@@ -88,7 +88,7 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
     cdef FactorBeliefs* own = &e.factors[index]
     cdef FactorBeliefs* parent
     cdef const double* B = of_agent(&f.B, agent)
-    cdef const int32_t* next_state = tables.next_state + agent * tables.next_state_stride
+    cdef const int32_t* next_state = tables.next_state
     cdef const double* vectors[MAX_PARENTS]
     cdef const double* joint
     cdef Py_ssize_t i, k, state, joint_state, n = f.num_states
@@ -96,9 +96,11 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
     cdef int32_t belief, u
     cdef KeyEntry* entry
     cdef bint one_parent = f.num_parents == 1 and tables.novelty.data == NULL
+    if next_state != NULL:
+        next_state += agent * tables.next_state_stride
     for i in range(slots.count):
         u = slots.actions[i]
-        if one_parent and tables.next_state != NULL:
+        if one_parent and next_state != NULL:
             # the usual case by itself: a certain state, an action with a certain outcome
             parent = &e.factors[f.parents[0]]
             state = parent.certain_state[parent.before[slots.parents[i]]]
@@ -123,7 +125,7 @@ cdef void _next_beliefs(const BatchedTables* t, const SharedPolicies* p, Evaluat
                 joint_state = joint_state * f.sizes[k] + state if state >= 0 else -1
         entry = NULL
         belief = -1
-        if joint_state >= 0 and tables.next_state != NULL:
+        if joint_state >= 0 and next_state != NULL:
             state = next_state[u * f.size + joint_state]
             if state >= 0:
                 belief = add_certain(own, n, state, e.epoch)
