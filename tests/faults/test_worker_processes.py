@@ -476,13 +476,12 @@ tick = threading.Thread(target=manager.step_all_agents, args=(dict.fromkeys(rang
                         daemon={daemon})
 tick.start()
 time.sleep(0.3)
-print("end")
+print(*(process.rows.name for process in manager._processes), "end")
 """
 
 
 @pytest.mark.parametrize("daemon", [False, True])
 def test_the_interpreter_ends_with_work_in_flight(daemon):
-    before = set(os.listdir("/dev/shm"))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT_THAT_ENDS.format(support=str(SUPPORT), daemon=daemon)],
         capture_output=True,
@@ -490,9 +489,10 @@ def test_the_interpreter_ends_with_work_in_flight(daemon):
         timeout=60,
     )
     assert done.returncode == 0
-    assert done.stdout == "end\n"
+    *names, end = done.stdout.split()
+    assert (len(names), end) == (2, "end")
     assert done.stderr == ""
-    assert set(os.listdir("/dev/shm")) <= before
+    assert not {*names} & {*os.listdir("/dev/shm")}  # others have memory there too
 
 
 def test_agents_come_and_go_ten_thousand_times():
