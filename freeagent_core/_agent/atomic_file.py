@@ -39,22 +39,22 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         with open(path, "wb") as file:
             write(file)
         return
-    handle, part = _open_part(path)
-    try:
+    part = _part_name(path)
+    try:  # Ctrl-C may come with the return of any call
+        handle, has_name = _open_part(path, part)
         with os.fdopen(handle, "wb") as file:
             if mode is not None:
                 os.fchmod(handle, stat.S_IMODE(mode))
             write(file)
             file.flush()
             os.fsync(handle)
-            if part is None:
-                _link(handle, path)
-            else:
-                os.replace(part, path)
+            if not has_name:
+                # With a directory's descriptor os.link is linkat, which follows the link.
+                os.link(f"/proc/self/fd/{handle}", part, src_dir_fd=handle)
+            os.replace(part, path)
     except BaseException:
-        if part is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(part)
+        with contextlib.suppress(OSError):
+            os.unlink(part)
         raise
     _sync_directory(path.parent)
 
@@ -66,30 +66,16 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _open_part(path: Path) -> tuple[int, Path | None]:
-    """Open a new file in the directory of `path`; return its name if it needs one."""
+def _open_part(path: Path, part: Path) -> tuple[int, bool]:
+    """Open a new file in the directory of `path`; return whether it needs its name, `part`."""
     _remove_stale_parts(path)
     if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
         try:
-            return os.open(path.parent, os.O_TMPFILE | os.O_RDWR, 0o666), None
+            return os.open(path.parent, os.O_TMPFILE | os.O_RDWR, 0o666), False
         except OSError as error:
             if error.errno not in _NO_TMPFILE or not path.parent.is_dir():
                 raise
-    part = _part_name(path)
-    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), part
-
-
-def _link(handle: int, path: Path) -> None:
-    """Give a complete file without a name the name `path`."""
-    part = _part_name(path)
-    # With a directory's descriptor os.link is linkat, which follows the link to the file.
-    os.link(f"/proc/self/fd/{handle}", part, src_dir_fd=handle)
-    try:
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
 
 
 def _part_name(path: Path) -> Path:

@@ -189,7 +189,12 @@ def read_population(path: Path | BinaryIO, model: GenerativeModel) -> Population
         header = [str(arrays.get("format")), int(arrays["version"]), str(arrays["model"])]
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
-    except Exception:  # zipfile and NumPy raise what they come across
+    except Exception as error:  # zipfile and NumPy raise what they come across
+        cause: BaseException | None = error
+        while isinstance(cause, Exception):
+            cause = cause.__context__
+        if cause is not None:  # or what they come across as they end after Ctrl-C
+            raise cause from None
         raise ValueError(f"{path} is not a file of Population.save") from None
     if header[0] != FORMAT or arrays.get("state/random", np.empty(0)).ndim != 2:
         raise ValueError(f"{path} is not a file of Population.save")

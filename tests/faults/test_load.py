@@ -166,6 +166,24 @@ def test_a_state_that_lies_about_its_steps_takes_no_memory(infer_len):
     np.testing.assert_array_equal(other.qs[0][0][0], agent.qs[0][0][0])
 
 
+def test_an_interrupt_is_not_taken_for_a_bad_file(monkeypatch):
+    """Also where zipfile raises something else as it ends."""
+    shared, arrays = saved()
+
+    def interrupted(archive, member):
+        raise KeyboardInterrupt
+
+    def fails(archive, *error):
+        raise ValueError("cannot close")
+
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    monkeypatch.setattr(zipfile.ZipFile, "open", interrupted)
+    monkeypatch.setattr(zipfile.ZipFile, "__exit__", fails)
+    with pytest.raises(KeyboardInterrupt):
+        Population.load(file, shared)
+
+
 def test_compressed_files_are_refused():
     """np.savez does not compress; what does could be a bomb."""
     shared, arrays = saved()

@@ -164,6 +164,29 @@ def test_an_error_while_writing_leaves_nothing(tmp_path, way):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("call", ["open", "fchmod", "fsync", "link", "replace"])
+def test_an_interrupt_as_a_call_returns_leaves_one_whole_file(tmp_path, monkeypatch, way, call):
+    """Python looks for Ctrl-C when a call has returned: then it has done its work."""
+    path = tmp_path / "saved"
+    population().save(path)
+    original = getattr(os, call)
+
+    def interrupted(*arguments, **options):
+        original(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, interrupted)
+        try:
+            population(seed=1).save(path)
+        except KeyboardInterrupt:
+            pass
+        else:
+            assert (call, hasattr(os, "O_TMPFILE")) == ("link", False)
+    assert len(Population.load(path, model())) == 20
+    assert os.listdir(tmp_path) == ["saved"]
+
+
 def test_an_open_file_is_written_to():
     file = io.BytesIO()
     population().save(file)
