@@ -66,7 +66,7 @@ cdef void* new_handle(Kind kind, object target, void* at_hand=NULL) except NULL:
         block = <Slot*>calloc(BLOCK, sizeof(Slot))
         if block == NULL:
             raise MemoryError("no memory for handles")
-        for i in range(BLOCK):
+        for i in range(<uint64_t>BLOCK):
             block[i].handle = NO_HANDLE
             block[i].next_free = <uint32_t>(index + i + 2) if i + 1 < BLOCK else 0
         _blocks[index // BLOCK] = block

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+collect_ignore = ["out_of_memory_of_batches.py"]  # a program, which imports the one beside it
+
 
 @pytest.fixture
 def interrupt():

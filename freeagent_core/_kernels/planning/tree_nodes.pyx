@@ -123,7 +123,7 @@ cdef const Part* find_part(Parts* parts, const Tree* tree, Py_ssize_t node,
     cdef const double* qs = tree.qs + node * n
     cdef bint of_policy = tree.policy[node * tree.num_factors] >= 0
     cdef const Part* part
-    cdef const Slot* slot
+    cdef Slot* slot
     hash[0] = of_policy
     for k in range(n):
         hash[0] = mix_hash(hash[0], _leading_bits(qs[k]))
