@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from freeagent_core._kernels.base import primitives
 
-collect_ignore = ["fuzzing", "golden"]  # programs, not tests
+collect_ignore = ["coverage", "fuzzing", "golden"]  # programs, not tests
 LEVEL = primitives.simd_level()  # FREEAGENT_CORE_SIMD's, or the best
 # A shell that starts pytest in the background lets it ignore SIGINT: tests of Ctrl-C would wait
 # for ever, and those of programs too, which inherit it.
