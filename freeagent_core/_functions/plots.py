@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """Return ``matplotlib.pyplot``, or raise an error that says how to install it."""
     try:
-        from matplotlib import pyplot
+        from matplotlib import pyplot as module
     except ImportError as error:
         raise ImportError("plots need matplotlib: pip install 'freeagent-core[report]'") from error
-    return pyplot
+    return module
 
 
 def plot_beliefs(belief_dist: npt.NDArray[np.float64], title: str = "") -> None:
@@ -29,13 +30,13 @@ def plot_beliefs(belief_dist: npt.NDArray[np.float64], title: str = "") -> None:
     ImportError
         Without matplotlib.
     """
-    pyplot = _pyplot()
+    plt = pyplot()
     states = range(len(belief_dist))
-    pyplot.grid(zorder=0)
-    pyplot.bar(states, belief_dist, color="r", zorder=3)
-    pyplot.xticks(states)
-    pyplot.title(title)
-    pyplot.show()
+    plt.grid(zorder=0)
+    plt.bar(states, belief_dist, color="r", zorder=3)
+    plt.xticks(states)
+    plt.title(title)
+    plt.show()
 
 
 def plot_likelihood(A: npt.NDArray[np.float64], title: str = "") -> None:
@@ -51,10 +52,10 @@ def plot_likelihood(A: npt.NDArray[np.float64], title: str = "") -> None:
     ImportError
         Without matplotlib.
     """
-    pyplot = _pyplot()
-    pyplot.imshow(A, cmap="OrRd", aspect="auto")
-    pyplot.colorbar()
-    pyplot.xticks(range(A.shape[1]))
-    pyplot.yticks(range(A.shape[0]))
-    pyplot.title(title)
-    pyplot.show()
+    plt = pyplot()
+    plt.imshow(A, cmap="OrRd", aspect="auto")
+    plt.colorbar()
+    plt.xticks(range(A.shape[1]))
+    plt.yticks(range(A.shape[0]))
+    plt.title(title)
+    plt.show()

@@ -207,6 +207,8 @@ def num_states_of(B: Sequence[Array], B_dependencies: Sequence[Sequence[int]]) -
                 f"B[{f}] must have an axis for the next state, one for each of {factors} and one "
                 f"for the action, got shape {B[f].shape}"
             )
+        if 0 in B[f].shape:
+            raise ModelError(f"B[{f}] must have no axis of length 0, got shape {B[f].shape}")
         sizes.append(B[f].shape[factors.index(f) - len(factors) - 1])
     return sizes
 

@@ -21,7 +21,8 @@ def PRNGKey(seed: Any) -> Keys:
     Parameters
     ----------
     seed : int
-        Of 64 bits, signed.
+        Of 64 bits, signed. NumPy's and JAX's integers of at most 32 bits are taken as of 32 bits
+        without a sign.
 
     Returns
     -------
@@ -41,9 +42,13 @@ def PRNGKey(seed: Any) -> Keys:
     """
     if not isinstance(seed, int):
         array = as_array(seed, "seed")
-        if array.ndim or not np.issubdtype(array.dtype, np.integer):
+        if array.ndim or array.dtype.kind not in "iub":
             raise TypeError(f"seed must be an integer, got {type(seed).__name__} {seed!r}")
         seed = int(array)
+        if array.itemsize < 8:  # as JAX, which has no words beyond the integer's own
+            seed %= 2**32
+        elif array.dtype == np.uint64:
+            seed -= 2**64 if seed >= 2**63 else 0
     if not -(2**63) <= seed < 2**63:
         raise OverflowError(f"seed must fit into 64 bits, got {seed}")
     word = seed % 2**64

@@ -71,6 +71,9 @@ class Policies:
     def __hash__(self) -> int:
         return hash((self.policy_arr.shape, self.policy_arr.tobytes()))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Policies, (self.policy_arr,)
+
     def __repr__(self) -> str:
         return f"Policies(num_policies={self.num_policies}, horizon={self.horizon})"
 

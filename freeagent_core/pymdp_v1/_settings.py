@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from freeagent_core.pymdp_v1._arguments import (
 )
 from freeagent_core.pymdp_v1._arrays import as_array, as_size
 from freeagent_core.pymdp_v1._policies import Policies, all_policies
+from freeagent_core.pymdp_v1._tables import shared
 
 Array = npt.NDArray[Any]
 
@@ -144,7 +145,10 @@ def model_structure(
         "num_factors": num_factors,
         "num_modalities": num_modalities,
         "num_states": num_states,
-        "num_obs": [a.shape[-1 - len(fs)] for a, fs in zip(A_arrays, A_lists, strict=True)],
+        "num_obs": [
+            _num_obs(a, factors, f"A[{m}]")
+            for m, (a, factors) in enumerate(zip(A_arrays, A_lists, strict=True))
+        ],
         "num_controls": flat_controls,
         "num_controls_multi": num_controls,
         "A_dependencies": A_lists,
@@ -219,7 +223,10 @@ def checked_settings(agent: Mapping[str, Any], given: Mapping[str, Any]) -> dict
                 now("H"), now("B"), now("inductive_threshold"), now("inductive_depth")
             )
     if "I" in new and new["I"] is None:
-        new["I"] = ModelArrays(np.zeros((agent["batch_size"], 1, n)) for n in agent["num_states"])
+        new["I"] = ModelArrays(
+            np.broadcast_to(np.zeros((1, n)), (agent["batch_size"], 1, n))
+            for n in agent["num_states"]
+        )
     return new
 
 
@@ -260,7 +267,7 @@ def _checked_arrays(agent: Mapping[str, Any], name: str, values: Any) -> Any:
         elif name == "C":
             shapes = [(agent["num_obs"][i],)]
             if array.ndim == 3:
-                shapes = [(array.shape[1], agent["num_obs"][i])]
+                shapes = [(max(array.shape[1], 1), agent["num_obs"][i])]
         elif name == "I":
             shapes = [(array.shape[-2] if array.ndim > 1 else 1, agent["num_states"][i])]
         else:
@@ -289,6 +296,16 @@ def _check_policies(agent: Mapping[str, Any], policies: Policies) -> None:
             f"policies{list(at)} must be in range({agent['num_controls'][at[2]]}), got "
             f"{policies.policy_arr[at]}"
         )
+
+
+def _num_obs(A: Array, factors: Sequence[int], name: str) -> int:
+    if A.ndim <= len(factors):
+        raise ModelError(
+            f"{name} must have an axis for the outcome and one for each of {factors}, got shape "
+            f"{A.shape}"
+        )
+    num_obs: int = A.shape[-1 - len(factors)]
+    return num_obs
 
 
 def _default_dependencies(A: Sequence[Any], B: Sequence[Any]) -> tuple[Any, Any]:
@@ -360,3 +377,47 @@ def taken(array: Array, numbers: Array) -> Array:
     if array.strides[0] == 0 or array.shape[0] == 1:
         return np.broadcast_to(array[0], (len(numbers), *array.shape[1:]))
     return array[numbers]
+
+
+# --- copies and comparison ------------------------------------------------------------------------
+
+
+def state_of(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what copies of an agent keep: arrays that all agents share once, nothing compiled."""
+    state = {name: value for name, value in agent.items() if not name.startswith("_")}
+    for name in (*ARRAYS, *PER_AGENT):
+        state[name] = _each(lambda array: np.ascontiguousarray(shared(array)), state[name])
+    return state
+
+
+def restored(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an agent that has a state of `state_of`."""
+    batch = state["batch_size"]
+
+    def of_agents(array: Array) -> Array:
+        array = np.broadcast_to(array, (batch, *array.shape[1:])) if len(array) == 1 else array
+        array.flags.writeable = False
+        return array
+
+    return {
+        name: _each(of_agents, value) if name in ARRAYS or name in PER_AGENT else value
+        for name, value in state.items()
+    }
+
+
+def _each(change: Callable[[Array], Array], value: Any) -> Any:
+    """Change an array, those of a list or none."""
+    if isinstance(value, ModelArrays):
+        return ModelArrays(None if a is None else change(a) for a in value)
+    return None if value is None else change(value)
+
+
+def same(x: Any, y: Any) -> bool:
+    """Whether two nested dicts and lists of arrays and other values are equal."""
+    if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
+        return np.array_equal(x, y)
+    if isinstance(x, dict) and isinstance(y, dict):
+        return x.keys() == y.keys() and all(same(x[name], y[name]) for name in x)
+    if isinstance(x, list | tuple) and isinstance(y, list | tuple):
+        return len(x) == len(y) and all(same(a, b) for a, b in zip(x, y, strict=True))
+    return bool(x == y)

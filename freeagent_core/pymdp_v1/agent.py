@@ -28,6 +28,9 @@ from freeagent_core.pymdp_v1._settings import (
     agents_at,
     checked_settings,
     model_structure,
+    restored,
+    same,
+    state_of,
     taken,
 )
 
@@ -297,6 +300,21 @@ class Agent:
         agent.__dict__.update(self.__dict__)
         return agent
 
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self.__dict__)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set(**restored(state))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all arrays and settings are the same."""
+        if not isinstance(other, Agent):
+            return NotImplemented
+        return type(self) is type(other) and same(state_of(self.__dict__), state_of(other.__dict__))
+
+    def __hash__(self) -> int:
+        return hash((self.batch_size, *self.num_states, *self.num_obs, *self.num_controls))
+
     def __getitem__(self, index: Any) -> Agent:
         """Return the agents of the batch that an int, slice or array of int picks, as an agent."""
         numbers = agents_at(index, self.batch_size)
@@ -412,7 +430,7 @@ class Agent:
             D for mmp and vmp, whose prior is over the first state of the window.
         """
         if self.inference_algo in SEQUENCE_METHODS:
-            return self.D
+            return list(self.D)
         return inference_of(self).predict_states(action, qs)
 
     def infer_parameters(

@@ -281,3 +281,16 @@ def test_integers_of_other_libraries_are_taken():
         )
     )
     assert (agent.num_iter, agent.policy_len, agent.A_dependencies[1]) == (3, 2, [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("A", [1.0, np.eye(2)], r"A\[0\] must have an axis for the outcome and one for each of"),
+        ("B", [np.zeros((2, 2, 0)), np.eye(2)[:, :, None]], r"B\[0\] must have no axis of length"),
+        ("C", [np.zeros((0, 3)), np.zeros(2)], r"C\[0\] must have shape \(1, 3\)"),
+    ],
+)
+def test_arrays_without_axes_or_entries(name, values, message):
+    with pytest.raises(ValueError, match=message):
+        Agent(**model(**{name: values}))

@@ -195,3 +195,32 @@ def test_environments_that_do_not_fit():
         env = PymdpEnv([np.eye(7)], [np.eye(7)[..., None]], [np.ones(7) / 7])
         with pytest.raises(ValueError, match=r"env has 1 (modalities|factors)|modality 0 of env"):
             rollout(agent, env, 3, random.PRNGKey(0))
+
+
+@pytest.mark.parametrize("name", compiled.AGENT_METHODS)
+def test_methods_of_a_subclass_are_called(name):
+    calls = []
+
+    def counted(self, *arguments, **options):
+        calls.append(name)
+        return getattr(Agent, name)(self, *arguments, **options)
+
+    agent, env = random_world("fpi", 0, "A")
+    own = type("Own", (Agent,), {name: counted})
+    settings = {each: getattr(agent, each) for each in ("A", "B", "C", "D", "pA", "batch_size")}
+    lists = {each: getattr(agent, each) for each in ("A_dependencies", "B_dependencies")}
+    last, info = rollout(own(**settings, **lists, learn_A=True), env, 3, random.PRNGKey(0))
+    assert type(last["agent"]) is own
+    assert len(calls) in (3, 4)  # of four steps; there is no action before the first
+    expected = rollout(Agent(**settings, **lists, learn_A=True), env, 3, random.PRNGKey(0))[1]
+    assert_equal(info, expected, 1e-12, name)
+
+
+def test_a_method_of_one_environment_is_called():
+    agent, env = random_world("fpi", 0, "")
+    calls = []
+    env.step = lambda *arguments, **options: (
+        calls.append(1) or PymdpEnv.step(env, *arguments, **options)
+    )
+    rollout(agent, env, 3, random.PRNGKey(0))
+    assert len(calls) == 4

@@ -37,6 +37,16 @@ TOLERANCE = {
 # --- keys ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [np.int8(-1), np.int32(-5), np.uint32(2**32 - 1), np.int64(-5), np.uint64(2**64 - 1), True],
+    ids=repr,
+)
+def test_seeds_of_numpy(seed):
+    assert_same(random.PRNGKey(seed), reference.PRNGKey(seed))
+    assert_same(random.PRNGKey(jax.numpy.asarray(seed)), reference.PRNGKey(seed))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_keys_and_their_splits(seed):
     key = reference.PRNGKey(seed)

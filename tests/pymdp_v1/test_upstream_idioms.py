@@ -1,5 +1,6 @@
 """What pymdp 1.x's own notebooks and tests do with an agent, with the imports alone changed."""
 
+import jax
 import jax.numpy as jnp
 import jax_reference  # noqa: F401  (float64)
 import numpy as np
@@ -10,7 +11,7 @@ import pymdp.envs
 import pytest
 
 from freeagent_core.pymdp_v1 import Agent, control, distribution, random
-from freeagent_core.pymdp_v1.envs import SimplifiedTMaze, rollout
+from freeagent_core.pymdp_v1.envs import SimplifiedTMaze, infer_and_plan, rollout
 from freeagent_core.pymdp_v1.planning.si import SearchTree, si_policy_search
 
 CONFIG = {
@@ -80,6 +81,28 @@ def test_a_prior_that_has_an_axis_of_steps(batch_size):
     two = Agent([A, A], [B, B], A_dependencies=[[0], [1]], batch_size=batch_size)
     with pytest.raises(ValueError, match=r"empirical_prior\[0\] must have shape"):
         two.infer_states(observation * 2, [d[:, None] for d in two.D])
+
+
+@pytest.mark.parametrize("algorithm", ["fpi", "mmp"])
+def test_steps_whose_results_are_stacked(algorithm):
+    env = SimplifiedTMaze()
+    agent = Agent(
+        env.A,
+        env.B,
+        A_dependencies=env.A_dependencies,
+        inference_algo=algorithm,
+        inference_horizon=1,
+        batch_size=2,
+    )
+    qs, action, infos, priors = [d[:, None] for d in agent.D], None, [], []
+    for step in range(3):
+        seen = [np.zeros((2, 1), dtype=int)] * 2
+        agent, action, qs, info = infer_and_plan(agent, qs, seen, action, random.PRNGKey(step))
+        infos.append(info)
+        priors.append(agent.update_empirical_prior(action, qs))
+    stacked = jax.tree_util.tree_map(lambda *x: jnp.stack(x, axis=1), *infos)
+    assert stacked["empirical_prior"][0].shape == (2, 3, 4)
+    assert {type(prior) for prior in priors} == {list}
 
 
 def test_preferences_that_have_fewer_steps_than_policies():

@@ -65,6 +65,18 @@ cdef class SearchTree:
                                             for k in range(t.num_modalities)])
         return node
 
+    def __getitem__(self, Py_ssize_t index):
+        """Return `node` with axes of one before its beliefs and its observation, as in pymdp."""
+        node = self.node(index)
+        node["qs"] = [q[None, None] for q in node["qs"]]
+        if "observation" in node:
+            node["observation"] = node["observation"][None]
+        return node
+
+    def root(self):
+        """Return the node that all others follow from, as ``tree[0]``."""
+        return self[0]
+
     @property
     def used(self):
         """Indices of the nodes that are part of the tree."""

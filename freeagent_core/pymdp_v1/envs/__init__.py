@@ -1,7 +1,6 @@
 """Environments of pymdp 1.x: the same models, and the same draws under the same keys.
 
-`rollout` runs an agent in one of them. What upstream's environments draw with Matplotlib
-(``render``) is left out (docs/pymdp_v1_left_out.md).
+`rollout` runs an agent in one of them; `render` of the T-mazes draws them with Matplotlib.
 """
 
 from freeagent_core.pymdp_v1.envs.cue_chaining import CueChainingEnv

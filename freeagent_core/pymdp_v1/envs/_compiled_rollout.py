@@ -22,12 +22,30 @@ if TYPE_CHECKING:
     from freeagent_core.pymdp_v1.agent import Agent
 
 
+AGENT_METHODS = (
+    "infer_states",
+    "infer_policies",
+    "sample_action",
+    "update_empirical_prior",
+    "infer_parameters",
+)
+
+
+def _has_own(x: Any, base: type, methods: Sequence[str]) -> bool:
+    """Whether an object, or its class, has other methods of these names than a class it is of."""
+    return any(
+        getattr(getattr(x, name), "__func__", None) is not getattr(base, name) for name in methods
+    )
+
+
 def can_run(agent: Agent, env: PymdpEnv, learns_online: bool) -> bool:
     """Whether `run_compiled` does what calling the methods of the two, step by step, does."""
+    from freeagent_core.pymdp_v1.agent import Agent
+
     if (
         agent.preprocess_fn is not None
-        or type(env).step is not PymdpEnv.step
-        or type(env).reset is not PymdpEnv.reset
+        or _has_own(agent, Agent, AGENT_METHODS)
+        or _has_own(env, PymdpEnv, ("reset", "step"))
         or env.categorical_obs != agent.categorical_obs
     ):
         return False

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from freeagent_core._model.validation import choice
 from freeagent_core.pymdp_v1 import random
+from freeagent_core.pymdp_v1._arguments import outcomes, parts
 from freeagent_core.pymdp_v1._arrays import Array, FloatArray, as_array
+from freeagent_core.pymdp_v1.envs import _pictures
 from freeagent_core.pymdp_v1.envs.env import PymdpEnv
 
 _START, _WALL = 1, 2  # cells of a maze; set i has its cue at 3 + 3 i, its places at 4, 5 + 3 i
@@ -202,3 +207,38 @@ class GeneralizedTMazeEnv(PymdpEnv):
         D: list[Array] = list(generate_D(env_info))
         super().__init__(A, B, D, A_dependencies, B_dependencies, categorical_obs)
         self.env_info = env_info
+
+    def render(self, states: Sequence[Any], mode: str = "human") -> npt.NDArray[np.uint8] | None:
+        """Draw the maze, and where each agent of a batch is. Needs Matplotlib.
+
+        Parameters
+        ----------
+        states : list of int, or of (batch,) array of int
+            Of each factor, such as ``[s[:, t] for s in info["env_state"]]`` of a `rollout`.
+        mode : {"human", "rgb_array"}
+            Show the picture, or return it.
+
+        Returns
+        -------
+        (height, width, 3) array of uint8, or None with ``mode="human"``
+
+        Raises
+        ------
+        ImportError
+            Without Matplotlib.
+        ValueError, TypeError
+            If states do not fit.
+        """
+        choice(mode, _pictures.MODES, "mode")
+        num_sets, cells = self.env_info["num_cues"], self.env_info["maze"].size
+        given = parts(states, 1 + num_sets, "states", "factor")[0]
+        position = np.atleast_1d(outcomes(given, cells, "states[0]")).astype(np.int64)
+        if position.ndim != 1 or not len(position) or (position < 0).any():
+            raise ValueError(
+                f"states[0] must be cells in range({cells}), of shape (batch,), got {given!r:.80}"
+            )
+        figure, axes = _pictures.squares(len(position), 8, "Generalized T-Maze Environment")
+        for own, cell in zip(axes, position, strict=True):
+            _pictures.draw_cells(own, self.env_info, int(cell))
+        _pictures.sets_legend(axes[-1], num_sets)
+        return _pictures.shown(figure, mode)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from freeagent_core._kernels.agents.batched_trees import SearchTree
 from freeagent_core.pymdp_v1 import random
 from freeagent_core.pymdp_v1._arrays import Array, as_array, as_size
 from freeagent_core.pymdp_v1._compiled import inference_of
@@ -103,7 +104,7 @@ def infer_and_plan(
     search = default_policy_search if policy_search is None else policy_search
     if empirical_prior is None:
         if action_prev is None or np.any(as_array(action_prev) < 0):
-            empirical_prior = agent.D
+            empirical_prior = list(agent.D)
         else:
             empirical_prior = agent.update_empirical_prior(action_prev, qs_prev)
     qs = agent.infer_states(
@@ -458,6 +459,8 @@ def _stacked(parts: Sequence[Any], axis: int = 1) -> Any:
         return {name: _stacked([part[name] for part in parts], axis) for name in first}
     if first is None:
         return None
+    if isinstance(first, SearchTree):  # NumPy would take it for a sequence of its nodes
+        return list(parts)
     arrays = [as_array(part) for part in parts]
     return list(parts) if arrays[0].dtype == object else np.stack(arrays, axis=axis)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
-from freeagent_core._model.validation import integer
-from freeagent_core.pymdp_v1._arrays import FloatArray, as_real
+import numpy as np
+import numpy.typing as npt
+
+from freeagent_core._model.validation import choice, integer
+from freeagent_core.pymdp_v1._arguments import outcomes, parts
+from freeagent_core.pymdp_v1._arrays import Array, FloatArray, as_array, as_real
+from freeagent_core.pymdp_v1.envs import _pictures
 from freeagent_core.pymdp_v1.envs.env import PymdpEnv
 
 _NOTHING, _REWARD, _PUNISHMENT = range(3)  # outcomes of the reward modality
@@ -143,6 +149,71 @@ class BaseTMaze(PymdpEnv):
         condition = self.reward_condition
         rewarded = np.full(2, 0.5) if condition is None else np.eye(2)[condition]
         return [np.eye(self.num_locations)[self._places["centre"]], rewarded]
+
+    def render(
+        self, observations: Sequence[Any], mode: str = "human", title: str | None = None
+    ) -> npt.NDArray[np.uint8] | None:
+        """Draw what agents observe, each in a maze of its own. Needs Matplotlib.
+
+        Parameters
+        ----------
+        observations : list of (batch,) or (batch, 1) array of int
+            Of each modality, such as ``[o[:, t] for o in info["observation"]]`` of a `rollout`;
+            (batch, 1, num_obs) arrays with `categorical_obs`.
+        mode : {"human", "rgb_array"}
+            Show the picture, or return it.
+        title : str, optional
+
+        Returns
+        -------
+        (height, width, 3) array of uint8, or None with ``mode="human"``
+
+        Raises
+        ------
+        ImportError
+            Without Matplotlib.
+        ValueError, TypeError
+            If observations do not fit.
+        """
+        choice(mode, _pictures.MODES, "mode")
+        sizes = [self.location_obs_size, 3, 3][: 2 if self.cue_mode == "embedded" else 3]
+        seen = parts(observations, len(sizes), "observations", "modality")
+        columns = [
+            _indices(o, n, f"observations[{m}]")
+            for m, (o, n) in enumerate(zip(seen, sizes, strict=True))
+        ]
+        for m, column in enumerate(columns):
+            if len(column) != len(columns[0]):
+                raise ValueError(
+                    f"observations[{m}] must have {len(columns[0])} entries, as observations[0] "
+                    f"has, got {len(column)}"
+                )
+        names = list(self._places)
+        figure, axes = _pictures.squares(len(columns[0]), 6, title)
+        for own, location, reward, *rest in zip(axes, *columns, strict=True):
+            cue = rest[0] if rest else max(0, location - self._places["cue"] + 1)
+            if not rest:  # the outcomes that follow the cue's location tell of the cue
+                location = min(location, self._places["cue"])
+            _pictures.draw_tmaze(own, names[location], reward, cue)
+        return _pictures.shown(figure, mode)
+
+
+def _indices(observation: Any, num_obs: int, name: str) -> Array:
+    """Return outcomes, or one-hot distributions over them, of a batch as an array (batch,)."""
+    array = as_array(observation, name)
+    if array.ndim == 3 and array.shape[1:] == (1, num_obs):
+        array = array.argmax(axis=-1)
+    while array.ndim > 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != 1 or not len(array):
+        raise ValueError(
+            f"{name} must have shape (batch,), (batch, 1) or (batch, 1, {num_obs}), got "
+            f"{array.shape}"
+        )
+    array = outcomes(array, num_obs, name).astype(np.int64)
+    if (array < 0).any():
+        raise ValueError(f"{name}[{int(array.argmin())}] must be in range({num_obs}), got -1")
+    return array
 
 
 class TMaze(BaseTMaze):
