@@ -30,11 +30,9 @@ cdef double _uniform(uint64_t* state) noexcept nogil:
     return <double>(_next(state) >> 11) * (1.0 / 9007199254740992.0)
 
 
-# floor(u * count), uniform in range(count), count >= 1, but for a bias below count * 2^-53.
-# Cost: one draw, none if count is 1.
+# floor(u * count), uniform in range(count), count >= 2, but for a bias below count * 2^-53.
+# Cost: one draw.
 cdef Py_ssize_t _below(void* state, Py_ssize_t count) noexcept nogil:
-    if count == 1:
-        return 0
     return min(<Py_ssize_t>(_uniform(<uint64_t*>state) * count), count - 1)
 
 

@@ -182,27 +182,3 @@ def choice(Py_ssize_t count):
     cdef Py_ssize_t index = _below(NULL, count)
     end_draws()
     return index
-
-
-def categorical(const double[::1] p):
-    """Return what ``np.random.multinomial(1, p).argmax()`` would, with the same draws.
-
-    Parameters
-    ----------
-    p : ndarray of float64
-        Probabilities that sum to 1.
-
-    Returns
-    -------
-    index : int
-
-    Raises
-    ------
-    ValueError
-        If `p` is empty.
-    """
-    if p.shape[0] < 1:
-        raise ValueError("p must not be empty")
-    cdef Py_ssize_t index = _categorical(NULL, &p[0], p.shape[0])
-    end_draws()
-    return index
