@@ -536,10 +536,12 @@ class Population:
             )
         packed = np.zeros((self._size, model.packed.qs_size))
         for f, (states, n) in enumerate(zip(self._slices, model.num_states, strict=True)):
-            array = check.real_array(beliefs[f], f"{name}[{f}]")
+            array = check.real_numbers(beliefs[f], f"{name}[{f}]")
             check.check_shape(array, (self._size, n), f"{name}[{f}]")
-            check.check_non_negative(array, f"{name}[{f}]")
             packed[:, states] = array
+        if not (packed.min() >= 0.0 and packed.max() < np.inf):  # all factors at once
+            for f, states in enumerate(self._slices):
+                check.check_non_negative(packed[:, states], f"{name}[{f}]")
         return packed
 
 

@@ -31,6 +31,7 @@ cdef class PopulationCore(ParallelWork):
     cdef readonly dict state       # the arrays that `_rows` points into, by name
     cdef readonly bint learns      # agents may have learned something
     cdef bint _filters             # beliefs alone are updated by filter_block
+    cdef bint _fetches             # updates ask for the memory of agents that come after
     cdef FirstParameters _first_parameters  # pA, pB, pD that agents begin with
     cdef Rows _rows
     cdef unsigned char[::1] _status    # (size,) of the last operation

@@ -46,6 +46,11 @@ import numpy as np
 
 cdef enum:
     WINDOW_ROWS = 64               # agents among which those with windows of one length are found
+    # What updates read is asked for before from so many bytes of pA and pB of all agents on, which
+    # do not stay in a second cache, and up to so many numbers an agent: the processor sees by itself
+    # where reading of more goes.
+    MIN_FETCHED = 1 << 20
+    MAX_COUNTS_FETCHED = 1024
 
 
 cdef class PopulationCore(ParallelWork):
@@ -263,7 +268,8 @@ cdef class PopulationCore(ParallelWork):
         cdef Py_ssize_t i, size = self.block if self.learned_lanes is None else LANES
         if self._operations >= LEARN_A:
             for i in range(start, stop):
-                self._fetch(i, stop)
+                if self._fetches:
+                    self._fetch(i, stop)
                 if self._mask == NULL or self._mask[i]:
                     self._learn(i, works[0])
             return
@@ -508,6 +514,9 @@ cdef class PopulationCore(ParallelWork):
             raise MemoryError("no memory for the population")
         self._learned = learned
         self._first_parameters = FirstParameters(pA, pB, pD)
+        counts = sum([array.size for given in (pA, pB) if given is not None for array in given])
+        self._fetches = (counts <= MAX_COUNTS_FETCHED
+                         and self.size * counts * sizeof(double) > MIN_FETCHED)
         if lanes is not None and fit_lanes(&self.parameters.values):
             self.learned_lanes = lanes
         self.learns = True

@@ -169,8 +169,8 @@ cdef void free_learned(Learned* own) noexcept nogil:
 
 # --- prefetching -------------------------------------------------------------------------------
 #
-# Agents that learn do little with much memory, that of one after the other: 3,000 of a bandit of
-# 314 numbers spent half of an update waiting. So what the next ones need is asked for before.
+# Agents that learn do little with much memory, that of one after the other, so what the next ones
+# need is asked for before: a tick of 3,000 bandits of 314 numbers took 11.2 ms, and 12.0 without.
 
 cdef extern from *:
     """
