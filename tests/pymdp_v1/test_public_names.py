@@ -5,6 +5,8 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,18 @@ def counterpart(name):
 
 
 def upstream(name):
+    stubs: dict = {}
+    if importlib.util.find_spec("IPython") is None:  # what shows animations in notebooks
+        display = types.SimpleNamespace(display=None, HTML=None)
+        stubs = {"IPython": types.SimpleNamespace(display=display), "IPython.display": display}
+    sys.modules.update(stubs)
     try:
         return importlib.import_module(name)
     except ImportError as error:
         pytest.skip(f"{name} needs {error.name}")
+    finally:
+        for each in stubs:
+            del sys.modules[each]
 
 
 MODULES = sorted(modules_of("pymdp"))
