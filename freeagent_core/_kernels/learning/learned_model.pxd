@@ -6,6 +6,7 @@ from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
 
 cdef class DirichletParameters:
     cdef double** values           # where each array is: the agent's own.pA, pB or pD
+    cdef Py_ssize_t* _sizes        # entries of each
     cdef list shapes
     cdef bint action_first
     cdef list owners               # the arrays that are written to; None before any is shown

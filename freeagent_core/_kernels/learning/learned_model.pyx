@@ -63,8 +63,17 @@ cdef class DirichletParameters:
         The arrays have the axes of B reversed: (action, previous, next).
     """
 
-    def __init__(self, list shapes, bint action_first):
+    def __cinit__(self, list shapes, bint action_first):
+        cdef Py_ssize_t i
         self.shapes, self.action_first = shapes, action_first
+        self._sizes = <Py_ssize_t*>allocate_aligned(len(shapes) * sizeof(Py_ssize_t))
+        if self._sizes == NULL:
+            raise MemoryError("no memory for the Dirichlet parameters")
+        for i, shape in enumerate(shapes):
+            self._sizes[i] = math.prod(shape)
+
+    def __dealloc__(self):
+        free(self._sizes)
 
     # Before callers are shown anything: NumPy arrays in the place of that memory.
     cdef int own_arrays(self) except -1:
@@ -122,7 +131,7 @@ cdef class DirichletParameters:
         memset(first, 0, sizeof(first))
         memset(second, 0, sizeof(second))
         for i in range(len(self.owners)):
-            bits, n = <uint64_t*>self.values[i], self.owners[i].size
+            bits, n = <uint64_t*>self.values[i], self._sizes[i]
             for k in range(n // 8):
                 for j in range(8):
                     first[j] += bits[8 * k + j]
