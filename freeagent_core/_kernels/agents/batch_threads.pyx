@@ -14,7 +14,7 @@ cdef extern from "Python.h":
 
 
 # Agents of unknown cost that are done before Ctrl-C is looked for.
-cdef Py_ssize_t FIRST_PART = 64
+cdef Py_ssize_t FIRST_PART = 8
 
 
 cdef class KernelWork(ParallelWork):
