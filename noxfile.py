@@ -16,7 +16,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 
-MOST_BYTES = 6 * 2**20  # that a wheel's files may have
+MOST_BYTES = 6 * 2**20  # that a wheel may add to an installation, byte code included
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 
@@ -94,7 +94,7 @@ def wheel(session: nox.Session) -> None:
         f"beyond NumPy: {seconds:.1f} s to install; {_mib(repaired.stat().st_size)} to download, "
         f"{_mib(unpacked)} unpacked, {_mib(added)} with the byte code that pip makes"
     )
-    if unpacked > MOST_BYTES:
+    if added > MOST_BYTES:
         session.error(f"a wheel may have {_mib(MOST_BYTES)}")
     session.run(*install, f"freeagent-core[test,report] @ {repaired.as_uri()}", external=True)
     (work / "checkout").mkdir()
@@ -108,7 +108,7 @@ def wheel(session: nox.Session) -> None:
 
 
 def _size_of(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*"))
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
 
 def _mib(size: int) -> str:

@@ -6,8 +6,8 @@ Environment variables:
   sanitizers and debug information (CONTRIBUTING.md tells how to run the tests so).
 - ``FREEAGENT_CORE_COVERAGE=1`` compiles with gcov's counters (tests/coverage/measure.py).
 - ``FREEAGENT_CORE_DEBUG=1`` compiles without optimisation, with bounds checks.
-- ``FREEAGENT_CORE_REUSE=1`` takes the modules that ``pip install -e .`` left beside their sources,
-  where they are newer than these: a wheel in seconds. Not after a build with other variables.
+- ``FREEAGENT_CORE_REUSE=1`` takes what ``pip install -e .`` has compiled, where that is newer than
+  the sources: a wheel in seconds. Not after a build with other variables.
 """
 
 import multiprocessing
@@ -73,13 +73,13 @@ sanitize = os.environ.get("FREEAGENT_CORE_SANITIZE", "")
 # depend on the compiler. (SIMD levels differ by rounding: csrc/freeagent_primitives.h.)
 compile_args = ["-std=c11", "-ffp-contract=off", "-Wno-psabi", "-Wno-unused-function"]
 compile_args += ["-O0", "-g"] if debug else ["-O3", "-g0"]
+compile_args += ["-fvisibility=hidden"]  # but for the functions that Python looks up
 link_args = []
 if sys.platform == "linux":
-    # Code and constants share pages: 90 small modules take 0.4 MB less, and half the mappings.
+    # Code and constants share pages: less to load and to map.
     link_args += ["-Wl,-z,noseparate-code", "-Wl,--hash-style=gnu"]
-    # Symbols stay in a checkout: valgrind counts what a function takes (benchmarks/linking.py).
-    if "bdist_wheel" in sys.argv and not (debug or coverage or sanitize):
-        link_args += ["-Wl,--strip-all"]
+# Symbols stay in a checkout: valgrind counts what a function takes (benchmarks/linking.py).
+strip_args = [] if debug or coverage or sanitize or sys.platform != "linux" else ["-Wl,--strip-all"]
 if sys.platform == "win32":  # clang-cl; not run
     compile_args = ["/clang:-std=c11", "/clang:-ffp-contract=off", "/Od" if debug else "/O2"]
 if coverage:  # each function once, so that its branches are counted once
@@ -90,18 +90,36 @@ if sanitize:
     link_args += [f"-fsanitize={sanitize}"]
 
 
+# By folder: modules that make models, read arguments and copy arrays, for kernels of others.
+COLD = {
+    ".": ["c_api"],
+    "managers": ["_records"],
+    "_c_api": ["arguments", "core_target", "errors", "handles", "models", "populations"]
+    + ["python_agents"],
+    "_kernels/agents": ["agent_learning", "agent_policies", "agent_traces", "agent_transfer"]
+    + ["batch_threads", "batched_inference", "batched_trees", "batched_windows"]
+    + ["message_passing_window", "own_model", "parameters", "processor_affinity", "rollout_run"]
+    + ["sampled_environment", "step_batch"],
+    "_kernels/base": ["interrupts", "primitives", "status"],
+    "_kernels/model": ["batched_model", "graph_memory", "lane_model", "message_lanes"]
+    + ["packed_model", "shared_workspaces", "workspace"],
+    "_kernels/planning": ["policy_plan"],
+}
+
+
 def is_cold(source):
-    """Return whether nothing that is called at every step stands in a module."""
-    if source.stem.endswith("_functions"):
-        return True
-    if source.parts[1] != "_kernels":
-        return source.parent.name not in ("_agent", "_c_api")
-    return source.stem in ("agent_learning", "agent_traces", "agent_transfer", "parameters")
+    """Return whether a module has no kernel, and nothing of a step that Python does not call."""
+    folder = source.parent.relative_to("freeagent_core").as_posix()
+    return source.stem.endswith("_functions") or source.stem in COLD.get(folder, ())
 
 
-# Such modules are smaller by 30% with -Os. Those that pass a call on are not among them:
+# Such modules are smaller by 40% with -Os, which adds a thousandth to the instructions of a step at
+# most, a hundredth to those of a call of `pymdp_v1`. Those that pass a call on are not among them:
 # infer_states of an agent with 32 states took a fifth longer.
-small_args = [] if debug or coverage or sanitize or sys.platform == "win32" else ["-Os"]
+# Without tables for unwinding, stacks that debuggers show end there; Python's are whole.
+small_args = ["-Os", "-fno-asynchronous-unwind-tables"]
+if debug or coverage or sanitize or sys.platform == "win32":
+    small_args = []
 
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
 headers = [
@@ -124,11 +142,10 @@ headers = [
 extensions = [
     Extension(
         str(source.with_suffix("")).replace(os.sep, "."),
-        # One module owns the primitives and their dispatch; the others reach them through it.
-        [str(source)] + (csrc if source.stem == "primitives" else []),
+        [str(source)],
         include_dirs=["csrc", "freeagent_core/include", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        depends=headers,
+        depends=headers + (csrc if source.stem == "primitives" else []),
         extra_compile_args=compile_args + (small_args if is_cold(source) else []),
         extra_link_args=link_args,
     )
@@ -142,6 +159,14 @@ extensions.append(
 )
 
 
+# A wheel has all modules in one shared object: freeagent_core/_compiled_modules.py finds them. The
+# tables by which 100 files are linked and loaded took a quarter of their size. In a checkout each
+# has its own file, so that only what has changed is compiled.
+BUNDLE = "freeagent_core._compiled"
+OWNER = "freeagent_core._kernels.base.primitives"
+OBJECTS = Path("build", f"temp.{sysconfig.get_platform()}-{sys.implementation.cache_tag}")
+
+
 class BuildInParallel(build_ext):
     """On all processors; on Windows, clang-cl in the place of cl, with the same options."""
 
@@ -150,41 +175,88 @@ class BuildInParallel(build_ext):
         super().finalize_options()
         if self.parallel is None:
             self.parallel = os.cpu_count()
+        self.build_temp = str(OBJECTS)  # an editable wheel's would be a temporary one
+
+    def run(self):
+        """Note what is built before that is changed."""
+        self.is_wheel = not (self.inplace or self.editable_mode)
+        super().run()
 
     def build_extensions(self):
-        """Compile all modules."""
+        """Compile all modules, each for itself or to be linked together."""
         if sys.platform == "win32":
             self.compiler.initialize()
             self.compiler.cc = os.environ.get("CC", "clang-cl")
-        super().build_extensions()
+        if not self.is_wheel:
+            super().build_extensions()
+            return
+        names = sorted(extension.name for extension in self.extensions)
+        for name in names:  # from a build in place
+            Path(self.get_ext_fullpath(name)).unlink(missing_ok=True)
+        link, self.compiler.link_shared_object = self.compiler.link_shared_object, keep_objects
+        if not reuse:
+            super().build_extensions()
+        target, list_of_names = self.get_outputs()
+        link(
+            sorted(str(path) for extension in self.extensions for path in objects_of(extension)),
+            target,
+            export_symbols=[f"PyInit_{name.rpartition('.')[2]}" for name in names],
+            extra_postargs=link_args + strip_args,
+            build_temp=self.build_temp,
+            target_lang="c",
+        )
+        Path(list_of_names).write_text("\n".join(names) + "\n")
 
     def build_extension(self, extension):
-        """Compile a module, or copy it."""
-        if not reuse:
-            super().build_extension(extension)
-            return
-        target = Path(self.get_ext_fullpath(extension.name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(built_path(extension), target)
+        """Compile a module. One owns the primitives; the others reach them through it."""
+        if extension.name == OWNER:
+            extension.extra_objects = self.compiler.compile(
+                csrc,
+                output_dir=self.build_temp,
+                include_dirs=extension.include_dirs,
+                debug=self.debug,
+                extra_postargs=compile_args,
+                depends=headers,
+            )
+        super().build_extension(extension)
+
+    def get_outputs(self):
+        """Return the files that are made."""
+        if self.inplace or self.editable_mode:
+            return super().get_outputs()
+        target = Path(self.get_ext_fullpath(BUNDLE))
+        return [str(target), str(target.parent / "_compiled_modules.txt")]
 
 
-def built_path(extension):
-    """Return where ``pip install -e .`` leaves a module."""
-    return Path(*extension.name.split(".")).with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+def keep_objects(*_, **__):
+    """Link nothing yet."""
 
 
-def all_are_built():
-    """Return whether all modules are there, and newer than whatever they are made from."""
+def objects_of(extension):
+    """Return what a module's sources are compiled into."""
+    suffix = ".obj" if sys.platform == "win32" else ".o"
+    sources = extension.sources or [extension.name.replace(".", "/")]
+    if extension.name == OWNER:
+        sources = sources + csrc
+    return [OBJECTS / Path(source).with_suffix(suffix) for source in sources]
+
+
+def all_are_compiled():
+    """Return whether all objects are there, and newer than whatever they are made from."""
     made_from = [Path("setup.py"), *Path("csrc").iterdir(), *map(Path, headers)]
     made_from += [
         path for kind in ("pyx", "pxd") for path in Path("freeagent_core").rglob(f"*.{kind}")
     ]
     newest = max(path.stat().st_mtime for path in made_from)
-    built = [built_path(extension) for extension in extensions]
-    return all(path.exists() and path.stat().st_mtime > newest for path in built)
+    objects = [path for extension in extensions for path in objects_of(extension)]
+    return all(path.exists() and path.stat().st_mtime > newest for path in objects)
 
 
-reuse = os.environ.get("FREEAGENT_CORE_REUSE") == "1" and all_are_built()
+reuse = (
+    os.environ.get("FREEAGENT_CORE_REUSE") == "1"
+    and "bdist_wheel" in sys.argv
+    and all_are_compiled()
+)
 setup(
     cmdclass={"build_ext": BuildInParallel},
     ext_modules=extensions

@@ -7,8 +7,10 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from freeagent_core._compiled_modules import find_compiled_modules
 from freeagent_core._version import __version__
 
+find_compiled_modules()
 try:
     from freeagent_core._kernels.base import primitives as _primitives  # noqa: F401
 except ImportError as error:

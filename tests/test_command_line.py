@@ -112,7 +112,13 @@ def test_uncompiled_sources_say_what_to_do(tmp_path):
     package = tmp_path / "freeagent_core"
     (package / "_kernels").mkdir(parents=True)
     source = next(iter(freeagent_core.__path__))
-    for name in ("__init__.py", "_version.py", "__main__.py", "_kernels/__init__.py"):
+    for name in (
+        "__init__.py",
+        "_compiled_modules.py",
+        "_version.py",
+        "__main__.py",
+        "_kernels/__init__.py",
+    ):
         with open(f"{source}/{name}") as file:
             (package / name).write_text(file.read())
     run = subprocess.run(
