@@ -34,6 +34,9 @@ LINES: dict[str, dict[str, tuple[str, ...]]] = {
         f"{KERNELS}/planning/shared_prefixes.pyx": ("return -1", "return NULL"),
         f"{KERNELS}/planning/tree_nodes.pyx": ("return False", "return -1", "return"),
     },
+    "a number that no draw gives": {
+        f"{KERNELS}/base/threefry.pyx": ("if side >= 1.0:",),
+    },
     "a number that takes years to count up to": {
         f"{KERNELS}/base/hash_table.pyx": ("if table.stamp == 0:",),
         f"{KERNELS}/planning/shared_prefixes.pyx": ("if e.epoch == LAST_EPOCH:",),
@@ -53,7 +56,8 @@ LINES: dict[str, dict[str, tuple[str, ...]]] = {
         f"{KERNELS}/action/numpy_generator.pyx": ("except BaseException", "if _error is not None"),
         f"{KERNELS}/agents/parallel_work.pyx": ("while load(&self._unfinished)", "if stopped:"),
         f"{KERNELS}/agents/population_core.pyx": ("cdef void _run_interrupted",),
-        f"{KERNELS}/agents/step_batch.pyx": ("cdef void _run_interrupted",),
+        f"{KERNELS}/agents/step_batch.pyx": ("cdef void _run_interrupted", "except BaseException"),
+        "freeagent_core/managers/_records.pyx": ("except BaseException", "if not batch.is_loaded"),
         "freeagent_core/_c_api/errors.pyx": ("if Py_AddPendingCall",),
     },
     "runs in a child that was forked, which a test ends without its counts": {
