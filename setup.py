@@ -62,6 +62,7 @@ import numpy  # noqa: E402
 from Cython.Build import cythonize  # noqa: E402
 from setuptools import Extension, setup  # noqa: E402
 from setuptools.command.build_ext import build_ext  # noqa: E402
+from setuptools.modified import newer_group  # noqa: E402
 
 PRIMITIVES = ["plain", "avx2", "avx512"]
 
@@ -209,7 +210,8 @@ class BuildInParallel(build_ext):
 
     def build_extension(self, extension):
         """Compile a module. One owns the primitives; the others reach them through it."""
-        if extension.name == OWNER:
+        made = self.get_ext_fullpath(extension.name)
+        if extension.name == OWNER and newer_group(extension.sources + extension.depends, made):
             extension.extra_objects = self.compiler.compile(
                 csrc,
                 output_dir=self.build_temp,
