@@ -1,7 +1,7 @@
 """One agent as the step sees it, wherever its memory is: an `AgentCore` or a row of a population."""
 
 from freeagent_core._kernels.agents.parameters cimport StepParameters
-from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
+from freeagent_core._kernels.learning.own_arrays cimport Learned
 from freeagent_core._kernels.model.structs cimport Model
 from freeagent_core._kernels.model.workspace cimport Workspace
 from freeagent_core._kernels.planning.expected_free_energy cimport EFEParameters

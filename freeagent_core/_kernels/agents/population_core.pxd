@@ -5,7 +5,7 @@ from freeagent_core._kernels.agents.input_problem cimport InputProblem, Problem
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
 from freeagent_core._kernels.agents.parameters cimport Parameters
 from freeagent_core._kernels.agents.population_rows cimport Rows
-from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
+from freeagent_core._kernels.learning.own_arrays cimport Learned
 from freeagent_core._kernels.learning.learned_model cimport FirstParameters
 from freeagent_core._kernels.model.lane_model cimport LaneModel, PackedLanes
 from freeagent_core._kernels.model.message_lanes cimport PackedMessageLanes

@@ -32,10 +32,13 @@ from freeagent_core._kernels.inference.block_filtering cimport (
 )
 from freeagent_core._kernels.inference.lane_message_passing cimport LaneWindow
 from freeagent_core._kernels.learning.dirichlet_updates cimport (
-    derive_A, derive_B, fetch_A, fetch_B, fetch_structs, free_learned, learn_A, learn_B, learn_D, new_learned, refresh,
+    derive_A, derive_B, learn_A, learn_B, learn_D, refresh,
 )
 from freeagent_core._kernels.learning.learned_model cimport (
     FirstParameters, learned_arrays, own_parameters,
+)
+from freeagent_core._kernels.learning.own_arrays cimport (
+    fetch_A, fetch_B, fetch_structs, free_learned, new_learned,
 )
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.message_lanes cimport MessageLanes

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from freeagent_core._kernels.model.packed_model cimport PackedModel
-from freeagent_core._kernels.learning.dirichlet_updates cimport Learned
+from freeagent_core._kernels.learning.own_arrays cimport Learned
 
 
 cdef class DirichletParameters:

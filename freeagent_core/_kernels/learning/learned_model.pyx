@@ -21,8 +21,9 @@ from libc.string cimport memcpy, memset
 from freeagent_core._kernels.base.aligned_memory cimport allocate_aligned
 from freeagent_core._kernels.model.python_input cimport new_array
 from freeagent_core._kernels.model.structs cimport Factor, Group, Modality, Model
-from freeagent_core._kernels.learning.dirichlet_updates cimport (
-    adopt_A, adopt_B, begin_learned, free_learned, own_A, own_B, own_D, refresh,
+from freeagent_core._kernels.learning.dirichlet_updates cimport refresh
+from freeagent_core._kernels.learning.own_arrays cimport (
+    adopt_A, adopt_B, begin_learned, free_learned, own_A, own_B, own_D,
 )
 
 import math
