@@ -21,6 +21,7 @@ from freeagent_core.pymdp_v1.algos import (
 )
 from freeagent_core.pymdp_v1.utils import resolve_a_dependencies, resolve_b_dependencies
 
+eps = float(np.finfo(float).eps)  # pymdp's name
 EXACT_METHOD = "exact"
 ONE_STEP_METHODS = {"fpi", "ovf", EXACT_METHOD}
 SEQUENCE_METHODS = {"mmp", "vmp"}
