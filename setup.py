@@ -114,9 +114,9 @@ def is_cold(source):
     return source.stem.endswith("_functions") or source.stem in COLD.get(folder, ())
 
 
-# Such modules are smaller by 40% with -Os, which adds half a percent to the instructions of a step at
-# most, a hundredth to those of a call of `pymdp_v1`. Those that pass a call on are not among them:
-# infer_states of an agent with 32 states took a fifth longer.
+# Such modules are smaller by 40% with -Os, which adds at most half a percent to the instructions of
+# a step, a hundredth to those of a call of `pymdp_v1`. Those that pass a call on are not among
+# them: infer_states of an agent with 32 states took a fifth longer.
 # Without tables for unwinding, stacks that debuggers show end there; Python's are whole.
 small_args = ["-Os", "-fno-asynchronous-unwind-tables"]
 if debug or coverage or sanitize or sys.platform == "win32":
