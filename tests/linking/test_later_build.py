@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
     needs_compiler,
     pytest.mark.skipif(importlib.util.find_spec("Cython") is None, reason="no Cython"),
-    pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="no sources here"),
+    pytest.mark.skipif(
+        not (ROOT / "freeagent_core" / "c_api.pyx").is_file(), reason="no sources here"
+    ),
 ]
 
 SETUP = """
