@@ -181,19 +181,9 @@ cdef int _handle_interrupt() noexcept nogil:
 # --- what failed ---------------------------------------------------------------------------------
 
 
-# Almost always none, which vectors of bytes tell.
-cdef bint _has_failed(PopulationCore core) noexcept nogil:
-    cdef const unsigned char* status = &core._status[0]
-    cdef unsigned char found = 0
-    cdef Py_ssize_t i
-    for i in range(core.size):
-        found |= status[i]
-    return found != 0
-
-
 cdef bint _is_interrupted(PopulationCore core) noexcept nogil:
     cdef Py_ssize_t i
-    if not _has_failed(core):
+    if not core.has_failed():
         return False
     for i in range(core.size):
         if core._status[i] == <unsigned char>(-INTERRUPTED):
@@ -213,7 +203,7 @@ cdef int _fail_status(PopulationCore core) noexcept nogil:
     cdef Py_ssize_t i, count = 0, first = -1
     cdef bint without_memory = False
     cdef char text[256]
-    if not _has_failed(core):
+    if not core.has_failed():
         return 0
     for i in range(core.size):
         if core._status[i]:
@@ -234,7 +224,7 @@ cdef void _write_actions(PopulationCore core, const uint8_t* mask,
                          int64_t* actions) noexcept nogil:
     cdef Py_ssize_t i, k, n = core.packed.model.num_factors
     memcpy(actions, core._rows.action, core.size * n * sizeof(int64_t))
-    if mask == NULL and not _has_failed(core):
+    if mask == NULL and not core.has_failed():
         return
     for i in range(core.size):
         if core._status[i] or (mask != NULL and not mask[i]):

@@ -47,6 +47,7 @@ cdef class PopulationCore(ParallelWork):
     cdef const unsigned char* _to_learn
     cdef double _lr
     cdef int provide_threads(self, Py_ssize_t num_threads) except -1
+    cdef bint has_failed(self) noexcept nogil
     cdef bint find_problem(self, InputProblem* problem) noexcept nogil
     cdef Problem _window_problem(self, Py_ssize_t i) noexcept nogil
     cdef void begin_episode(self, Py_ssize_t i) noexcept nogil

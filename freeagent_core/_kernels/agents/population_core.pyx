@@ -242,11 +242,16 @@ cdef class PopulationCore(ParallelWork):
 
     def any_failed(self):
         """Return whether the last operation failed for an agent."""
+        return self.has_failed()
+
+    # Almost always not, which vectors of bytes tell.
+    cdef bint has_failed(self) noexcept nogil:
+        cdef const unsigned char* status = &self._status[0]
+        cdef unsigned char found = 0
         cdef Py_ssize_t i
         for i in range(self.size):
-            if self._status[i]:
-                return True
-        return False
+            found |= status[i]
+        return found != 0
 
     def failed(self):
         """Return the agents whose last operation failed, and whether one ran out of memory."""
