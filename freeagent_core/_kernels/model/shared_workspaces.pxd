@@ -1,3 +1,4 @@
+from freeagent_core._kernels.base.atomics cimport load
 from freeagent_core._kernels.base.state_lock cimport fc_this_thread
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.workspace cimport Workspace
@@ -21,17 +22,12 @@ cdef extern from *:
         __atomic_store_n(thread, taker, __ATOMIC_RELAXED);
     }
     static inline void fc_drop_flag(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
-    static inline Py_ssize_t fc_load_count(const Py_ssize_t *count)
-    {
-        return __atomic_load_n(count, __ATOMIC_ACQUIRE);
-    }
     #endif
     """
     bint fc_take_flag(int* flag) nogil
     unsigned long fc_last_taker(const unsigned long* thread) nogil
     void fc_note_taker(unsigned long* thread, unsigned long taker) nogil
     void fc_drop_flag(int* flag) nogil
-    Py_ssize_t fc_load_count(const Py_ssize_t* count) nogil
 
 
 cdef enum:
@@ -55,7 +51,7 @@ cdef class SharedWorkspaces:
 
     # NULL without memory. A thread looks first where it was the last time.
     cdef inline SharedWorkspace* take(self) noexcept nogil:
-        cdef Py_ssize_t count = fc_load_count(&self._count), at = 0
+        cdef Py_ssize_t count = load(&self._count), at = 0
         cdef unsigned long thread = fc_this_thread()
         if count > 1:
             at = <Py_ssize_t>((thread >> 12) % <unsigned long>count)
@@ -64,7 +60,7 @@ cdef class SharedWorkspaces:
             return &self._slots[at]
         return self.search(at)
 
-    # `slot` if this thread was its last taker and nobody has it, else NULL: in few instructions.
+    # Take `slot` if this thread was its last taker and nobody has it, in few instructions.
     @staticmethod
     cdef inline bint take_again(SharedWorkspace* slot) noexcept nogil:
         return (fc_last_taker(&slot.thread) == fc_this_thread()

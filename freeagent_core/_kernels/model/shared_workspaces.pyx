@@ -1,19 +1,12 @@
 """Workspaces of one model that threads take and give back without the GIL."""
 
+from freeagent_core._kernels.base.atomics cimport load, store
 from freeagent_core._kernels.model.packed_model cimport PackedModel
 from freeagent_core._kernels.model.workspace cimport OwnedWorkspace
 
 
-cdef extern from *:
-    """
-    #include <sched.h>
-    static inline void fc_store_count(Py_ssize_t *count, Py_ssize_t value)
-    {
-        __atomic_store_n(count, value, __ATOMIC_RELEASE);
-    }
-    """
-    void fc_store_count(Py_ssize_t* count, Py_ssize_t value) nogil
-    void sched_yield() nogil
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
 
 
 cdef class SharedWorkspaces:
@@ -32,7 +25,7 @@ cdef class SharedWorkspaces:
 
     # Another than the one at `at`, which is taken; a new one if all are.
     cdef SharedWorkspace* search(self, Py_ssize_t at) noexcept nogil:
-        cdef Py_ssize_t i, count = fc_load_count(&self._count)
+        cdef Py_ssize_t i, count = load(&self._count)
         cdef bint added
         while True:
             for i in range(count):
@@ -47,7 +40,7 @@ cdef class SharedWorkspaces:
                 added = self._add()
             if not added:
                 return NULL
-            count = fc_load_count(&self._count)
+            count = load(&self._count)
             at = count - 1
 
     cdef bint _add(self) noexcept:
@@ -60,5 +53,5 @@ cdef class SharedWorkspaces:
         except MemoryError:
             return False
         self._slots[self._count].work = &workspace.work
-        fc_store_count(&self._count, self._count + 1)
+        store(&self._count, self._count + 1)
         return True
