@@ -90,15 +90,12 @@ def wake(num_threads: int, expected_ns: float) -> int:
 
 def _start_helper() -> bool:
     """Start one more thread, or return that there are enough."""
-    if len(_helpers) >= max(num_cpus() - 1, 1):
-        return False
-    helper = Helper()
-    thread = threading.Thread(target=helper.serve, name="freeagent-core", daemon=True)
     with _lock:
-        if len(_helpers) >= max(num_cpus() - 1, 1):  # another caller's is the last
+        if len(_helpers) >= max(num_cpus() - 1, 1):
             return False
+        helper = Helper()
         try:
-            thread.start()
+            threading.Thread(target=helper.serve, name="freeagent-core", daemon=True).start()
         except RuntimeError:  # none is to be had: too many, or the interpreter ends
             return False
         _helpers.append(helper)

@@ -18,7 +18,7 @@ cdef Py_ssize_t FIRST_PART = 8
 
 
 cdef class KernelWork(ParallelWork):
-    """One batch after the other; the threads that linger from the last one serve the next."""
+    """One batch after the other, in the memory of all threads."""
 
     cdef batch_kernel kernel
     cdef void* job
