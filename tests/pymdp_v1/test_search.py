@@ -31,6 +31,18 @@ def float64():
     jax.config.update("jax_enable_x64", before)
 
 
+def agents(A, B, C, lists):
+    """Return two agents of one model, this package's and pymdp's."""
+    reference = Reference(
+        [jnp.array(a) for a in A],
+        [jnp.array(b) for b in B],
+        C=[jnp.array(c) for c in C],
+        **lists,
+        batch_size=2,
+    )
+    return Agent(A, B, C=C, **lists, batch_size=2), reference
+
+
 SETTINGS = [
     {"horizon": 3, "entropy_stop_threshold": -1.0, "max_nodes": 400},
     {"horizon": 2, "max_nodes": 60, "topk_obsspace": 2, "gamma": 4.0, "prune_penalty": 20.0},
@@ -50,14 +62,7 @@ def test_same_policies_as_pymdp(case):
         B = [distribution(rng, (3, 3, 2), kind), distribution(rng, (2, 2, 2), kind)]
         C = [rng.normal(scale=2.0, size=n) for n in (3, 2)]
         lists = {"A_dependencies": [[0, 1], [1]], "B_dependencies": [[0], [1]]}
-        agent = Agent(A, B, C=C, **lists, batch_size=2)
-        reference = Reference(
-            [jnp.array(a) for a in A],
-            [jnp.array(b) for b in B],
-            C=[jnp.array(c) for c in C],
-            **lists,
-            batch_size=2,
-        )
+        agent, reference = agents(A, B, C, lists)
         qs = [
             np.stack([distribution(rng, (n,), "smooth") for _ in range(2)])[:, None] for n in (3, 2)
         ]
@@ -79,14 +84,7 @@ def test_factors_that_depend_on_each_other():
     B = [distribution(rng, (3, 3, 2, 2), "smooth"), distribution(rng, (2, 2, 3, 1), "smooth")]
     lists = {"A_dependencies": [[0, 1]], "B_dependencies": [[0, 1], [1, 0]]}
     C = [rng.normal(size=3)]
-    agent = Agent(A, B, C=C, **lists, batch_size=2)
-    reference = Reference(
-        [jnp.array(a) for a in A],
-        [jnp.array(b) for b in B],
-        C=[jnp.array(c) for c in C],
-        **lists,
-        batch_size=2,
-    )
+    agent, reference = agents(A, B, C, lists)
     qs = [np.stack([distribution(rng, (n,), "smooth") for _ in range(2)])[:, None] for n in (3, 2)]
     settings = {"horizon": 3, "max_nodes": 400, "entropy_stop_threshold": -1.0}
     q_pi, _ = si_policy_search(**settings)(agent, qs)
