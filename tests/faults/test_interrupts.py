@@ -85,11 +85,12 @@ def interrupted_tick_is_partial(interrupt, shared, size, delay):
         is_partial = 0 < len(results) < size
         rest = {i: seen for i, seen in observations.items() if i not in results}
         assert all(agents[i].curr_timestep == 0 for i in rest)
+        assert all(agents[i].prev_actions is None for i in rest)
         results.update(manager.step_all_agents(rest))
         for i, twin in enumerate(twins):
             np.testing.assert_array_equal(results[i].result, twin.step(observations[i]))
             np.testing.assert_array_equal(agents[i].qs[0], twin.qs[0])
-            assert agents[i].curr_timestep == 1
+            assert agents[i].curr_timestep == len(agents[i].prev_actions) == 1
         return is_partial
 
 

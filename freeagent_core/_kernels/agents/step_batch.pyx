@@ -240,9 +240,10 @@ cdef class StepBatch(ParallelWork):
     # The action that was to be chosen out of the histories, for the agent has not stepped.
     cdef int _take_back(self, Py_ssize_t i) except -1:
         cdef Histories histories = (<AgentCore>self._cores[i]).histories
+        cdef Py_ssize_t count = len(histories.prev_actions) if histories.prev_actions else 0
         chosen, self._chosen[i] = self._chosen[i], None
         # unless another thread has assigned another list meanwhile
-        if chosen is not None and histories.prev_actions and histories.prev_actions[-1] is chosen:
+        if chosen is not None and count and histories.prev_actions[count - 1] is chosen:
             histories.undo()
         return 0
 
