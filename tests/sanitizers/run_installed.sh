@@ -24,7 +24,9 @@ thread)
     # are pthread's, which the sanitizer knows. That a race is seen was tried with one that was
     # put into PopulationCore._run (a store of all threads to one field).
     export LD_PRELOAD=$(gcc -print-file-name=libtsan.so)
-    export TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1 log_path=$work/report"
+    # Children that tests fork start threads; a size that no memory has is NULL, as without it.
+    export TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1 die_after_fork=0"
+    TSAN_OPTIONS+=" allocator_may_return_null=1 log_path=$work/report"
     ;;
 *)
     LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 
 from freeagent_core._kernels.agents.parallel_work cimport ParallelWork
+from freeagent_core._kernels.base.atomics cimport store
 from freeagent_core._kernels.base.clock cimport monotonic_ns
 from freeagent_core._kernels.base.interrupts cimport handle_interrupt, LOOK_NS
 from freeagent_core._kernels.base.status cimport INTERRUPTED
@@ -22,15 +23,22 @@ cdef class KernelWork(ParallelWork):
 
     cdef batch_kernel kernel
     cdef void* job
-    cdef int status
+    # What any thread has met; an error counts, however many others were interrupted.
+    cdef Py_ssize_t error, was_interrupted
     cdef bint busy
 
     cdef void _run(self, Py_ssize_t start, Py_ssize_t stop, Workspace** works) noexcept nogil:
         cdef int status = self.kernel(self.job, start, stop)
-        if status != 0:
-            self.status = status
         if status == INTERRUPTED:
+            store(&self.was_interrupted, 1)
             self.note_interrupted()
+        elif status != 0:
+            store(&self.error, status)
+
+    cdef int status(self) noexcept:
+        if self.error != 0:
+            return <int>self.error
+        return INTERRUPTED if self.was_interrupted else 0
 
 
 cdef KernelWork _work = KernelWork()
@@ -98,10 +106,11 @@ cdef int _run_in_threads(batch_kernel kernel, void* job, Py_ssize_t batch_size,
     _work.busy = True
     try:
         _work.provide(_num_threads, [])
-        _work.kernel, _work.job, _work.status = kernel, job, 0
+        _work.kernel, _work.job = kernel, job
+        _work.error = _work.was_interrupted = 0
         _work.arm(batch_size, max(batch_size // (4 * _num_threads), 1), 0)
         _finish(_work, _num_threads, expected)
         agent_ns[0] = _work._busy_ns / <double>batch_size
-        return _work.status
+        return _work.status()
     finally:
         _work.busy = False
