@@ -273,7 +273,10 @@ class Many:
     def start(self):
         self.population = Population(self.model, self.size, seed=0)
         # what it has measured of the cost of a step
-        self.population._cost_ns = self.threads._cost_ns
+        if hasattr(self.population, "_calls"):
+            self.population._calls.costs = self.threads._calls.costs
+        else:  # of an earlier build
+            self.population._cost_ns = self.threads._cost_ns
         self.step = step_of(self.population, self.task, self.first)
 
     def plain(self, observations):

@@ -6,15 +6,15 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from freeagent_core._agent import threads
 from freeagent_core._agent.parameters import parameters_of, to_learn
+from freeagent_core._agent.population_calls import PopulationCalls
 from freeagent_core._agent.population_file import read_population, write_population
-from freeagent_core._agent.population_learning import begin_learning
 from freeagent_core._agent.random_streams import agent_streams
 from freeagent_core._kernels.agents.population_core import PopulationCore
 from freeagent_core._kernels.base.state_lock import StateLock
@@ -34,6 +34,7 @@ IntArray = npt.NDArray[np.intp]
 MAX_POPULATION_ENTRIES = 2**27  # 1 GiB
 
 INFER_STATES, INFER_POLICIES, SAMPLE_ACTION, LEARN_A, LEARN_B, LEARN_D = 1, 2, 4, 8, 16, 32
+STEP = INFER_STATES | INFER_POLICIES | SAMPLE_ACTION
 
 
 class Population:
@@ -116,7 +117,7 @@ class Population:
         )
         self._lock = StateLock()
         self._handles: dict[str, PopulationHandle] = {}  # of the C interface: one, when asked for
-        self._cost_ns: dict[int, float] = {}  # of an agent, per kind of operation
+        self._calls = PopulationCalls(model, self._core, self._lock)
         first = check.integer(first_agent, 0, None, "first_agent")
         self._core.state["random"][:] = agent_streams(seed, first, self._size)
         self._core.begin_episodes(np.ones(self._size, dtype=np.uint8))
@@ -274,24 +275,24 @@ class Population:
             `timesteps` tells which have, `actions` has what they chose, and a step with
             ``mask=population.timesteps == before`` is the rest of the tick.
         """
-        return self._act(INFER_STATES | INFER_POLICIES | SAMPLE_ACTION, mask, observations)
+        return self._calls.act(STEP, self._num_threads, mask, observations)
 
     def infer_states(self, observations: Any, mask: Any = None) -> tuple[FloatArray, ...]:
         """Update the beliefs of the present agents; see `step`. Returns `qs`."""
-        self._run(INFER_STATES, self._mask(mask), self._observations(observations))
+        self._calls.run(INFER_STATES, self._num_threads, mask, observations)
         return self._qs
 
     def infer_policies(self, mask: Any = None) -> tuple[FloatArray, FloatArray] | None:
         """Evaluate the policies of the present agents. Returns `q_pi` and `G`, or None where
         there are too many to keep (`policies_of`)."""
-        self._run(INFER_POLICIES, self._mask(mask))
+        self._calls.run(INFER_POLICIES, self._num_threads, mask)
         if not self._model.packed.enumerates_policies:
             return None
         return self.q_pi, self.G
 
     def sample_action(self, mask: Any = None) -> IntArray:
         """Choose actions from `q_pi`; returns them like `step`."""
-        return self._act(SAMPLE_ACTION, mask)
+        return self._calls.act(SAMPLE_ACTION, self._num_threads, mask)
 
     def reset(self, mask: Any = None) -> None:
         """Begin a new episode: uniform beliefs, no last action, D as the next prior.
@@ -305,9 +306,7 @@ class Population:
         -----
         What agents have learned, and their random streams, go on.
         """
-        chosen = self._mask(mask)
-        with self._lock:
-            self._core.begin_episodes(np.ones(self._size, np.uint8) if chosen is None else chosen)
+        self._calls.reset(mask)
 
     # --- learning --------------------------------------------------------------------------
 
@@ -325,8 +324,9 @@ class Population:
         """
         model = self._model
         wanted = to_learn(model.modalities_to_learn, model.num_modalities)
-        outcomes = self._observations(observations)
-        self._run(LEARN_A, self._mask(mask), outcomes, None, wanted, model.lr_pA)
+        self._calls.run(
+            *(LEARN_A, self._num_threads, mask, observations, None, None, wanted, model.lr_pA)
+        )
 
     def update_B(self, qs_prev: Sequence[Any], mask: Any = None) -> None:
         """Let each present agent learn its transitions, like `Agent.update_B`.
@@ -339,8 +339,9 @@ class Population:
         """
         model = self._model
         wanted = to_learn(model.factors_to_learn, model.num_factors)
-        beliefs = self._beliefs(qs_prev, "qs_prev")
-        self._run(LEARN_B, self._mask(mask), None, beliefs, wanted, model.lr_pB)
+        self._calls.run(
+            *(LEARN_B, self._num_threads, mask, None, qs_prev, "qs_prev", wanted, model.lr_pB)
+        )
 
     def update_D(self, qs_t0: Sequence[Any], mask: Any = None) -> None:
         """Let each present agent learn its initial states, like `Agent.update_D`.
@@ -353,8 +354,9 @@ class Population:
         """
         model = self._model
         wanted = to_learn(model.factors_to_learn, model.num_factors)
-        beliefs = self._beliefs(qs_t0, "qs_t0")
-        self._run(LEARN_D, self._mask(mask), None, beliefs, wanted, model.lr_pD)
+        self._calls.run(
+            *(LEARN_D, self._num_threads, mask, None, qs_t0, "qs_t0", wanted, model.lr_pD)
+        )
 
     # --- compiled callers ------------------------------------------------------------------
 
@@ -435,114 +437,10 @@ class Population:
 
     # --- inside ----------------------------------------------------------------------------
 
-    # Input is read before: no code of callers runs while the lock is held.
-    def _act(self, operations: int, mask: Any, observations: Any = None) -> IntArray:
-        """Execute an operation that chooses actions, and return them."""
-        present = self._mask(mask)
-        outcomes = None if observations is None else self._observations(observations)
-        with self._lock:
-            self._execute(operations, present, outcomes)
-            actions: IntArray = self._core.state["action"].copy()
-        if present is not None:
-            actions[present == 0] = -1
-        return actions
-
-    def _run(self, *operation: Any) -> None:
-        """Execute an operation; the arguments are those of `_execute`."""
-        with self._lock:
-            self._execute(*operation)
-
-    def _execute(
-        self,
-        operations: int,
-        present: npt.NDArray[np.uint8] | None,
-        outcomes: IntArray | None = None,
-        beliefs: FloatArray | None = None,
-        to_learn: bytes | None = None,
-        lr: float = 1.0,
-    ) -> None:
-        core, num_threads = self._core, self._num_threads
-        if to_learn is not None:
-            begin_learning(core, self._model)
-        cost = self._cost_ns.get(operations, 0.0)
-        chunk = threads.chunk_size(self._size, num_threads, cost)
-        rows = core.rows_of_product(operations)
-        if rows > 1:  # as many as go together, if each thread has two chunks
-            chunk = max(chunk, min(rows, self._size // (2 * num_threads)))
-        if core.lane_block:  # a part of a block takes as long as a whole one
-            chunk = -(-chunk // core.lane_block) * core.lane_block
-        expected = cost * self._size if cost else np.inf  # unknown: with all threads
-        threads.wake(min(num_threads, -(-self._size // chunk)), expected)
-        core.prepare(operations, chunk, num_threads, outcomes, present, beliefs, to_learn, lr)
-        threads.finish(core, num_threads, expected)
-        measured = core.busy_ns / self._size
-        # the least of recent ones: a noisy machine makes it longer, never shorter
-        self._cost_ns[operations] = min(measured, 1.1 * cost) if cost else measured
-        if core.any_failed():
-            self._raise_failed()
-
-    def _raise_failed(self) -> NoReturn:
-        failed, without_memory = self._core.failed()
-        agents = f"agents {failed[:10].tolist()}"
-        if without_memory:
-            raise MemoryError(
-                f"no memory for the predicted beliefs of {agents}: too many are distinct, or "
-                "policies to be enumerated; they stay as they were, the others have stepped"
-            )
-        raise FloatingPointError(
-            f"beliefs or q_pi of {agents} became NaN or infinite; they stay as they were, the "
-            "others have stepped"
-        )
-
     def _message_passing_core(self, name: str) -> PopulationCore:
         if self._model.inference_algo != "MMP":
             raise AttributeError(f"{name} belongs to inference_algo 'MMP'")
         return self._core
-
-    def _mask(self, mask: Any) -> npt.NDArray[np.uint8] | None:
-        if mask is None:
-            return None
-        array = np.asarray(mask)
-        if array.shape != (self._size,) or array.dtype != bool:
-            raise ValueError(
-                f"mask must be an array of bool of shape ({self._size},), "
-                f"got {array.dtype} of shape {array.shape}"
-            )
-        return np.ascontiguousarray(array).view(np.uint8)
-
-    def _observations(self, observations: Any) -> IntArray:
-        num_modalities = self._model.num_modalities
-        try:
-            array = np.asarray(observations)
-        except ValueError:
-            raise ValueError(
-                f"observations must have shape ({self._size}, {num_modalities}); rows differ"
-            ) from None
-        if array.ndim == 1 and num_modalities == 1:
-            array = array[:, np.newaxis]
-        if array.shape != (self._size, num_modalities):
-            raise ValueError(
-                f"observations must have shape ({self._size}, {num_modalities}), got {array.shape}"
-            )
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"observations must be integers, got dtype {array.dtype}")
-        return np.ascontiguousarray(array, dtype=np.intp)
-
-    def _beliefs(self, beliefs: Any, name: str) -> FloatArray:
-        model = self._model
-        if len(beliefs) != model.num_factors:
-            raise ValueError(
-                f"{name} must have one array per factor ({model.num_factors}), got {len(beliefs)}"
-            )
-        packed = np.zeros((self._size, model.packed.qs_size))
-        for f, (states, n) in enumerate(zip(self._slices, model.num_states, strict=True)):
-            array = check.real_numbers(beliefs[f], f"{name}[{f}]")
-            check.check_shape(array, (self._size, n), f"{name}[{f}]")
-            packed[:, states] = array
-        if not (packed.min() >= 0.0 and packed.max() < np.inf):  # all factors at once
-            for f, states in enumerate(self._slices):
-                check.check_non_negative(packed[:, states], f"{name}[{f}]")
-        return packed
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -16,11 +16,10 @@ from freeagent_core._kernels.agents.helper_threads import (
     forget_offers,
     num_lingering,
 )
-from freeagent_core._kernels.agents.parallel_work import ParallelWork
+from freeagent_core._kernels.agents.parallel_work import ParallelWork, chunk_size
 
-# A thread takes this much work at once, from the shared counter: a chunk costs 0.05 us, and
-# the last one of a tick is waited for (30,000 left 10 % of 30 agents' tick of 100 us idle).
-CHUNK_NS = 8_000.0
+__all__ = ["chunk_size", "finish", "generation", "num_cpus", "wake"]
+
 # Below this much work a second thread is not woken: it would come too late.
 MIN_PARALLEL_NS = 40_000.0
 # Below this much work not even a thread that lingers is asked.
@@ -52,14 +51,6 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
-
-
-def chunk_size(num_items: int, num_threads: int, item_ns: float) -> int:
-    """Return how many items of a measured cost a thread should take at once."""
-    chunk = num_items // (4 * num_threads)
-    if item_ns * chunk > CHUNK_NS:
-        chunk = int(CHUNK_NS / item_ns)
-    return chunk if chunk > 1 else 1
 
 
 def wake(num_threads: int, expected_ns: float) -> int:

@@ -466,3 +466,67 @@ def test_memory_of_a_further_agent():
     core = Population(model, 10)._core
     own = sum(a.nbytes for name, a in core.state.items() if name not in ("qs", "q_pi", "G")) / 10
     assert own + 2 * 8 < 4096  # and the pointers to its model
+
+
+def layouts(array):
+    """Return `array` as callers may have it: other types, orders and owners."""
+    strided = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)[::2]
+    strided[...] = array
+    locked = array.copy()
+    locked.flags.writeable = False
+    swapped = array.astype(array.dtype.newbyteorder())
+    found = [array, strided, locked, swapped, np.asfortranarray(array), array.tolist()]
+    return (
+        found if array.dtype == bool else [*found, array.astype(np.dtype(f"{array.dtype.kind}4"))]
+    )
+
+
+def test_layouts_of_input():
+    """Arrays that are read in place and those that are converted are the same to the agents."""
+    model = learning_model()
+    size, rng = 7, np.random.default_rng(5)
+    observations = rng.integers(model.num_obs[0], size=(size, 1))
+    mask = rng.random(size) < 0.6
+    beliefs = (
+        np.round(rng.dirichlet(np.ones(model.num_states[0]), size) * 64) / 64
+    )  # in float32 too
+
+    def run(observations, mask, beliefs):
+        population = Population(model, size, seed=3)
+        actions = population.step(observations)
+        population.update_A(observations, mask)
+        population.update_B([beliefs], mask)
+        population.update_D([beliefs], mask)
+        return np.array([actions, population.step(observations, mask)]), population
+
+    expected, first = run(observations, mask, beliefs)
+    assert (expected[1][~mask] == -1).all()
+    assert (expected[1][mask] >= 0).all()
+    cases = [(each, mask, beliefs) for each in layouts(observations)]
+    cases += [(each, mask, beliefs) for each in [observations[:, 0], observations[:, 0].tolist()]]
+    cases += [(observations, each, beliefs) for each in layouts(mask)[:-1]]
+    cases += [(observations, mask, each) for each in layouts(beliefs)]
+    for case in cases:
+        actions, population = run(*case)
+        np.testing.assert_array_equal(actions, expected)
+        np.testing.assert_array_equal(population.qs[0], first.qs[0])
+        np.testing.assert_array_equal(
+            population.parameters(0)["pB"][0], first.parameters(0)["pB"][0]
+        )
+
+
+def test_the_first_problem_is_told():
+    """Of several agents with bad input the first one, of one agent the outcome."""
+    population = Population(learning_model(), 4, seed=0)
+    population.step([0] * 4, [False, True, True, True])  # agent 0 has not acted
+    for observations, mask, told in [
+        ([9, 0, 0, 9], None, r"observations\[0, 0\]"),
+        ([9, 0, -1, 9], [False, True, True, True], r"observations\[2, 0\]"),
+        ([9, 9, 9, 9], [False] * 3 + [True], r"observations\[3, 0\]"),
+    ]:
+        with pytest.raises(ValueError, match=told):
+            population.step(observations, None if mask is None else np.array(mask))
+    population.step([9, 9, 9, 9], np.zeros(4, bool))
+    with pytest.raises(ValueError, match="agent 0 needs a sample_action"):
+        population.update_B(population.qs)
+    population.update_B(population.qs, np.array([False, True, True, True]))

@@ -16,3 +16,4 @@ cdef struct Offer:
 cdef Offer* open_offer(void* work, help_function help, Py_ssize_t room) noexcept nogil
 cdef void close_offer(Offer* offer) noexcept nogil
 cdef Py_ssize_t num_inside(Offer* offer) noexcept nogil
+cdef Py_ssize_t count_lingering() noexcept nogil

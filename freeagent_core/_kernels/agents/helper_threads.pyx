@@ -180,6 +180,10 @@ def call_helpers(list helpers, Py_ssize_t count):
 
 def num_lingering():
     """Return how many helpers look for offers."""
+    return count_lingering()
+
+
+cdef Py_ssize_t count_lingering() noexcept nogil:
     return load(&_num_lingering)
 
 

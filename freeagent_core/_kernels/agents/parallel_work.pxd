@@ -4,6 +4,9 @@ from freeagent_core._kernels.agents.helper_threads cimport Offer
 from freeagent_core._kernels.model.workspace cimport Workspace
 
 
+cpdef Py_ssize_t chunk_size(Py_ssize_t num_items, Py_ssize_t num_threads, double item_ns) noexcept
+
+
 cdef class ThreadMemory:
     cdef list _models, _workspaces
     cdef Workspace** works         # one per model, in the order given
@@ -21,6 +24,8 @@ cdef class ParallelWork:
     cdef Py_ssize_t _num_slots
     cdef Workspace*** _works       # (num_slots, number of models)
     cdef int provide(self, Py_ssize_t num_slots, list models) except -1
+    cpdef offer(self, Py_ssize_t count)
+    cpdef finish(self)
     cdef void arm(self, Py_ssize_t size, Py_ssize_t chunk, int64_t deadline) noexcept
     cdef bint _work_until_interrupted(self) except -1
     cdef bint _work(self, Py_ssize_t slot) noexcept nogil

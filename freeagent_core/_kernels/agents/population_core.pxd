@@ -40,12 +40,18 @@ cdef class PopulationCore(ParallelWork):
     cdef Py_ssize_t _search_size
     # what an operation reads
     cdef int _operations
-    cdef list _keep                # the arrays that these point into
     cdef const Py_ssize_t* _observations   # (size, num_modalities)
     cdef const unsigned char* _mask        # (size,), NULL: all
     cdef const double* _given_qs           # (size, qs_size)
     cdef const unsigned char* _to_learn
     cdef double _lr
+    cdef int begin(self, int operations, Py_ssize_t chunk, Py_ssize_t num_threads,
+                   const Py_ssize_t* observations, const unsigned char* mask,
+                   const double* given_qs, const unsigned char* to_learn, double lr) except -1
+    cdef Py_ssize_t lane_block(self) noexcept
+    cdef Py_ssize_t rows_of_product(self, int operations) noexcept
+    cdef bint _is_any_outside(self) noexcept nogil
+    cdef void _find_outside(self, InputProblem* problem) noexcept nogil
     cdef int provide_threads(self, Py_ssize_t num_threads) except -1
     cdef bint has_failed(self) noexcept nogil
     cdef bint find_problem(self, InputProblem* problem) noexcept nogil

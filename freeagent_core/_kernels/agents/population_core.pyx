@@ -113,67 +113,31 @@ cdef class PopulationCore(ParallelWork):
 
     # --- one operation on all agents -------------------------------------------------------
 
-    def prepare(self, int operations, Py_ssize_t chunk, Py_ssize_t num_threads,
-                observations=None, mask=None, given_qs=None, to_learn=None, double lr=1.0):
-        """Check and keep what an operation reads; `finish` then executes it.
-
-        Parameters
-        ----------
-        operations : int
-            Sum of the `Operation`s; those that learn come alone.
-        chunk : int
-            Agents that a thread claims at once.
-        num_threads : int
-        observations : ndarray of intp, shape (size, num_modalities)
-        mask : ndarray of uint8, shape (size,), or None
-            0 for agents that stay as they are.
-        given_qs : ndarray of float64, shape (size, qs_size)
-            Beliefs that learning starts from.
-        to_learn : bytes
-            Per modality (A) or factor (B, D), 1 to learn it.
-        lr : float
-        """
-        cdef Py_ssize_t num_modalities = self.packed.model.num_modalities
+    # Check and keep what an operation reads; `finish` then executes it. `operations`: a sum of the
+    # `Operation`s; those that learn come alone. chunk: agents that a thread claims at once.
+    # observations: (size, num_modalities). mask: (size,), 0 for agents that stay as they are, or
+    # NULL. given_qs: (size, qs_size), beliefs that learning starts from. to_learn: per modality (A)
+    # or factor (B, D), 1 to learn it. What they point to stays until `finish` returns.
+    cdef int begin(self, int operations, Py_ssize_t chunk, Py_ssize_t num_threads,
+                   const Py_ssize_t* observations, const unsigned char* mask,
+                   const double* given_qs, const unsigned char* to_learn, double lr) except -1:
         cdef InputProblem problem
-        cdef const Py_ssize_t[:, ::1] outcomes
-        cdef const unsigned char[::1] present
-        cdef const double[:, ::1] beliefs
-        cdef const unsigned char[::1] wanted
-        self._keep = [observations, mask, given_qs, to_learn]
-        self._mask = NULL
-        if mask is not None:
-            present = mask
-            _check_rows(present.shape[0], self.size, "mask")
-            self._mask = &present[0]
-        self._observations = NULL
-        if observations is not None:
-            outcomes = observations
-            _check_rows(outcomes.shape[0], self.size, "observations")
-            _check_rows(outcomes.shape[1], num_modalities, "observations[0]")
-            self._observations = &outcomes[0, 0]
-        self._operations = operations
-        self.find_problem(&problem)
-        raise_problem(&problem)
-        if operations & (LEARN_B | LEARN_D):
-            beliefs = given_qs
-            _check_rows(beliefs.shape[0], self.size, "beliefs")
-            _check_rows(beliefs.shape[1], self.packed.model.qs_size, "beliefs[0]")
-            self._given_qs = &beliefs[0, 0]
+        self._operations, self._observations, self._mask = operations, observations, mask
+        if self.find_problem(&problem):
+            raise_problem(&problem)
         if operations & (LEARN_A | LEARN_B | LEARN_D):
-            wanted = to_learn
-            _check_rows(wanted.shape[0], num_modalities if operations == LEARN_A
-                        else self.packed.model.num_factors, "to_learn")
-            self._to_learn = &wanted[0]
-            self._lr = lr
+            self._given_qs, self._to_learn, self._lr = given_qs, to_learn, lr
             self.own(operations)
         memset(&self._status[0], 0, self.size)
         self.provide_threads(num_threads)
-        self.arm(self.size, max(chunk, 1), 0)
+        self.arm(self.size, chunk, 0)
+        return 0
 
     cdef int provide_threads(self, Py_ssize_t num_threads) except -1:
-        # a block of lanes has its memory in one workspace
-        return self.provide(num_threads,
-                            [self.packed] * (self.block if self.lanes is None else 1))
+        if num_threads > self._num_slots:
+            # a block of lanes has its memory in one workspace
+            self.provide(num_threads, [self.packed] * (self.block if self.lanes is None else 1))
+        return 0
 
     # Whether the operation at hand can be done with `_observations` and `_mask`, and what is
     # wrong first if not.
@@ -181,38 +145,73 @@ cdef class PopulationCore(ParallelWork):
         cdef int operations = self._operations
         cdef bint needs_policies = operations & SAMPLE_ACTION and not operations & INFER_POLICIES
         cdef const Model* model = &self.packed.model
-        cdef Py_ssize_t i, m, outcome
+        cdef Py_ssize_t i
+        cdef Problem kind = NO_PROBLEM
+        cdef bint passes_messages = self.parameters.values.passes_messages
         problem.kind = NO_PROBLEM
         if self._observations == NULL and operations & (INFER_STATES | LEARN_A):
             problem.kind = NO_OBSERVATIONS
-        elif self.parameters.values.passes_messages:
+        elif passes_messages:
             if operations & (LEARN_A | LEARN_B):
                 problem.kind = NO_LEARNING
             elif (operations & INFER_POLICIES and self.parameters.values.efe.use_param_info_gain
                     and model.has_wB):
                 problem.kind = NO_PARAM_INFO_GAIN
-        for i in range(self.size):
-            if problem.kind != NO_PROBLEM:
-                return True
+        if problem.kind != NO_PROBLEM:
+            return True
+        if self._observations != NULL and self._is_any_outside():
+            self._find_outside(problem)
+        if not needs_policies and not operations & LEARN_B and not passes_messages:
+            return problem.kind != NO_PROBLEM
+        # the first agent with a problem; of one agent, the outcome's comes first
+        for i in range(self.size if problem.kind == NO_PROBLEM else problem.agent):
             if self._mask != NULL and not self._mask[i]:
                 continue
-            problem.agent = i
-            if self._observations != NULL:
-                for m in range(model.num_modalities):
-                    outcome = self._observations[i * model.num_modalities + m]
-                    if not 0 <= outcome < model.modalities[m].num_obs:
-                        problem.kind = OBSERVATION_OUT_OF_RANGE
-                        problem.modality, problem.value = m, outcome
-                        problem.limit = model.modalities[m].num_obs
-                        return True
             if needs_policies and not self._rows.has_policies[i]:
-                problem.kind = NO_POLICIES
+                kind = NO_POLICIES
             elif operations & LEARN_B and not self._rows.has_action[i]:
-                problem.kind = NO_ACTION
-            elif self.parameters.values.passes_messages:
-                problem.kind = self._window_problem(i)
+                kind = NO_ACTION
+            elif passes_messages:
+                kind = self._window_problem(i)
+            if kind != NO_PROBLEM:
+                problem.kind, problem.agent = kind, i
                 problem.limit = self.parameters.values.inference_horizon
+                break
         return problem.kind != NO_PROBLEM
+
+    # Whether an outcome is none of its modality's: mostly not, which vectors of comparisons tell.
+    cdef bint _is_any_outside(self) noexcept nogil:
+        cdef const Model* model = &self.packed.model
+        cdef const Py_ssize_t* outcomes = self._observations
+        cdef Py_ssize_t i, m, count = model.num_modalities, outside
+        cdef size_t limit
+        for m in range(count):
+            outside, limit = 0, <size_t>model.modalities[m].num_obs
+            if self._mask == NULL and count == 1:
+                for i in range(self.size):
+                    outside |= <size_t>outcomes[i] >= limit  # negative ones are large as well
+            elif self._mask == NULL:
+                for i in range(self.size):
+                    outside |= <size_t>outcomes[i * count + m] >= limit
+            else:
+                for i in range(self.size):
+                    outside |= (self._mask[i] != 0) & (<size_t>outcomes[i * count + m] >= limit)
+            if outside:
+                return True
+        return False
+
+    # The first of them, of the first agent.
+    cdef void _find_outside(self, InputProblem* problem) noexcept nogil:
+        cdef const Model* model = &self.packed.model
+        cdef Py_ssize_t i, m, outcome
+        for i in range(self.size):
+            for m in range(model.num_modalities if self._mask == NULL or self._mask[i] else 0):
+                outcome = self._observations[i * model.num_modalities + m]
+                if not 0 <= outcome < model.modalities[m].num_obs:
+                    problem.kind, problem.agent = OBSERVATION_OUT_OF_RANGE, i
+                    problem.modality, problem.value = m, outcome
+                    problem.limit = model.modalities[m].num_obs
+                    return
 
     cdef Problem _window_problem(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t horizon = self.parameters.values.inference_horizon
@@ -225,24 +224,19 @@ cdef class PopulationCore(ParallelWork):
             return NO_BELIEFS
         return NO_PROBLEM
 
-    @property
-    def lane_block(self):
-        """Agents that fill lanes; 0 without lanes."""
+    # Agents that fill lanes; 0 without lanes.
+    cdef Py_ssize_t lane_block(self) noexcept:
         if self.lanes is None and self.learned_lanes is None and self.window_lanes is None:
             return 0
         return LANES
 
-    def rows_of_product(self, int operations):
-        """Return how many agents share matrix products, or go into blocks together; 1 where none."""
+    # How many agents share matrix products, or go into blocks together; 1 where none.
+    cdef Py_ssize_t rows_of_product(self, int operations) noexcept:
         if self._filters and operations == INFER_STATES:
             return FILTER_ROWS
         if self.window_lanes is not None and operations & INFER_STATES:
             return WINDOW_ROWS
         return self.block if self.lanes is None else 1
-
-    def any_failed(self):
-        """Return whether the last operation failed for an agent."""
-        return self.has_failed()
 
     # Almost always not, which vectors of bytes tell.
     cdef bint has_failed(self) noexcept nogil:
