@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """The methods that an `Agent` gets at every step, compiled: `Agent` takes these functions over.
 
 They see to it that what callers wrote into the agent's arrays counts, and pass the call on to the

@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """Time and histories of one agent, as pymdp keeps them: the only place that does."""
 
 from freeagent_core._kernels.model.python_input cimport (

@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """What of an agent goes to another model (`adopt`) or to another agent (copies and pickles)."""
 
 from libc.stdlib cimport free

@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """Inference of a batch of agents: what Python passes in is read, checked and given to kernels."""
 
 cimport numpy as cnp

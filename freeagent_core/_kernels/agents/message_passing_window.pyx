@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """What one agent keeps for message passing: its window's past, sequences and prior.
 
 pymdp nests sequences as ``qs[policy][step][factor]``; in memory they are rows in the order of

@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """Message passing and its evaluation on arrays, for pymdp's functions: no agent keeps anything."""
 
 from freeagent_core._kernels.agents.agent_state cimport (

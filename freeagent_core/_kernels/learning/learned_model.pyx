@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """A packed model with arrays of its own for what one agent learns.
 
 It starts with the shared model's arrays. The first update of A, B or D allocates the agent's own,

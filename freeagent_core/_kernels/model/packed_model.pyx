@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """The packed form of a generative model.
 
 `PackedModel` owns no arithmetic: `freeagent_core._model.packing` computes every array, this

@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """Reading Python input: the checks between callers' objects and the kernels.
 
 Every function either fills C memory with checked numbers or raises an error that names
@@ -158,6 +159,8 @@ cdef int read_beliefs(PackedModel packed, OwnedWorkspace workspace, object value
                         f"got {type(value).__name__}")
     if count != num_factors:
         raise ValueError(f"{name} must have one array per factor ({num_factors}), got {count}")
+    if isinstance(value, list):
+        value = tuple(value)
     for i in range(num_factors):
         f = &packed.model.factors[i]
         belief = value[i]
@@ -240,6 +243,8 @@ cdef int read_observation(PackedModel packed, OwnedWorkspace workspace, object o
     if len(observation) != num_modalities:
         raise ValueError(f"{_of_step(name, step)} must have one entry per modality ({num_modalities}), "
                          f"got {len(observation)}")
+    if isinstance(observation, list):  # an entry's own code may change the caller's list
+        observation = tuple(observation)
     for m in range(num_modalities):
         entry = observation[m]
         if PyLong_CheckExact(entry):

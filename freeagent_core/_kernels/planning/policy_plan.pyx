@@ -1,3 +1,4 @@
+# cython: boundscheck=True, wraparound=True
 """What policies have in common, found once, when an agent is made.
 
 Per factor the distinct sequences of actions that its belief depends on, per group of modalities the
