@@ -99,7 +99,8 @@ COLD = {
     + ["python_agents"],
     "_kernels/agents": ["agent_learning", "agent_policies", "agent_traces", "agent_transfer"]
     + ["batch_threads", "batched_inference", "batched_trees", "batched_windows"]
-    + ["message_passing_window", "own_model", "parameters", "processor_affinity", "rollout_run"]
+    + ["message_passing_prior", "message_passing_window", "own_model", "parameters"]
+    + ["processor_affinity", "rollout_run"]
     + ["sampled_environment", "step_batch"],
     "_kernels/base": ["interrupts", "primitives", "status"],
     "_kernels/model": ["batched_model", "graph_memory", "lane_model", "message_lanes"]

@@ -1,6 +1,7 @@
 from freeagent_core._kernels.agents.agent_history cimport Histories
 from freeagent_core._kernels.agents.agent_policies cimport HeldPolicies
 from freeagent_core._kernels.agents.agent_state cimport AgentState, Task
+from freeagent_core._kernels.agents.message_passing_prior cimport NextPrior
 from freeagent_core._kernels.agents.message_passing_window cimport Window
 from freeagent_core._kernels.agents.parameters cimport Parameters
 from freeagent_core._kernels.base.state_lock cimport StateLock
@@ -28,10 +29,8 @@ cdef class AgentCore:
     cdef object held_qs, held_action
     cdef HeldPolicies policies
     cdef readonly Histories histories
-    cdef object _edge_handling_params
+    cdef NextPrior next_prior
     cdef object _entry             # what the call at work will append to prev_obs, or None
-    cdef bint _averages            # over policies is message passing's next prior ...
-    cdef object _weights           # ... by these, or by q_pi if None
 
     cdef int allocate(self, PackedModel packed) except -1
     cdef Py_ssize_t search_size_of(self, PackedModel packed) except -1
@@ -53,8 +52,6 @@ cdef class AgentCore:
     cdef void _end_step(self, const double* q_pi) noexcept
     cdef bint is_window_full_at(self, Py_ssize_t time) noexcept
     cdef int prepare_prior(self, Py_ssize_t time) except -1
-    cdef int _weigh(self, Py_ssize_t n, Py_ssize_t begin) except -1
-    cdef void _set_prior(self, const double* q_pi) noexcept
     cdef int check_terms(self) except -1
     cdef OwnedWorkspace begin_choice(self, Task* task)
     cpdef infer_states(self, observation, bint distr_obs=*, bint joint_likelihood=*)

@@ -24,17 +24,14 @@ from freeagent_core._kernels.agents.agent_state cimport (
 from freeagent_core._kernels.agents.agent_step cimport (
     are_enumerated, draw_action, infer, keep, prepare_choice, set_uniform_beliefs,
 )
-from freeagent_core._kernels.agents.message_passing_step cimport inferred_len, keep_latest_belief
+from freeagent_core._kernels.agents.message_passing_step cimport inferred_len
 from freeagent_core._kernels.base.interrupts cimport begins_again
 from freeagent_core._kernels.base.status cimport raise_status
 from freeagent_core._kernels.model.python_input cimport (
     array_data, new_array, new_beliefs, read_action, read_beliefs, read_observation,
-    read_probabilities,
 )
 from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Model
 from freeagent_core._kernels.planning.sophisticated cimport search_size
-
-import numpy as np
 
 from freeagent_core._kernels.base.status import NotReadyError
 
@@ -64,9 +61,7 @@ cdef class AgentCore:
         self.lock = StateLock()
         self.histories = Histories(save_belief_hist)
         self.policies = HeldPolicies()
-        self._edge_handling_params = {
-            "use_BMA": bool(parameters.values.use_BMA),
-            "policy_sep_prior": bool(parameters.values.policy_sep_prior)}
+        self.next_prior = NextPrior(parameters)
         self.state.search_size = self.search_size_of(packed)
         self.allocate(packed)
         self.packed = packed
@@ -119,7 +114,7 @@ cdef class AgentCore:
             self.held_qs = None
             set_uniform_beliefs(self.state.model, self.state.qs)
             if self.window is not None:
-                self._read_edges()
+                self.next_prior.read_edges(self.parameters)
                 F = self.window.F
                 if F is None and self.state.infer_len:
                     F = self.window.free_energies(&self.state)
@@ -220,14 +215,11 @@ cdef class AgentCore:
     @property
     def edge_handling_params(self):
         """`use_BMA` and `policy_sep_prior`: which prior message passing's next window gets."""
-        return self._edge_handling_params
+        return self.next_prior.edge_handling_params
 
     @edge_handling_params.setter
     def edge_handling_params(self, value):
-        if not isinstance(value, dict) or not {"use_BMA", "policy_sep_prior"} <= value.keys():
-            raise ValueError("edge_handling_params must be a dict with 'use_BMA' and "
-                             f"'policy_sep_prior', got {value!r:.80}")
-        self._edge_handling_params = value
+        self.next_prior.assign(value)
 
     @property
     def window_is_full(self):
@@ -242,50 +234,18 @@ cdef class AgentCore:
             workspace = self.packed.acquire_workspace()
             self.prepare_prior(self.histories.curr_timestep)
             self.window.load_sequences(self.packed, workspace, &self.state)
-            if self._averages and self._weights is None:
+            if self.next_prior.averages and self.next_prior.weights is None:
                 q_pi = self.policies.load(&self.state, workspace)
-            self._set_prior(q_pi)
+            self.next_prior.keep(&self.state, self.window, q_pi)
             self.packed.release_workspace(workspace)
 
     cdef bint is_window_full_at(self, Py_ssize_t time) noexcept:
         return self.window is not None and time >= self.parameters.values.inference_horizon
 
-    # Take the memory of the prior after a time step, and read the histories that it is made
-    # from, which callers may have written: before anything changes. Call with the lock.
+    # Before anything changes: what `_end_step` needs for the prior after a time step.
     cdef int prepare_prior(self, Py_ssize_t time) except -1:
-        cdef Py_ssize_t n = self.state.model.tree.num_policies
-        cdef Py_ssize_t begin = time - self.parameters.values.inference_horizon
-        self._read_edges()
-        self._weights, self._averages = None, self.parameters.values.use_BMA and begin >= 0
-        self.window.reserve_priors(&self.state, n)
-        self._weigh(n, begin)
-        return 0
-
-    # The posterior over policies to average by, where there is a history.
-    cdef int _weigh(self, Py_ssize_t n, Py_ssize_t begin) except -1:
-        past = self.histories.q_pi_at(begin) if self._averages else None
-        if past is None:
-            return 0
-        name = f"q_pi_hist of step {begin}"
-        try:
-            past = np.asarray(past)
-        except ValueError:  # its items differ in length
-            raise ValueError(f"{name} must have shape ({n},), got {past!r:.80}") from None
-        if past.ndim != 1:
-            raise ValueError(f"{name} must have shape ({n},), got {past.shape}")
-        if len(past) != n:  # of other policies: as many as both have count
-            past = np.pad(past[:n], (0, max(n - len(past), 0)))
-        weights = np.empty(n)
-        read_probabilities(past, n, array_data(weights), name)
-        self._weights = weights
-        return 0
-
-    # From what was prepared; `q_pi` where there is no history. Call with the lock.
-    cdef void _set_prior(self, const double* q_pi) noexcept:
-        if self._weights is not None:
-            q_pi, self._weights = array_data(self._weights), None
-        keep_latest_belief(&self.state, q_pi, self._averages)
-        self.window.latest_belief, self.window.prior_is_D = None, False
+        self.next_prior.read_edges(self.parameters)
+        return self.next_prior.prepare(&self.state, self.window, self.histories, time)
 
     cpdef keep_prior(self):
         """Let message passing's prior stay what it is where it was D, which becomes another."""
@@ -294,11 +254,6 @@ cdef class AgentCore:
             workspace = self.packed.acquire_workspace()
             self.window.load_prior(self.packed, workspace, &self.state)
             self.window.prior_is_D = False
-
-    def _read_edges(self):
-        edges = self._edge_handling_params
-        self.parameters.values.use_BMA = edges["use_BMA"]
-        self.parameters.values.policy_sep_prior = edges["policy_sep_prior"]
 
     # --- the step ------------------------------------------------------------------------
 
@@ -365,7 +320,7 @@ cdef class AgentCore:
             return 0
         if not observed:
             return self.window.load_sequences(self.packed, workspace, &self.state)
-        self._read_edges()
+        self.next_prior.read_edges(self.parameters)
         self.window.load_history(self.packed, workspace, &self.state, self.histories.prev_obs,
                                  self.histories.prev_actions, &task.observation)
         task.history = &self.window.history
@@ -533,7 +488,7 @@ cdef class AgentCore:
     cdef void _end_step(self, const double* q_pi) noexcept:
         self.histories.curr_timestep += 1
         if self.is_window_full_at(self.histories.curr_timestep):
-            self._set_prior(q_pi)
+            self.next_prior.keep(&self.state, self.window, q_pi)
 
     cdef OwnedWorkspace begin_choice(self, Task* task):
         cdef OwnedWorkspace workspace = self.packed.acquire_workspace()

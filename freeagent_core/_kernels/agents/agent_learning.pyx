@@ -47,6 +47,45 @@ cdef LearnedModel _learner(AgentCore core, bytes to_learn, str of):
     return learned
 
 
+# Read the evidence, take the lock and learn from it: an observation for A, the beliefs before the
+# last action for B, those at the first step for D.
+cdef LearnedModel _update(AgentCore core, str of, object evidence, bytes to_learn, object lr):
+    cdef LearnedModel learned = _learner(core, to_learn, of)
+    cdef OwnedWorkspace workspace = learned.acquire_workspace()
+    cdef double rate = finite_number(lr, f"lr_p{of}")
+    cdef const unsigned char* wanted = to_learn
+    cdef bint vectors = False
+    if of == "A":
+        vectors = read_observation(learned, workspace, evidence, True)
+    elif of == "B":
+        read_beliefs(learned, workspace, evidence, "qs_prev")
+        memcpy(workspace.work.prior, workspace.work.qs_new,
+               learned.model.qs_size * sizeof(double))
+        read_action(learned, workspace, core.action)
+    else:
+        read_beliefs(learned, workspace, evidence, "qs_t0")
+    with core.lock:
+        if of == "A":
+            core.load_beliefs(workspace)
+            learned.prepare_A()
+            learned.show_A()  # what is returned below, and whenever callers ask
+            learn_A(&learned.own, vectors, core.state.qs, wanted, rate, &workspace.work)
+            refresh(&learned.own)
+        elif of == "B":
+            core.load_beliefs(workspace)
+            learned.prepare_B()
+            learned.show_B()
+            learn_B(&learned.own, workspace.work.action, core.state.qs, workspace.work.prior,
+                    wanted, rate, &workspace.work)
+            refresh(&learned.own)
+        else:
+            learned.prepare_D()
+            learned.show_D()
+            learn_D(&learned.own, workspace.work.qs_new, wanted, rate)
+    learned.release_workspace(workspace)
+    return learned
+
+
 cpdef update_A(AgentCore core, observation, bytes to_learn, lr):
     """Learn from an observation and the beliefs.
 
@@ -63,51 +102,14 @@ cpdef update_A(AgentCore core, observation, bytes to_learn, lr):
     -------
     pA : ndarray of object
     """
-    cdef LearnedModel learned = _learner(core, to_learn, "A")
-    cdef OwnedWorkspace workspace = learned.acquire_workspace()
-    cdef double rate = finite_number(lr, "lr_pA")
-    cdef const unsigned char* wanted = to_learn
-    cdef bint vectors = read_observation(learned, workspace, observation, True)
-    with core.lock:
-        core.load_beliefs(workspace)
-        learned.prepare_A()
-        learned.show_A()  # `learned.pA` below, and whenever callers ask
-        learn_A(&learned.own, vectors, core.state.qs, wanted, rate, &workspace.work)
-        refresh(&learned.own)
-    learned.release_workspace(workspace)
-    return learned.pA
+    return _update(core, "A", observation, to_learn, lr).pA
 
 
 cpdef update_B(AgentCore core, qs_previous, bytes to_learn, lr):
     """Learn from the beliefs before and after the last action. Return pB."""
-    cdef LearnedModel learned = _learner(core, to_learn, "B")
-    cdef OwnedWorkspace workspace = learned.acquire_workspace()
-    cdef double rate = finite_number(lr, "lr_pB")
-    cdef const unsigned char* wanted = to_learn
-    read_beliefs(learned, workspace, qs_previous, "qs_prev")
-    memcpy(workspace.work.prior, workspace.work.qs_new, learned.model.qs_size * sizeof(double))
-    read_action(learned, workspace, core.action)
-    with core.lock:
-        core.load_beliefs(workspace)
-        learned.prepare_B()
-        learned.show_B()
-        learn_B(&learned.own, workspace.work.action, core.state.qs, workspace.work.prior, wanted,
-                rate, &workspace.work)
-        refresh(&learned.own)
-    learned.release_workspace(workspace)
-    return learned.pB
+    return _update(core, "B", qs_previous, to_learn, lr).pB
 
 
 cpdef update_D(AgentCore core, qs_first, bytes to_learn, lr):
     """Learn from the beliefs at the first step. Return pD."""
-    cdef LearnedModel learned = _learner(core, to_learn, "D")
-    cdef OwnedWorkspace workspace = learned.acquire_workspace()
-    cdef double rate = finite_number(lr, "lr_pD")
-    cdef const unsigned char* wanted = to_learn
-    read_beliefs(learned, workspace, qs_first, "qs_t0")
-    with core.lock:
-        learned.prepare_D()
-        learned.show_D()
-        learn_D(&learned.own, workspace.work.qs_new, wanted, rate)
-    learned.release_workspace(workspace)
-    return learned.pD
+    return _update(core, "D", qs_first, to_learn, lr).pD
