@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,42 +17,6 @@ Array = npt.NDArray[Any]
 
 class ModelError(ValueError, AssertionError):
     """Parts of a model do not fit together (pymdp raises AssertionError for some of them)."""
-
-
-class ModelArrays(list[Any]):
-    """The arrays of one part of an agent's model: a list that refuses assignment.
-
-    Agents do not change; ``agent.replace(A=...)`` returns a new one.
-    """
-
-    __slots__ = ()
-
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError(
-            "an agent's arrays cannot be assigned to: agent.replace(A=...), with the name of the "
-            "part, returns a new agent"
-        )
-
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = extend = insert = pop = remove = clear = sort = reverse = _refuse
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ModelArrays, (list(self),)
-
-
-_known_to_jax = False
-
-
-def register_with_jax() -> None:
-    """Where the caller has imported JAX, have it map over an agent's arrays as over a list."""
-    global _known_to_jax
-    tree_util = getattr(sys.modules.get("jax"), "tree_util", None)
-    if tree_util is None or _known_to_jax:
-        return
-    _known_to_jax = True
-    tree_util.register_pytree_node(
-        ModelArrays, lambda arrays: (tuple(arrays), None), lambda _, leaves: list(leaves)
-    )
 
 
 def floats(value: Any, name: str) -> Array:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from freeagent_core._agent import threads
 from freeagent_core._kernels.agents import batch_threads, batched_inference
 from freeagent_core._kernels.agents.batched_inference import BatchedInference
-from freeagent_core._kernels.model.batched_model import BatchedModel
+from freeagent_core._kernels.model.batched_model import BatchedModel, unwritten
 from freeagent_core._kernels.planning.policy_plan import PolicyPlan
 from freeagent_core.pymdp_v1 import _tables
 from freeagent_core.pymdp_v1._arrays import as_array
 from freeagent_core.pymdp_v1._policies import shared_parts
 
 if TYPE_CHECKING:
+    from freeagent_core.pymdp_v1._agent_model import AgentModel
     from freeagent_core.pymdp_v1.agent import Agent
 
 batch_threads.set_threads(threads.num_cpus(), threads.finish, threads.MIN_PARALLEL_NS)
@@ -27,6 +28,8 @@ batched_inference.set_array_reader(as_array)
 def inference_of(agent: Agent) -> BatchedInference:
     """Return the compiled inference on the agent's model."""
     kept: dict[str, Any] = agent.__dict__
+    if not unwritten(kept["_lists"]):
+        agent._take_writes()
     inference: BatchedInference | None = kept.get("_inference_of")
     if inference is None:
         inference = BatchedInference(
@@ -70,13 +73,13 @@ def search_plan_of(agent: Agent) -> tuple[BatchedInference, PolicyPlan]:
     return inference, plan
 
 
-def forget(agent: Agent) -> None:
+def forget(agent: AgentModel) -> None:
     """Drop what was made of the arrays and settings that the agent had."""
     agent.__dict__.pop("_inference_of", None)
     agent.__dict__.pop("_search_plan_of", None)
 
 
-def forget_policies(agent: Agent) -> None:
+def forget_policies(agent: AgentModel) -> None:
     """Drop what was made of the policies alone, which other changes leave."""
     agent.__dict__.pop("_shared_parts", None)
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from freeagent_core._model.validation import MAX_INT, choice, flag, integer
 from freeagent_core.pymdp_v1._arguments import (
-    ModelArrays,
     ModelError,
     action_maps,
     as_list,
@@ -58,6 +57,7 @@ CHOICES = {
 }
 # What `replace` takes, besides `policies`.
 ARRAYS = ("A", "B", "C", "D", "E", "pA", "pB", "H", "I")
+LISTS = frozenset(ARRAYS) - {"E"}  # the others are lists of arrays
 PER_AGENT = ("gamma", "alpha", "inductive_threshold", "inductive_epsilon")
 NUMBERS = {"num_iter": 0, "inference_horizon": -MAX_INT, "inductive_depth": 0}  # from where on
 REPLACEABLE = {*ARRAYS, *PER_AGENT, *NUMBERS, *FLAGS, *CHOICES, "policies", "preprocess_fn"}
@@ -223,10 +223,10 @@ def checked_settings(agent: Mapping[str, Any], given: Mapping[str, Any]) -> dict
                 now("H"), now("B"), now("inductive_threshold"), now("inductive_depth")
             )
     if "I" in new and new["I"] is None:
-        new["I"] = ModelArrays(
+        new["I"] = [
             np.broadcast_to(np.zeros((1, n)), (agent["batch_size"], 1, n))
             for n in agent["num_states"]
-        )
+        ]
     return new
 
 
@@ -239,18 +239,13 @@ def _checked_arrays(agent: Mapping[str, Any], name: str, values: Any) -> Any:
     count = agent["num_modalities"] if modalities else agent["num_factors"]
     if values is None:
         if name == "C":
-            return ModelArrays(
-                np.broadcast_to(np.full(n, 1.0 / n), (batch, n)) for n in agent["num_obs"]
-            )
+            return [np.broadcast_to(np.full(n, 1.0 / n), (batch, n)) for n in agent["num_obs"]]
         if name == "D":
-            return ModelArrays(
-                np.broadcast_to(np.full(n, 1.0 / n), (batch, n)) for n in agent["num_states"]
-            )
+            return [np.broadcast_to(np.full(n, 1.0 / n), (batch, n)) for n in agent["num_states"]]
         if name in ("A", "B"):
             raise ModelError(f"{name} must not be None")
         return None
     values = parts(values, count, name, "modality" if modalities else "hidden state factor")
-    arrays = ModelArrays()
     checked: list[Any] = []
     for i, value in enumerate(values):
         label = f"{name}[{i}]"
@@ -279,8 +274,7 @@ def _checked_arrays(agent: Mapping[str, Any], name: str, values: Any) -> Any:
             raise ModelError(f"{label} must not be negative")
         array.flags.writeable = False
         checked.append(array)
-    list.extend(arrays, checked)
-    return arrays
+    return checked
 
 
 def _check_policies(agent: Mapping[str, Any], policies: Policies) -> None:
@@ -344,16 +338,14 @@ def _check_exact(num_factors: int, A_lists: list[list[int]], B_lists: list[list[
         )
 
 
-def reachability(H: Any, B: Any, threshold: Array, depth: int) -> ModelArrays:
+def reachability(H: Any, B: Any, threshold: Array, depth: int) -> list[Array]:
     for f, b in enumerate(B):
         if b.ndim != 4:
             raise ModelError(
                 f"inductive inference from H needs factors that depend on themselves alone; "
                 f"B[{f}] has shape {b.shape[1:]}"
             )
-    return ModelArrays(
-        backward_reachability(h, b, threshold, depth) for h, b in zip(H, B, strict=True)
-    )
+    return [backward_reachability(h, b, threshold, depth) for h, b in zip(H, B, strict=True)]
 
 
 def agents_at(index: Any, batch_size: int) -> Array:
@@ -386,7 +378,7 @@ def state_of(agent: Mapping[str, Any]) -> dict[str, Any]:
     """Return what copies of an agent keep: arrays that all agents share once, nothing compiled."""
     state = {name: value for name, value in agent.items() if not name.startswith("_")}
     for name in (*ARRAYS, *PER_AGENT):
-        state[name] = _each(lambda array: np.ascontiguousarray(shared(array)), state[name])
+        state[name] = each(lambda array: np.ascontiguousarray(shared(array)), state[name])
     return state
 
 
@@ -400,15 +392,15 @@ def restored(state: Mapping[str, Any]) -> dict[str, Any]:
         return array
 
     return {
-        name: _each(of_agents, value) if name in ARRAYS or name in PER_AGENT else value
+        name: each(of_agents, value) if name in ARRAYS or name in PER_AGENT else value
         for name, value in state.items()
     }
 
 
-def _each(change: Callable[[Array], Array], value: Any) -> Any:
+def each(change: Callable[[Array], Array], value: Any) -> Any:
     """Change an array, those of a list or none."""
-    if isinstance(value, ModelArrays):
-        return ModelArrays(None if a is None else change(a) for a in value)
+    if isinstance(value, list):
+        return [None if a is None else change(a) for a in value]
     return None if value is None else change(value)
 
 

@@ -68,9 +68,9 @@ def infer_states(
         observations, distributions = preprocess(observations), True
     seeing = agent
     if mask is not None:
-        observations, A = _windows.masked(agent, observations, distributions, mask)
-        distributions = True
         seeing = agent if agent.upstream_faults else agent._copy()
+        observations, A = _windows.masked(seeing, observations, distributions, mask)
+        distributions = True
         seeing._set(A=A)
         forget(seeing)
     if agent.inference_algo in SEQUENCE_METHODS:

@@ -15,7 +15,6 @@ from freeagent_core._kernels.agents import batched_windows
 from freeagent_core._kernels.agents.batched_inference import Observations
 from freeagent_core.pymdp_v1 import _tables
 from freeagent_core.pymdp_v1._arguments import (
-    ModelArrays,
     as_list,
     floats,
     parts,
@@ -203,7 +202,7 @@ def _info(terms: Sequence[Array]) -> dict[str, Any]:
 
 def masked(
     agent: Agent, observations: Any, distributions: bool, mask: Any
-) -> tuple[list[Array], ModelArrays]:
+) -> tuple[list[Array], list[Array]]:
     """Mix observations and likelihoods with uniform ones where the mask is below 1.
 
     Returns distributions over outcomes, and A.
@@ -229,7 +228,7 @@ def masked(
         A = w * A + (1 - w) / n
         A.flags.writeable = False
         likelihoods.append(A)
-    return soft, ModelArrays(likelihoods)
+    return soft, likelihoods
 
 
 # --- learning -------------------------------------------------------------------------------------
@@ -301,7 +300,7 @@ def _learned_A(agent: Agent, beliefs: Any, observations: Any, rate: Any) -> dict
         mean = batched_windows.learn_A(model, m, observed, beliefs, rates, after)
         counts.append(_frozen(after.reshape(before.shape)))
         A.append(_frozen(mean.reshape(before.shape)))
-    return {"pA": ModelArrays(counts), "A": ModelArrays(A)}
+    return {"pA": counts, "A": A}
 
 
 def _learned_B(agent: Agent, beliefs: Any, actions: Any, joints: Any, rate: Any) -> dict[str, Any]:
@@ -317,7 +316,7 @@ def _learned_B(agent: Agent, beliefs: Any, actions: Any, joints: Any, rate: Any)
         )
         counts.append(_frozen(after.reshape(before.shape)))
         B.append(_frozen(mean.reshape(before.shape)))
-    return {"pB": ModelArrays(counts), "B": ModelArrays(B)}
+    return {"pB": counts, "B": B}
 
 
 def _frozen(array: Array) -> Array:

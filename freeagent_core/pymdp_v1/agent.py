@@ -10,34 +10,15 @@ import numpy.typing as npt
 
 from freeagent_core._model.validation import MAX_INT, integer
 from freeagent_core.pymdp_v1 import _actions, _states, _windows
-from freeagent_core.pymdp_v1._arguments import (
-    ModelArrays,
-    ModelError,
-    checked_actions,
-    decode,
-    encode,
-    register_with_jax,
-)
-from freeagent_core.pymdp_v1._compiled import forget, forget_policies, inference_of, planning_of
-from freeagent_core.pymdp_v1._policies import Policies
-from freeagent_core.pymdp_v1._settings import (
-    ARRAYS,
-    PER_AGENT,
-    REPLACEABLE,
-    SEQUENCE_METHODS,
-    agents_at,
-    checked_settings,
-    model_structure,
-    restored,
-    same,
-    state_of,
-    taken,
-)
+from freeagent_core.pymdp_v1._agent_model import AgentModel
+from freeagent_core.pymdp_v1._arguments import ModelError, checked_actions, decode, encode
+from freeagent_core.pymdp_v1._compiled import forget, inference_of, planning_of
+from freeagent_core.pymdp_v1._settings import REPLACEABLE, SEQUENCE_METHODS, model_structure
 
 Array = npt.NDArray[Any]
 
 
-class Agent:
+class Agent(AgentModel):
     """A batch of agents: perception, planning, action and learning.
 
     Arrays may have a leading axis of agents; without one, or with one of size 1, all agents share
@@ -118,53 +99,6 @@ class Agent:
     Source: `pymdp.agent.Agent`.
     """
 
-    A: list[Array]
-    B: list[Array]
-    C: list[Array]
-    D: list[Array]
-    E: Array
-    pA: list[Any] | None  # an entry may be None
-    pB: list[Array] | None
-    H: list[Array] | None
-    I: list[Array]  # noqa: E741
-    gamma: Array
-    alpha: Array
-    inductive_threshold: Array
-    inductive_epsilon: Array
-    policies: Policies
-    A_dependencies: list[list[int]]
-    B_dependencies: list[list[int]]
-    B_action_dependencies: list[list[int]]
-    action_maps: list[dict[str, list[int]]] | None
-    batch_size: int
-    num_iter: int
-    num_obs: list[int]
-    num_modalities: int
-    num_states: list[int]
-    num_factors: int
-    num_controls: list[int]
-    num_controls_multi: list[int] | None
-    control_fac_idx: list[int]
-    policy_len: int
-    inference_horizon: int | None
-    inductive_depth: int
-    use_utility: bool
-    use_states_info_gain: bool
-    use_param_info_gain: bool
-    use_inductive: bool
-    categorical_obs: bool
-    preprocess_fn: Callable[[Any], Any] | None
-    action_selection: str
-    sampling_mode: str
-    inference_algo: str
-    learning_mode: str
-    learn_A: bool
-    learn_B: bool
-    learn_C: bool
-    learn_D: bool
-    learn_E: bool
-    upstream_faults: bool
-
     def __init__(
         self,
         A: Sequence[Any],
@@ -232,103 +166,6 @@ class Agent:
                 UserWarning,
                 stacklevel=2,
             )
-
-    # --- construction and variation ---------------------------------------------------------------
-
-    def _set(self, **values: Any) -> None:
-        self.__dict__.update(values)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        from dataclasses import FrozenInstanceError  # 2 ms, and seldom needed
-
-        raise FrozenInstanceError(
-            f"cannot assign to {name}: agent.replace({name}=...) returns a new agent"
-        )
-
-    def __delattr__(self, name: str) -> None:
-        from dataclasses import FrozenInstanceError
-
-        raise FrozenInstanceError(f"cannot delete {name}")
-
-    def _adopt(self, given: dict[str, Any]) -> None:
-        """Check the given parts of the model and settings and keep them all, or none."""
-        self._set(**checked_settings(self.__dict__, given))
-        register_with_jax()
-        forget(self)
-        if "policies" in given:
-            forget_policies(self)
-
-    def replace(self, **changes: Any) -> Agent:
-        """Return an agent that differs in some arrays or settings.
-
-        Parameters
-        ----------
-        **changes
-            Any of A, B, C, D, E, pA, pB, H, I, gamma, alpha, policies, num_iter,
-            inference_algo, inference_horizon, the flags and the other settings of the
-            constructor that do not change the model's dimensions. Arrays as in the constructor;
-            with `use_inductive` and H, I is made again if B or H changes.
-
-        Returns
-        -------
-        Agent
-
-        Raises
-        ------
-        TypeError
-            If a name is none of these.
-        ValueError
-            If an array does not fit.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> agent = Agent([np.eye(2)], [np.eye(2)[:, :, None]])
-        >>> agent.replace(gamma=4.0).gamma
-        array([4.])
-        """
-        known = REPLACEABLE
-        unknown = sorted(changes.keys() - known)
-        if unknown:
-            raise TypeError(f"replace() takes {', '.join(sorted(known))}, got {', '.join(unknown)}")
-        agent = self._copy()
-        agent._adopt(changes)
-        return agent
-
-    def _copy(self) -> Agent:
-        agent = object.__new__(type(self))
-        agent.__dict__.update(self.__dict__)
-        return agent
-
-    def __getstate__(self) -> dict[str, Any]:
-        return state_of(self.__dict__)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._set(**restored(state))
-
-    def __eq__(self, other: object) -> bool:
-        """Whether all arrays and settings are the same."""
-        if not isinstance(other, Agent):
-            return NotImplemented
-        return type(self) is type(other) and same(state_of(self.__dict__), state_of(other.__dict__))
-
-    def __hash__(self) -> int:
-        return hash((self.batch_size, *self.num_states, *self.num_obs, *self.num_controls))
-
-    def __getitem__(self, index: Any) -> Agent:
-        """Return the agents of the batch that an int, slice or array of int picks, as an agent."""
-        numbers = agents_at(index, self.batch_size)
-        agent = self._copy()
-        agent._set(batch_size=len(numbers))
-        for name in (*ARRAYS, *PER_AGENT):
-            value = self.__dict__[name]
-            if isinstance(value, ModelArrays):
-                value = ModelArrays(None if a is None else taken(a, numbers) for a in value)
-            elif value is not None:
-                value = taken(value, numbers)
-            agent.__dict__[name] = value
-        forget(agent)
-        return agent
 
     # --- observations and states ------------------------------------------------------------------
 

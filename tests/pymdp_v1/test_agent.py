@@ -107,10 +107,52 @@ def test_an_agent_cannot_be_assigned_to():
     agent = Agent(A, B)
     with pytest.raises(AttributeError, match=r"replace\(gamma"):
         agent.gamma = 2.0
-    with pytest.raises(TypeError, match="replace"):
-        agent.A[0] = A[0]
     with pytest.raises(ValueError, match="read-only"):
         agent.A[0][0, 0, 0] = 1.0
+
+
+def test_what_is_written_into_a_list_counts_from_the_next_call_on():
+    agent = Agent(A, B, use_inductive=True, H=[np.array([1.0, 0.0])], inductive_depth=2)
+    qs = agent.infer_states([0], agent.D)
+    other, transitions, likelihood = agent.replace(gamma=2.0), agent.B, A[0][::-1]
+    agent.A[0] = likelihood
+    agent.C[0] = np.array([[0.0, 3.0]])
+    written = Agent([likelihood], B, [np.array([0.0, 3.0])], use_inductive=True, H=list(agent.H))
+    np.testing.assert_array_equal(
+        agent.infer_states([0], agent.D), written.infer_states([0], written.D)
+    )
+    np.testing.assert_array_equal(agent.infer_policies(qs)[1], written.infer_policies(qs)[1])
+    assert not agent.A[0].flags.writeable
+    np.testing.assert_array_equal(other.infer_states([0], other.D), qs)  # has lists of its own
+    transitions[0] = B[0][..., ::-1]  # the list that the caller has is still the agent's
+    np.testing.assert_array_equal(
+        agent.infer_policies(qs)[1], written.replace(B=[B[0][..., ::-1]]).infer_policies(qs)[1]
+    )
+    transitions[0] = B[0]
+    np.testing.assert_array_equal(agent.infer_policies(qs)[1], written.infer_policies(qs)[1])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda agent: agent.infer_states([0], agent.D),
+        lambda agent: agent.infer_states([0], agent.D, mask=[1.0]),
+        lambda agent: agent.infer_policies([np.array([[[0.5, 0.5]]])]),
+        lambda agent: agent.replace(gamma=2.0),
+        lambda agent: agent[0],
+        pickle.dumps,
+    ],
+)
+def test_what_is_written_into_a_list_is_checked(use):
+    agent = Agent(A, B)
+    agent.A[0] = np.eye(3)
+    with pytest.raises(ValueError, match=r"A\[0\] must have shape \(2, 2\)"):
+        use(agent)
+    agent.A[0] = A[0]
+    use(agent)
+    agent.A.append(A[0])
+    with pytest.raises(ValueError, match="A must have 1 arrays"):
+        use(agent)
 
 
 def test_jax_maps_over_an_agents_arrays():
@@ -119,6 +161,9 @@ def test_jax_maps_over_an_agents_arrays():
     assert [d.shape for d in jax.tree_util.tree_map(lambda d: d[:, None], agent.D)] == [(1, 1, 2)]
     qs = agent.infer_states([jax.numpy.array([0])], [jax.numpy.array([[0.5, 0.5]])])
     np.testing.assert_allclose(qs[0][0, 0], [0.9, 0.1], atol=1e-7)
+    for pair in ((agent.D, qs), (qs, agent.D)):
+        (sums,) = jax.tree_util.tree_map(lambda x, y: x.sum() + y.sum(), *pair)
+        assert sums == pytest.approx(2.0)
 
 
 def test_pickled():

@@ -1,5 +1,7 @@
 from typing import Any
 
+def unwritten(lists: tuple[Any, ...], /) -> bool: ...
+
 class BatchedModel:
     num_states: tuple[int, ...]
     num_obs: tuple[int, ...]

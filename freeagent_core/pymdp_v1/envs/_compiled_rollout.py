@@ -12,10 +12,9 @@ from freeagent_core._kernels.agents.own_model import LearnedParts
 from freeagent_core._kernels.agents.rollout_run import Rollout
 from freeagent_core._kernels.agents.window_rollout import run_windows
 from freeagent_core.pymdp_v1 import _tables, _windows, random
-from freeagent_core.pymdp_v1._arguments import ModelArrays
 from freeagent_core.pymdp_v1._arrays import Array
 from freeagent_core.pymdp_v1._compiled import forget, inference_of, planning_of
-from freeagent_core.pymdp_v1._settings import SEQUENCE_METHODS, SMOOTHING_METHODS
+from freeagent_core.pymdp_v1._settings import SEQUENCE_METHODS, SMOOTHING_METHODS, each
 from freeagent_core.pymdp_v1.envs.env import PymdpEnv
 
 if TYPE_CHECKING:
@@ -208,8 +207,7 @@ def _with_learned(before: Any, learned: list[Any] | None, steps: int, first: int
 
 def _updated(agent: Agent, parts: dict[str, Any]) -> Agent:
     updated = agent._copy()
-    for name, arrays in parts.items():
-        updated._set(**{name: ModelArrays(None if a is None else _last_step(a) for a in arrays)})
+    updated._set(**{name: each(_last_step, arrays) for name, arrays in parts.items()})
     forget(updated)
     return updated
 
