@@ -412,9 +412,11 @@ si_policy_prune_threshold, si_state_prune_threshold, si_prune_penalty, ii_depth,
             self.qs = init_qs
             self._core.histories.curr_timestep = 0
         else:
+            passes_messages = self._core.parameters.passes_messages
+            sequences = self._unfilled_sequences() if passes_messages else None
             self._core.begin_episode()
-            if self._core.parameters.passes_messages:
-                self.qs = self._unfilled_sequences()
+            if passes_messages:
+                self.qs = sequences
         if not self._model.joint_likelihood:
             model = self._with_learned()
             for name, prior in (("A", model.pA), ("B", model.pB)):

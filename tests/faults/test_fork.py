@@ -5,6 +5,7 @@ import asyncio
 import os
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -178,3 +179,36 @@ def test_a_process_pool_belongs_to_its_process():
         assert in_a_fork(child) == 0
         assert manager.step_all_agents({"a": 0})["a"].result == 1
         assert manager.get_pool_status()["pids"] == pids
+
+
+def test_numpys_generator_that_another_thread_draws_from():
+    """NumPy's own functions wait for its lock for ever in such a child; agents do not."""
+    with ThreadPoolManager(2) as manager:
+        for i, agent in enumerate(own_agents(4, action_selection="stochastic")):
+            manager.register_agent(i, agent)
+        agent = own_agents(1, action_selection="stochastic")[0]
+        lock = np.random.get_bit_generator().lock
+        held, over = threading.Event(), threading.Event()
+
+        def draw():
+            with lock:
+                held.set()
+                over.wait()
+
+        thread = threading.Thread(target=draw)
+        thread.start()
+        held.wait()
+
+        def child():
+            is_alone = agent.step([0]).size == 1  # no other thread: the lock is not needed
+            step = partial(manager.submit_task, 0, "step", [0])
+            error = step().result(timeout=5).error
+            np.random.set_bit_generator(np.random.MT19937(0))
+            return is_alone and "set_bit_generator" in str(error) and step().result().success
+
+        try:
+            assert in_a_fork(child) == 0
+        finally:
+            over.set()
+            thread.join()
+        assert manager.submit_task(0, "step", [0]).result().success

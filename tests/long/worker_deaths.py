@@ -74,10 +74,10 @@ def run(start_method: str, waits: tuple[float, float], seconds: float) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
-    seconds = 60 * parser.parse_args().minutes / 4
+    seconds = 60 * parser.parse_args().minutes / 6
     holds = [
         run(method, waits, seconds)
-        for method in ("spawn", "fork")
+        for method in ("spawn", "forkserver", "fork")
         for waits in ((0.1, 0.5), (0.01, 0.1))
     ]
     return 0 if all(holds) else 1

@@ -1,6 +1,7 @@
 """What `ThreadPoolManager` and `AsyncManager` do beyond the contract of all managers."""
 
 import asyncio
+import copy
 import gc
 import threading
 import time
@@ -18,6 +19,7 @@ from freeagent_core.managers import (
     ThreadPoolManager,
 )
 from freeagent_core.managers._choice import PROBES, Choice
+from freeagent_core.managers.thread_pool import MANY
 
 
 def until(condition, seconds=30.0):
@@ -368,3 +370,58 @@ def test_a_tick_of_many_agents_lets_others_run():
             else:
                 np.testing.assert_array_equal(results[i].result, twin.step(observations[i]))
     assert [agent.curr_timestep for agent in agents] == [2 * (i != 7) for i in range(size)]
+
+
+def held_by(agent):
+    q_pi = agent.q_pi.copy() if agent.curr_timestep else None
+    return [agent.curr_timestep, agent.prev_actions, agent.action, agent.qs[0].copy(), q_pi]
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_an_agent_whose_step_fails_is_as_it_was(steps):
+    """gamma times G is more than a double holds: q_pi would be NaN."""
+    agents, twins = (own_agents(MANY, C=np.array([0.0, 1.0, -60.0])) for _ in range(2))
+    with ThreadPoolManager() as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        for _ in range(steps):
+            manager.step_all_agents({i: [i % 3] for i in range(MANY)})
+        agents[7].gamma = 1.7e308
+        before = copy.deepcopy(held_by(agents[7]))
+        results = manager.step_all_agents({i: [1] for i in range(MANY)})
+        assert isinstance(results[7].error, FloatingPointError)
+        assert all(results[i].success for i in range(MANY) if i != 7)
+        np.testing.assert_equal(held_by(agents[7]), before)
+        agents[7].gamma = 16.0
+        assert manager.step_all_agents({7: [1]})[7].success
+    for i, twin in enumerate(twins):
+        for _ in range(steps):
+            twin.step([i % 3])
+        twin.step([1])
+        np.testing.assert_equal(held_by(agents[i]), held_by(twin))
+
+
+def test_agents_whose_actions_cannot_be_drawn_are_as_they_were():
+    class Broken(np.random.PCG64):
+        lock = property(lambda self: 1 / 0 if self.is_broken else super().lock)
+        is_broken = False
+
+    agents = own_agents(MANY, action_selection="stochastic")
+    usual = np.random.get_bit_generator()
+    broken = Broken(3)
+    with ThreadPoolManager() as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        manager.step_all_agents({i: [i % 3] for i in range(MANY)})
+        before = copy.deepcopy([held_by(agent) for agent in agents])
+        np.random.set_bit_generator(broken)
+        broken.is_broken = True
+        try:
+            results = manager.step_all_agents({i: [1] for i in range(MANY)})
+        finally:
+            np.random.set_bit_generator(usual)
+        assert all(isinstance(result.error, ZeroDivisionError) for result in results.values())
+        np.testing.assert_equal([held_by(agent) for agent in agents], before)
+        results = manager.step_all_agents({i: [1] for i in range(MANY)})
+    assert all(result.success for result in results.values())
+    assert {len(agent.prev_actions) for agent in agents} == {2}

@@ -12,6 +12,8 @@ from cpython.pystate cimport (
 from libc.math cimport exp, log
 from libc.stdint cimport uint32_t, uint64_t
 
+import os
+
 import numpy as np
 
 
@@ -37,6 +39,7 @@ cdef bitgen_t* _bitgen = NULL
 cdef bitgen_t* _drawn_from = NULL
 cdef object _held = None           # the release of the lock that is held, or None
 cdef object _error = None          # why there was no draw
+cdef object _lost = None           # the generator of which a fork has no lock any more
 
 
 # np.random.choice(count): a uniform draw from range(count), by 32 random bits under the
@@ -127,6 +130,10 @@ cdef void _acquire_generator() noexcept:
         # the lock of this generator, whichever is looked up while this thread waits for it
         bitgen, acquire, release = <size_t>_bitgen, _acquire, _release
         if not _is_only_thread():
+            if _generator is _lost:
+                raise RuntimeError(
+                    "another thread was drawing from NumPy's random generator when this "
+                    "process was forked: give it another one by np.random.set_bit_generator")
             acquire()
             _held = release
         _drawn_from = <bitgen_t*><size_t>bitgen
@@ -146,6 +153,23 @@ cdef int end_draws() except -1:
     if error is not None:
         raise error
     return 0
+
+
+# In a child that was forked: what another thread had locked stays locked for ever. NumPy itself
+# would wait for it.
+def _after_fork():
+    global _drawn_from, _held, _error, _lost
+    _drawn_from = NULL
+    _held = _error = None
+    generator = _get_bit_generator()
+    if generator.lock.acquire(False):
+        generator.lock.release()
+    else:
+        _lost = generator
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 cdef int _look_up_generator() except -1:

@@ -95,6 +95,37 @@ def test_inference_params(params, model, seed):
     np.testing.assert_allclose(agent.F, reference.F, rtol=1e-12, atol=G)
 
 
+@pytest.mark.parametrize("level", simd_levels())
+@pytest.mark.parametrize("num_states", [3, 8, 9, 17, 31, 40])
+@pytest.mark.parametrize("params", [{"tau": 0.9}, {"tau": 0.25}, {"grad_descent": False}])
+def test_lengths_of_beliefs(num_states, params, level):
+    """Up to four vectors of a belief stand in registers; a longer one goes through memory."""
+    rng = np.random.default_rng(num_states)
+    sizes = (num_states, 2)
+    model = {
+        "A": object_array(distribution(rng, (o, *sizes), "smooth") for o in (5, 2)),
+        "B": object_array(distribution(rng, (n, n, 2), "smooth") for n in sizes),
+        "inference_algo": "MMP",
+        "inference_horizon": 2,
+        "policy_len": 2,
+    }
+    agent, reference = Agent(**model, inference_params=params), quiet(Reference, **model)
+    reference.inference_params.update(params)
+    before = simd_level()
+    set_simd_level(level)
+    try:
+        for observation in ([3, 1], [0, 0]):
+            expected = quiet(reference.infer_states, observation)
+            assert_same_sequences(agent.infer_states(observation), expected)
+            np.testing.assert_allclose(agent.F, reference.F, rtol=1e-12, atol=G)
+            for each in (agent, reference):
+                each.q_pi = np.full(len(each.policies), 1.0 / len(each.policies))
+                each.action = np.zeros(each.num_factors)
+                each.step_time()
+    finally:
+        set_simd_level(before)
+
+
 @slow
 @given(model=mmp_models(), seed=st.integers(0, 2**32 - 1), level=st.sampled_from(simd_levels()))
 def test_roots_are_logarithms(model, seed, level):
