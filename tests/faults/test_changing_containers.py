@@ -1,9 +1,12 @@
-"""Lists of the caller that become shorter while they are read: no read beyond their end."""
+"""Lists and arrays of the caller that change while they are read or agents step: no read beyond
+their end, and what counts is what they held at the call."""
 
 import numpy as np
 import pytest
 
-from freeagent_core import Agent
+from freeagent_core import Agent, Population
+from freeagent_core._agent import threads
+from freeagent_core.model import GenerativeModel
 
 
 def arguments_of(seed=0):
@@ -96,3 +99,25 @@ def test_sequences_of_message_passing():
     steps[0][0] = Clearing(steps, steps[0][0])
     with pytest.raises((IndexError, ValueError)):
         agent.qs = sequences
+
+
+@pytest.mark.parametrize("changes", ["observations", "mask"])
+def test_arrays_of_a_population(monkeypatch, changes):
+    model = GenerativeModel(**arguments_of())
+    population, twin = (Population(model, 100, seed=0, num_threads=2) for _ in range(2))
+    given = {"observations": np.zeros((100, 3), dtype=np.intp), "mask": np.arange(100) % 3 > 0}
+    same = {name: array.copy() for name, array in given.items()}
+    calls = []
+
+    def wake(*arguments):
+        given[changes][:] = 1
+        calls.append(arguments)
+        return 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threads, "wake", wake)
+        population.step(**given)
+    assert calls
+    twin.step(**same)
+    for ours, theirs in zip(population.qs, twin.qs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -247,6 +247,7 @@ cdef object read_actions(const BatchedTables* t, object actions, tuple shape, Py
         raise TypeError(f"{name} must hold integers, got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    array = array.copy()  # another thread of the caller may write into theirs
     for k in range(t.num_factors):
         column = array[..., k]
         if column.size and (column.min() < least or column.max() >= t.factors[k].num_controls):
@@ -403,6 +404,7 @@ cdef class BatchedInference:
         cdef list kept = read_beliefs(t, qs, True, &beliefs, "qs"), out = []
         cdef cnp.ndarray array
         cdef const int64_t* values
+        cdef int64_t value
         cdef int32_t* codes
         if not (cnp.PyArray_CheckExact(actions)
                 and cnp.PyArray_TYPE(<cnp.ndarray>actions) == cnp.NPY_INT64
@@ -418,18 +420,18 @@ cdef class BatchedInference:
             raise ValueError(f"action must have shape ({t.batch_size}, {t.num_factors}), "
                              f"got {actions.shape}")
         values = <const int64_t*>cnp.PyArray_DATA(array)
-        for i in range(t.batch_size):
-            for k in range(t.num_factors):
-                if not 0 <= values[i * t.num_factors + k] < t.factors[k].num_controls:
-                    raise ValueError(
-                        f"action[{i}, {k}] must be in range({t.factors[k].num_controls}), "
-                        f"got {values[i * t.num_factors + k]}")
         codes = <int32_t*>malloc(t.batch_size * t.num_factors * sizeof(int32_t))
         if codes == NULL:
             raise MemoryError("no memory for the actions")
         try:
             for i in range(t.batch_size * t.num_factors):
-                codes[i] = <int32_t>values[i]
+                k = i % t.num_factors
+                value = values[i]  # read once: another thread of the caller may write it
+                if not 0 <= value < t.factors[k].num_controls:
+                    raise ValueError(
+                        f"action[{i // t.num_factors}, {k}] must be in "
+                        f"range({t.factors[k].num_controls}), got {value}")
+                codes[i] = <int32_t>value
             job.t, job.qs, job.actions = t, &beliefs, codes
             for i in range(t.num_factors):
                 out.append(new_array(t.batch_size, t.factors[i].num_states, -1, &job.out[i]))
