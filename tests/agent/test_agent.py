@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from environments import epistemic_bandit
 from pymdp.legacy.agent import Agent as Reference
-from random_arrays import object_array
+from random_arrays import distribution, object_array
 
 import freeagent_core.pymdp_v0
 from freeagent_core import Agent, GenerativeModel
@@ -172,6 +172,34 @@ def test_another_shape_by_assignment():
     np.random.seed(0)
     np.testing.assert_array_equal(action, expected.step([4]))
     np.testing.assert_allclose(agent.G, expected.G)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("other", ["states", "fewer policies"])
+def test_another_shape_by_assignment_with_message_passing(steps, other):
+    """Beliefs and free energies of other states or policies mean nothing: they begin again."""
+    rng = np.random.default_rng(0)
+    A, B = (
+        {n: distribution(rng, (*shape, n, *more), "smooth") for n, shape, more in sizes}
+        for sizes in ([(3, (2,), ()), (4, (2,), ())], [(3, (3,), (2,)), (4, (4,), (2,))])
+    )
+    flags = {"inference_algo": "MMP", "inference_horizon": 2, "policy_len": 2}
+    agent = Agent(A[4], B[4], **flags)
+    for _ in range(steps):
+        agent.step([1])
+    if other == "states":
+        agent.A, agent.B, agent.D = A[3], B[3], np.full(3, 1 / 3)
+        expected = Agent(A[3], B[3], **flags)
+    else:
+        agent.policies = [np.zeros((2, 1)), np.ones((2, 1)), np.array([[0], [1]])]
+        expected = Agent(A[4], B[4], policies=agent.policies, **flags)
+    agent.reset()
+    agent.prev_obs, agent.prev_actions = [], None
+    for each in (agent, expected):
+        each.infer_states([0])
+        each.infer_policies()
+    np.testing.assert_allclose(agent.F, expected.F, rtol=1e-12)
+    np.testing.assert_allclose(agent.q_pi, expected.q_pi, rtol=1e-12)
 
 
 def test_callers_do_not_share_arrays_with_the_model():

@@ -141,6 +141,17 @@ def test_a_lane_that_fails_leaves_the_others_alone(operation, poisoned):
         np.testing.assert_array_equal(broken._core.state[name], expected, name)
 
 
+def test_what_pymdp_cannot_do_is_refused_before_a_step():
+    counts = {f"p{name}": array.copy() for name, array in (("B", mmp_model().B),)}
+    population = populated(mmp_model(use_param_info_gain=True, **counts))
+    (observed,) = observations(population.model, 1, 1)
+    before = state(population)
+    with pytest.raises(NotImplementedError, match="use_param_info_gain with pB"):
+        population.step(observed)
+    for name, array in population._core.state.items():
+        np.testing.assert_array_equal(array, before[name], name)
+
+
 def test_learned_models_have_no_lanes():
     pD = object_array([np.array([1.0, 2.0]), np.array([3.0, 1.0, 1.0])])
     model = mmp_model(pD=pD)

@@ -75,6 +75,25 @@ def test_smoothing_of_several_parents():
         Agent(**model, upstream_faults=True).infer_parameters(*arguments)
 
 
+def test_whole_numbers_may_be_floats_and_one_agent_needs_no_axis():
+    agent = two_factors()
+    expected = agent.infer_states([np.array([0]), np.array([1])], agent.D)
+    for observed in ([np.array([0.0]), np.array([1.0])], [0.0, 1.0], [0, 1]):
+        np.testing.assert_equal(agent.infer_states(observed, agent.D), expected)
+    with pytest.raises(TypeError, match=r"observations\[0\] must hold indices"):
+        agent.infer_states([0.5, 1.0], agent.D)
+    weights = [np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.4])]
+    weights = [w[:n] / w[:n].sum() for w, n in zip(weights, agent.num_obs, strict=True)]
+    agent = two_factors(categorical_obs=True)
+    expected = agent.infer_states([w[None] for w in weights], agent.D)
+    np.testing.assert_equal(agent.infer_states(weights, agent.D), expected)
+    agent, actions = two_factors(inference_algo="mmp"), np.array([[[1, 0]]])
+    window = [np.array([[0, 1]]), np.array([[1, 1]])]
+    expected = agent.infer_states(window, agent.D, past_actions=actions)
+    floats = agent.infer_states(window, agent.D, past_actions=actions.astype(float))
+    np.testing.assert_equal(floats, expected)
+
+
 def test_replace_and_index():
     agent = Agent(A, B, batch_size=3, gamma=np.array([1.0, 2.0, 3.0]), pA=A, learn_A=True)
     assert agent[1].batch_size == 1

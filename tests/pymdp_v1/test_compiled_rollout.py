@@ -94,6 +94,19 @@ def test_random_batches(algorithm, learning):
     assert ran > len(SEEDS) // 2
 
 
+@pytest.mark.parametrize("algorithm", ["fpi", "mmp"])
+@pytest.mark.parametrize("learned", [0, 1])
+def test_learning_of_some_modalities(algorithm, learned):
+    ran = 0
+    for seed in SEEDS:
+        agent, env = random_world(algorithm, seed, "A")
+        counts = [a if m % 2 == learned else None for m, a in enumerate(agent.pA)]
+        agent = agent.replace(pA=counts)
+        ran += is_compiled(agent, env) and len(counts) > 1
+        assert_same_run(*both(agent, env, 4, seed))
+    assert ran > 2
+
+
 @pytest.mark.parametrize("algorithm", ["ovf", "exact", "mmp", "vmp"])
 @pytest.mark.parametrize("horizon", [1, 2, 5, 9])
 def test_windows_shorter_and_longer_than_the_run(algorithm, horizon):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_arrays import distribution
 from random_batches import random_batch
 
 from freeagent_core.pymdp_v1 import Agent
@@ -114,3 +115,29 @@ def test_contradicting_evidence_of_many_modalities_stays_finite():
     assert np.isfinite(qs).all()
     np.testing.assert_allclose(qs.sum(axis=-1), 1.0, atol=1e-14)
     np.testing.assert_allclose(qs[1], infer(*case, slice(1, 2))[0][0], rtol=0, atol=ALONE)
+
+
+def test_models_that_lanes_do_not_fit_are_inferred_one_by_one():
+    """Too many messages to one factor, and too many states for vmp."""
+    rng = np.random.default_rng(0)
+    for algorithm, states, lists in (
+        ("vmp", [300], [[0]]),
+        ("mmp", [2] * 17, [[k] if k else list(range(2)) for k in range(17)]),
+        ("mmp", [2] * 18, [[0] if k == 0 else [0, k] for k in range(18)]),
+    ):
+        A = [distribution(rng, (3, states[0]), "smooth")]
+        B = [
+            distribution(rng, (n, *(states[k] for k in parents), 1), "smooth")
+            for n, parents in zip(states, lists, strict=True)
+        ]
+        agent = Agent(
+            A, B, A_dependencies=[[0]], B_dependencies=lists, batch_size=9,
+            inference_algo=algorithm,
+        )  # fmt: skip
+        prior = [rng.dirichlet(np.ones(n), 9) for n in states]
+        observed, past = [rng.integers(3, size=(9, 3))], np.zeros((9, 2, len(states)), int)
+        qs = infer(agent, observed, prior, past, None)
+        for i in (0, 8):
+            alone = infer(agent, observed, prior, past, None, slice(i, i + 1))
+            for q, p in zip(qs, alone, strict=True):
+                np.testing.assert_allclose(q[i : i + 1], p, rtol=0, atol=ALONE)

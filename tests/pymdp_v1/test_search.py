@@ -48,6 +48,9 @@ SETTINGS = [
     {"horizon": 2, "max_nodes": 60, "topk_obsspace": 2, "gamma": 4.0, "prune_penalty": 20.0},
     {"horizon": 3, "max_nodes": 24, "entropy_stop_threshold": 0.0, "max_branching": 6},
     {"horizon": 3, "max_nodes": 200, "kl_threshold": 0.05, "entropy_stop_threshold": 0.0},
+    {"horizon": 2, "max_nodes": 200, "entropy_stop_threshold": -1.0, "max_branching": 4},
+    {"horizon": 2, "max_nodes": 5, "entropy_stop_threshold": -1.0},
+    {"horizon": 2, "max_nodes": 6, "entropy_stop_threshold": -1.0},
 ]
 
 

@@ -1,5 +1,7 @@
 """Models forced into each way to evaluate policies, and models larger than `random_models`."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,13 +31,20 @@ DENSE = {"SPARSE_COLUMN": -1.0, "SPARSE_SHARE": 0.0}
 NOT_ENUMERATED = {"MAX_STORED_POLICIES": 0}
 
 
-def packed(arguments, *constants):
-    """Return a model that was packed with these constants."""
+@contextlib.contextmanager
+def forced(*constants):
+    """Let models be packed with these constants."""
     with pytest.MonkeyPatch.context() as patch:
         for each in constants:
             for name, value in each.items():
                 modules = (belief_matrices, sparse_columns, packing)
                 patch.setattr(next(m for m in modules if hasattr(m, name)), name, value)
+        yield
+
+
+def packed(arguments, *constants):
+    """Return a model that was packed with these constants."""
+    with forced(*constants):
         return GenerativeModel(**arguments)
 
 

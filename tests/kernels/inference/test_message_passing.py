@@ -204,6 +204,22 @@ def test_copies_go_on(duplicate):
     assert_same_sequences(duplicate(Agent(**bandit())).qs[0][:1], agent.reset()[0][:1])
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_the_history_has_tuples_of_outcomes(kind):
+    """Whatever held them; or of the one outcome of the only modality."""
+    agent, reference = Agent(**bandit()), quiet(Reference, **bandit())
+    for t, observation in enumerate(([0, 1, 2], [0, 2, 1])):
+        assert_same_step(agent, reference, kind(observation), t)
+    assert agent.prev_obs == [(0, 1, 2), (0, 2, 1)]
+    passing = Agent(
+        np.full((3, 2), 1 / 3), np.stack([np.eye(2)] * 2, axis=-1), inference_algo="MMP",
+        inference_horizon=2,
+    )  # fmt: skip
+    for observation in (1, np.int64(2)):
+        passing.step(observation)
+    assert passing.prev_obs == [(1,), (2,)]
+
+
 def test_learning_keeps_the_beliefs():
     model = bandit()
     model["pA"] = object_array(a + 1.0 for a in model["A"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parity import G
 from random_arrays import object_array, observations
-from ways_to_evaluate import GRAPH, NOT_ENUMERATED, TREE, grid, larger_models, packed, slow
+from ways_to_evaluate import GRAPH, NOT_ENUMERATED, TREE, forced, grid, larger_models, packed, slow
 
 from freeagent_core import Agent, Population
 from freeagent_core._kernels.agents.agent_traces import action_distribution
@@ -90,7 +90,7 @@ def test_not_enumerated_agent_keeps_what_it_evaluated():
     """q_pi and G are those of infer_policies, whatever changes later; copies keep them too."""
     model = {**grid(3, 3, 3), "pA": object_array([np.eye(9) + 0.1])}
     expected = Agent.from_model(packed(model, GRAPH))
-    agents = [Agent.from_model(packed(model, GRAPH, NOT_ENUMERATED)) for _ in range(4)]
+    agents = [Agent.from_model(packed(model, GRAPH, NOT_ENUMERATED)) for _ in range(5)]
     expected.infer_states([4])
     q_pi, _ = expected.infer_policies()
     for agent in agents:
@@ -99,6 +99,9 @@ def test_not_enumerated_agent_keeps_what_it_evaluated():
     agents[0].gamma = 1.0
     agents[1].qs = object_array([np.full(9, 1 / 9)])
     agents[2].update_A([4])
+    agents[4].C = [np.linspace(0.0, 1.0, 9)]
+    with forced(GRAPH, NOT_ENUMERATED):
+        assert agents[4].model is not agents[3].model
     agents.append(copy.deepcopy(agents[3]))
     agents.append(pickle.loads(pickle.dumps(agents[3])))
     for agent in agents:
