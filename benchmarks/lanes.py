@@ -7,8 +7,7 @@ Single thread; the sides alternate in one run, with the same observations from t
 agent's step in lanes and one by one (us), and how many times faster lanes are. --everywhere uses
 lanes for models whose packing decides against them too: what `freeagent_core/_model/
 lane_packing.py` has its limits from. --learning: agents that have learned A and B, whose updates
-are not timed. The last lines are `Population.infer_states`, with all processors, beside NumPy's
-products of all agents with one last action.
+are not timed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import time
 from unittest import mock
 
 import numpy as np
-from generated_models import dense_model, generate
+from generated_models import generate
 from models import Environments, object_array
 
 from freeagent_core import GenerativeModel, Population, population
@@ -30,7 +29,6 @@ FAMILIES = [
     "grid worlds",
 ]
 TICKS = 12
-REST = 0.3  # s
 LIMITS = (
     *("MAX_LANE_STATES", "MAX_OF_PRODUCTS", "MAX_OF_GRAPH", "MAX_OF_DETERMINISTIC"),
     *("MAX_OF_POINT_MASSES", "MAX_OF_LEARNED", "MAX_OF_ONE_FACTOR", "MAX_LANE_DOUBLES"),
@@ -89,47 +87,6 @@ def print_families(arguments):
             print(f"{label:78} {operations:8,} {lanes:8.2f} {alone:8.2f} {alone / lanes:6.2f}")
 
 
-def print_filtering(size=1000, num_states=25, rounds=12, calls=100):
-    """25 states, 1,000 agents: with one action and with four. The sides alternate by `calls`.
-
-    Before each side's turn all threads rest: OpenBLAS's wait for work for a tenth of a second
-    after NumPy's last product, at full speed, on the processor that the other side's would have.
-    """
-    rng = np.random.default_rng(0)
-    for num_controls in (1, 4):
-        arguments = dense_model(rng, [num_states], [25], [num_controls], 1)
-        A, B = arguments["A"][0], arguments["B"][0]
-        actions = rng.integers(num_controls, size=size)
-        agents = Population(GenerativeModel(**arguments), size)
-        agents._core.state["action"][:, 0] = actions
-        agents._core.state["has_action"][:] = 1
-        groups = [np.flatnonzero(actions == u) for u in range(num_controls)]
-        qs = np.full((size, num_states), 1 / num_states)
-
-        def products(outcomes, qs=qs, A=A, B=B, groups=groups):
-            prior = np.empty_like(qs)
-            for u, group in enumerate(groups):
-                prior[group] = qs[group] @ B[:, :, u].T
-            qs[:] = prior * A[outcomes]
-            qs /= qs.sum(axis=1, keepdims=True)
-
-        ratios, medians = [], []
-        for _ in range(rounds):
-            outcomes = rng.integers(len(A), size=(calls, size))
-            turn = []
-            for side in (agents.infer_states, products):
-                time.sleep(REST)
-                turn.append(np.median([timed(side, each)[0] for each in outcomes]))
-            medians.append(turn)
-            ratios.append(turn[1] / turn[0])
-        np.testing.assert_allclose(agents.qs[0], qs, atol=1e-9)
-        ours, numpy = np.median(medians, axis=0) * 1e6
-        print(
-            f"filtering: {num_states} states, {num_controls} actions, {size} agents: "
-            f"{ours:.0f} us, NumPy {numpy:.0f} us, {np.median(ratios):.1f}, least {min(ratios):.1f}"
-        )
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
@@ -143,7 +100,6 @@ def main():
             setattr(lane_packing, name, 1e18)
     print(f"{'':78} {'ops':>8} {'lanes':>8} {'alone':>8} {'faster':>6}")
     print_families(arguments)
-    print_filtering()
 
 
 if __name__ == "__main__":
