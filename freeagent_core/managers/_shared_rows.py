@@ -5,6 +5,7 @@ What fits a row (a short list of ints, a short vector of floats) crosses without
 
 from __future__ import annotations
 
+import contextlib
 import os
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -95,9 +96,17 @@ class SharedRows:
         return action
 
     def close(self) -> None:
-        """Give the memory back."""
-        del self.observation_len, self.observation, self.status, self.seconds
-        del self.action_len, self.action, self.at_work
+        """Give the memory back; also again, where Ctrl-C came before the end."""
+        for name in ("observation_len", "observation", "status", "seconds"):
+            self.__dict__.pop(name, None)
+        for name in ("action_len", "action", "at_work"):
+            self.__dict__.pop(name, None)
         self._memory.close()
         if self._owner == os.getpid():  # a fork of the owner leaves it in place
-            self._memory.unlink()
+            with contextlib.suppress(FileNotFoundError):
+                self._memory.unlink()
+            self._owner = None
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # not even begun
+            self.close()

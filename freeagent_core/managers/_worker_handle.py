@@ -10,6 +10,7 @@ at work when a call ends: its reply is read later, and known by its number.
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import threading
 import time
@@ -92,6 +93,7 @@ class WorkerProcess:
         self._outcomes: tuple[int, Outcomes] = (0, {})  # of the last step, by its number
         self._is_sound = False
         self._is_stopped = False
+        self._owner = os.getpid()
         try:
             self.rebuild()
         except BaseException:
@@ -410,7 +412,13 @@ class WorkerProcess:
                         self._connection.recv_bytes()
                 self.process.join()
             self._discard()
-            if self.process is not None:
-                self.process.close()  # its descriptors
-                self.process = None
+            process, self.process = self.process, None
+            if process is not None:
+                process.close()  # its descriptors
             self.rows.close()
+
+    # Of a manager that Ctrl-C came to while it was made or shut down.
+    def __del__(self) -> None:
+        if getattr(self, "_owner", None) == os.getpid():
+            with contextlib.suppress(Exception):
+                self.end(False)

@@ -244,9 +244,10 @@ class ProcessPoolManager(Manager):
         wait : bool
             Let work in flight finish; else the processes are terminated.
         """
-        if self._is_shut_down or self._pid != os.getpid():
+        if self._pid != os.getpid():
             return
-        super().shutdown(wait)
+        if not self._is_shut_down:  # else what Ctrl-C kept from its end is ended now
+            super().shutdown(wait)
         if not wait:
             for process in self._processes:
                 process.stop()

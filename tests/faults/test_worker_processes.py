@@ -1,6 +1,7 @@
 """Worker processes that die at a given point, and calls that Ctrl-C interrupts: each agent's
 history is that of a twin that was never disturbed."""
 
+import gc
 import itertools
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,10 @@ from freeagent_core.managers import (
     ProcessPoolManager,
     StepTimeoutError,
     WorkerDiedError,
+    process_pool,
 )
 from freeagent_core.managers._command_log import CHECKPOINT_INTERVAL, MAX_COMMANDS
+from freeagent_core.managers._shared_rows import SharedRows
 from freeagent_core.managers._worker_handle import KILLS
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -371,6 +375,51 @@ def test_an_interrupt_while_a_process_is_made_leaves_none(monkeypatch, start_met
             assert len(set(multiprocessing.active_children()) - set(children)) == 1
         twins.check()
     assert multiprocessing.active_children() == children
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def nothing_is_left(monkeypatch):
+    """Check that processes and shared memory that were made meanwhile are gone."""
+    children = multiprocessing.active_children()
+    memories, make = [], SharedRows.__init__
+
+    def noted(rows, *arguments):
+        make(rows, *arguments)
+        memories.append(rows.name)
+
+    monkeypatch.setattr(SharedRows, "__init__", noted)
+    yield
+    gc.collect()
+    assert multiprocessing.active_children() == children
+    assert memories
+    for name in memories:
+        with pytest.raises(FileNotFoundError):
+            SharedMemory(name)
+
+
+@pytest.mark.usefixtures("nothing_is_left")
+def test_an_interrupt_while_a_manager_is_made(monkeypatch):
+    monkeypatch.setattr(process_pool, "Workers", interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            ProcessPoolManager(2, start_method="fork")
+
+
+@pytest.mark.usefixtures("nothing_is_left")
+def test_an_interrupt_while_a_manager_is_shut_down(monkeypatch):
+    for again in (True, False):
+        manager = ProcessPoolManager(2, start_method="fork")
+        manager.register_agent(0, Slow())
+        with monkeypatch.context() as patch:
+            patch.setattr(manager._processes[1], "end", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                manager.shutdown()
+        if again:
+            manager.shutdown()
 
 
 SCRIPT_THAT_IS_KILLED = """
