@@ -156,6 +156,13 @@ def parts(values: Any, count: int, name: str, of: str) -> list[Any]:
     return list(values)
 
 
+def taken_apart(observations: Any, num_modalities: int) -> Any:
+    """Return an array whose first axis is that of the modalities as a list, as pymdp takes it."""
+    if getattr(observations, "ndim", 0) > 1 and len(observations) == num_modalities:
+        return list(as_array(observations, "observations"))
+    return observations
+
+
 def num_states_of(B: Sequence[Array], B_dependencies: Sequence[Sequence[int]]) -> list[int]:
     """Read each factor's number of states from its transitions."""
     sizes = []

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeagent_core.pymdp_v1 import _windows
-from freeagent_core.pymdp_v1._arguments import outcomes, parts, whole_numbers
+from freeagent_core.pymdp_v1._arguments import outcomes, parts, taken_apart, whole_numbers
 from freeagent_core.pymdp_v1._arrays import as_array
 from freeagent_core.pymdp_v1._compiled import forget, inference_of
 from freeagent_core.pymdp_v1._settings import SEQUENCE_METHODS
@@ -45,6 +45,8 @@ def one_hot(agent: Agent, observations: Any) -> list[Array]:
 
 
 def _modalities(agent: Agent, observations: Any) -> list[Any]:
+    if agent.num_modalities > 1:
+        observations = taken_apart(observations, agent.num_modalities)
     return parts(observations, agent.num_modalities, "observations", "modality")
 
 
@@ -66,6 +68,8 @@ def infer_states(
         if not callable(preprocess):
             raise TypeError(f"preprocess_fn must be callable, got {type(preprocess).__name__}")
         observations, distributions = preprocess(observations), True
+    if type(observations) is not list:
+        observations = taken_apart(observations, agent.num_modalities)
     seeing = agent
     if mask is not None:
         seeing = agent if agent.upstream_faults else agent._copy()

@@ -19,6 +19,7 @@ from freeagent_core.pymdp_v1._arguments import (
     floats,
     parts,
     per_agent,
+    taken_apart,
     whole_numbers,
 )
 from freeagent_core.pymdp_v1._arrays import as_array, as_real_array
@@ -287,6 +288,7 @@ def learned(
 
 def _learned_A(agent: Agent, beliefs: Any, observations: Any, rate: Any) -> dict[str, Any]:
     model = inference_of(agent).model
+    observations = taken_apart(observations, agent.num_modalities)
     observed = Observations(model, observations, agent.categorical_obs)
     rates = np.array(per_agent(rate, agent.batch_size, "lr_pA"), order="C")
     counts: list[Any] = []

@@ -9,7 +9,8 @@ from pymdp.planning import si as reference_si
 from random_arrays import distribution
 
 from freeagent_core.pymdp_v1 import Agent
-from freeagent_core.pymdp_v1.planning.si import si_policy_search
+from freeagent_core.pymdp_v1.envs import GridWorld, rollout
+from freeagent_core.pymdp_v1.planning.si import infer_fn, predict_fn, si_policy_search
 
 
 class _Float64Numpy:
@@ -141,3 +142,114 @@ def test_equal_beliefs_have_equal_trees():
     assert max(map(len, values.values())) > 3
     for same in values.values():
         np.testing.assert_allclose(same, [same[0]] * len(same), rtol=0, atol=1e-9)
+
+
+# --- functions of the caller ----------------------------------------------------------------------
+
+
+def random_agent(rng, kind, algorithm="fpi"):
+    A = [distribution(rng, (3, 3, 2), kind), distribution(rng, (2, 2), kind)]
+    B = [distribution(rng, (3, 3, 2, 2), kind), distribution(rng, (2, 2, 2), kind)]
+    return Agent(
+        A,
+        B,
+        C=[rng.normal(scale=2.0, size=n) for n in (3, 2)],
+        A_dependencies=[[0, 1], [1]],
+        B_dependencies=[[0, 1], [1]],
+        batch_size=2,
+        inference_algo=algorithm,
+    )
+
+
+def own_infer_fn(agent, obs, qs):
+    return infer_fn(agent, obs, qs)
+
+
+def own_predict_fn(agent, qs):
+    return predict_fn(agent, qs)
+
+
+@pytest.mark.parametrize("case", range(len(SETTINGS)))
+@pytest.mark.parametrize("kind", ["smooth", "peaked", "sparse"])
+def test_functions_of_the_caller_make_the_same_trees(case, kind):
+    rng = np.random.default_rng(case)
+    agent = random_agent(rng, kind)
+    qs = [np.stack([distribution(rng, (n,), "smooth") for _ in range(2)])[:, None] for n in (3, 2)]
+    q_pi, info = si_policy_search(**SETTINGS[case])(agent, qs)
+    search = si_policy_search(**SETTINGS[case], infer_fn=own_infer_fn, predict_fn=own_predict_fn)
+    other, other_info = search(agent, qs)
+    np.testing.assert_allclose(other, q_pi, rtol=0, atol=1e-10)
+    for tree, other_tree in zip(info["tree"], other_info["tree"], strict=True):
+        assert same_nodes(tree, 0, other_tree, 0) == len(tree.used) == len(other_tree.used)
+    again, _ = search(agent, tree=other_info["tree"])
+    np.testing.assert_allclose(
+        again, si_policy_search(**SETTINGS[case])(agent, tree=info["tree"])[0], rtol=0, atol=1e-10
+    )
+
+
+def same_nodes(tree, index, other, other_index):
+    """Compare what stands below two nodes and return how many nodes that is."""
+    node, other_node = tree[index], other[other_index]
+    assert node.keys() == other_node.keys()
+    for name in node.keys() - {"idx", "children"}:
+        values = [n[name] if isinstance(n[name], list) else [n[name]] for n in (node, other_node)]
+        for x, y in zip(*values, strict=True):
+            np.testing.assert_allclose(y, x, rtol=0, atol=1e-9)
+    pairs = zip(node["children"], other_node["children"], strict=True)
+    return 1 + sum(same_nodes(tree, a, other, b) for a, b in pairs)
+
+
+def test_values_and_inference_of_the_callers_own():
+    B = [np.stack([np.eye(2), np.eye(2)[::-1]], -1)]
+    agent = Agent([np.eye(2)], B, C=[np.array([0.0, 4.0])])
+    qs = [np.array([[[1.0, 0.0]]])]
+    seen = []
+
+    def staying_pays(agent, qs):
+        after, outcomes, neg_efe = predict_fn(agent, qs)
+        return after, outcomes, neg_efe + np.array([[9.0], [0.0]])
+
+    def watched(agent, obs, qs):
+        seen.append(([o.shape for o in obs], [q.shape for q in qs]))
+        return infer_fn(agent, obs, qs)
+
+    assert si_policy_search(horizon=2)(agent, qs)[0].argmax() == 1
+    search = si_policy_search(horizon=2, predict_fn=staying_pays, infer_fn=watched)
+    assert search(agent, qs)[0].argmax() == 0
+    assert seen
+    assert all(shapes == ([(1, 1)], [(1, 2)]) for shapes in seen)
+    _, info = rollout(agent, GridWorld((1, 2), include_stay=False), 1, 0, policy_search=search)
+    assert len(info["tree"][0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("functions", "message"),
+    [
+        ({"predict_fn": lambda agent, qs: None}, "predict_fn must return"),
+        ({"predict_fn": lambda agent, qs: ([], [], [])}, "predict_fn's qs must be a list of 2"),
+        (
+            {"predict_fn": lambda agent, qs: (*predict_fn(agent, qs)[:2], np.zeros(3))},
+            r"neg_efe must have shape \(4, 1\), got \(3,\)",
+        ),
+        ({"infer_fn": lambda agent, obs, qs: [qs[0], qs[1][:, :1]]}, r"infer_fn's qs\[1\]"),
+        ({"infer_fn": lambda agent, obs, qs: 1 / 0}, "division"),
+    ],
+)
+def test_what_functions_of_the_caller_return_is_checked(functions, message):
+    agent = random_agent(np.random.default_rng(0), "smooth")
+    qs = [np.full((2, 1, n), 1.0 / n) for n in (3, 2)]
+    search = si_policy_search(**functions)
+    _, info = search(agent, qs, reset=True)
+    with pytest.raises((ValueError, ZeroDivisionError), match=message):
+        search(agent, tree=info["tree"])
+    assert [len(tree) for tree in info["tree"]] == [1, 1]
+
+
+def test_trees_go_on_with_the_functions_they_began_with():
+    agent = random_agent(np.random.default_rng(0), "smooth")
+    qs = [np.full((2, 1, n), 1.0 / n) for n in (3, 2)]
+    trees = si_policy_search(horizon=1)(agent, qs)[1]["tree"]
+    with pytest.raises(TypeError, match="PythonTree"):
+        si_policy_search(infer_fn=own_infer_fn)(agent, tree=trees)
+    with pytest.raises(TypeError, match="predict_fn must be callable"):
+        si_policy_search(predict_fn=3)

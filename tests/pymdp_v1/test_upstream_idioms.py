@@ -143,3 +143,15 @@ def test_a_rollout_that_searches():
             q_pi, again = search(agent, qs)
             np.testing.assert_array_equal(q_pi[own], info["qpi"][own, step])
             np.testing.assert_array_equal(again["tree"][own].used, tree.used)
+
+
+def test_observations_in_one_array():
+    A, B = [np.array([[0.9, 0.2], [0.1, 0.8]])] * 2, [np.eye(2)[:, :, None]]
+    agent = Agent(A, B, pA=A, learn_A=True, batch_size=3)
+    one = jnp.array([[0, 1, 0], [1, 1, 0]])
+    qs = agent.infer_states(list(one), agent.D)
+    np.testing.assert_array_equal(agent.infer_states(one, agent.D), qs)
+    np.testing.assert_array_equal(agent.process_obs(one), agent.process_obs(list(one)))
+    np.testing.assert_array_equal(
+        agent.infer_parameters(qs, one, None).pA, agent.infer_parameters(qs, list(one), None).pA
+    )

@@ -19,6 +19,7 @@ from freeagent_core.pymdp_v1._arrays import Array, as_array, as_size
 from freeagent_core.pymdp_v1._compiled import inference_of
 from freeagent_core.pymdp_v1.envs._compiled_rollout import can_run, run_compiled
 from freeagent_core.pymdp_v1.envs.env import Env, PymdpEnv
+from freeagent_core.pymdp_v1.planning._python_search import PythonTree
 
 if TYPE_CHECKING:
     from freeagent_core.pymdp_v1.agent import Agent
@@ -459,7 +460,9 @@ def _stacked(parts: Sequence[Any], axis: int = 1) -> Any:
         return {name: _stacked([part[name] for part in parts], axis) for name in first}
     if first is None:
         return None
-    if isinstance(first, SearchTree):  # NumPy would take it for a sequence of its nodes
+    if isinstance(
+        first, SearchTree | PythonTree
+    ):  # NumPy would take it for a sequence of its nodes
         return list(parts)
     arrays = [as_array(part) for part in parts]
     return list(parts) if arrays[0].dtype == object else np.stack(arrays, axis=axis)
