@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
@@ -27,7 +28,15 @@ class SharedRows:
     def __init__(self, capacity: int, name: str | None = None) -> None:
         sizes = [8, 8 * WIDTH, 8, 8, 8, 8 * WIDTH]
         self.capacity = capacity
-        self._memory = SharedMemory(name=name, create=name is None, size=sum(sizes) * capacity + 8)
+        # noted before the memory is made: Ctrl-C may come meanwhile, and `close` gives it back then
+        self.name = name or f"freeagent_{secrets.token_hex(6)}"  # another process opens it by that
+        self._owner = os.getpid() if name is None else None
+        try:
+            size = sum(sizes) * capacity + 8
+            self._memory = SharedMemory(self.name, create=name is None, size=size)
+        except FileExistsError:
+            self._owner = None
+            raise
         starts = np.cumsum([0, *sizes]) * capacity
         shapes: list[tuple[int, ...]] = [(capacity,), (capacity, WIDTH)]
         shapes = [shapes[0], shapes[1], shapes[0], shapes[0], shapes[0], shapes[1]]
@@ -45,12 +54,6 @@ class SharedRows:
             self.action,
         ) = arrays
         self.at_work = np.ndarray((1,), np.int64, self._memory.buf, int(starts[-1]))
-        self._owner = os.getpid() if name is None else None
-
-    @property
-    def name(self) -> str:
-        """The name that another process opens it by."""
-        return self._memory.name
 
     def put_observation(self, row: int, value: Any) -> bool:
         """Write an observation; False if it does not fit."""
@@ -101,12 +104,30 @@ class SharedRows:
             self.__dict__.pop(name, None)
         for name in ("action_len", "action", "at_work"):
             self.__dict__.pop(name, None)
-        self._memory.close()
+        memory: SharedMemory | None = self.__dict__.get("_memory")
+        if memory is not None:
+            memory.close()
         if self._owner == os.getpid():  # a fork of the owner leaves it in place
             with contextlib.suppress(FileNotFoundError):
-                self._memory.unlink()
+                if memory is None:
+                    _unlink_unfinished(self.name)
+                else:
+                    memory.unlink()
             self._owner = None
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # not even begun
             self.close()
+
+
+def _unlink_unfinished(name: str) -> None:
+    """Give memory back whose making was interrupted."""
+    try:
+        memory = SharedMemory(name)
+    except ValueError:  # it has no size yet, and cannot be opened
+        import _posixshmem  # type: ignore[import-not-found]
+
+        _posixshmem.shm_unlink(f"/{name}")
+        return
+    memory.close()
+    memory.unlink()

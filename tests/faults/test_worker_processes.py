@@ -24,6 +24,7 @@ from freeagent_core.managers import (
     ProcessPoolManager,
     StepTimeoutError,
     WorkerDiedError,
+    _shared_rows,
     process_pool,
 )
 from freeagent_core.managers._command_log import CHECKPOINT_INTERVAL, MAX_COMMANDS
@@ -388,8 +389,10 @@ def nothing_is_left(monkeypatch):
     memories, make = [], SharedRows.__init__
 
     def noted(rows, *arguments):
-        make(rows, *arguments)
-        memories.append(rows.name)
+        try:
+            make(rows, *arguments)
+        finally:
+            memories.append(rows.name)
 
     monkeypatch.setattr(SharedRows, "__init__", noted)
     yield
@@ -407,6 +410,19 @@ def test_an_interrupt_while_a_manager_is_made(monkeypatch):
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             ProcessPoolManager(2, start_method="fork")
+
+
+@pytest.mark.usefixtures("nothing_is_left")
+def test_an_interrupt_while_the_shared_memory_is_made(monkeypatch):
+    class Interrupted(SharedMemory):
+        def __init__(self, *arguments, **keywords):
+            super().__init__(*arguments, **keywords)
+            if keywords.get("create"):
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(_shared_rows, "SharedMemory", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        SharedRows(2)
 
 
 @pytest.mark.usefixtures("nothing_is_left")
