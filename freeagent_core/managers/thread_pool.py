@@ -202,7 +202,10 @@ class ThreadPoolManager(Manager):
         try:
             if native:
                 with self._batch_lock:
-                    self._step_natively(native, deadline, considerate, cancelled, results.found)
+                    arguments = deadline, considerate, cancelled, results.found
+                    # who is at work elsewhere keeps nobody waiting
+                    for pair in self._step_natively(native, time.monotonic(), *arguments):
+                        self._step_natively([pair], deadline, *arguments)
             for members, choice in inline:
                 start = time.perf_counter()
                 run(members)
@@ -228,18 +231,30 @@ class ThreadPoolManager(Manager):
     def _step_natively(
         self,
         pairs: list[tuple[Record, Any]],
+        waits_until: float,
         deadline: float,
         considerate: bool,
         cancelled: threading.Event,
         results: dict[Any, Any],
-    ) -> None:
-        """Step our own agents as one batch, on the caller's thread and those that help."""
+    ) -> list[tuple[Record, Any]]:
+        """Step our own agents as one batch, on the caller's thread and those that help; return
+        those that were at work elsewhere until `waits_until`."""
         limit = None if deadline == _operations.NEVER else deadline
+        waits = None if waits_until == _operations.NEVER else waits_until
         ready: list[Record] = []
         try:
-            cores, seen = begin_steps(pairs, limit, considerate, results, ready)
+            cores, seen = begin_steps(pairs, waits, considerate, results, ready)
+            if len(ready) < len(pairs):
+                locked = set(map(id, ready))
+                busy = [
+                    pair
+                    for pair in pairs
+                    if id(pair[0]) not in locked and results[pair[0].agent_id] is None
+                ]
+            else:
+                busy = []
             if cancelled.is_set() or not ready:
-                return
+                return busy
             num_threads = min(threads.num_cpus(), self._workers.most + 1)
             if considerate:  # a processor stays free for the one who must not wait
                 num_threads = max(num_threads - 1, 1)
@@ -257,6 +272,7 @@ class ThreadPoolManager(Manager):
                 threads.finish(self._batch, num_threads, total * 1e9)
             finally:  # also after Ctrl-C: who stepped has an action
                 end_steps(self._batch, ready, considerate, results)
+            return busy
         finally:
             end_locks(ready)
 

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import gc
+import pickle
 import threading
 import time
 import weakref
@@ -16,6 +17,7 @@ from freeagent_core.managers import (
     AsyncManager,
     SequentialManager,
     StepTimeoutError,
+    TaskResult,
     ThreadPoolManager,
 )
 from freeagent_core.managers._choice import PROBES, Choice
@@ -399,6 +401,44 @@ def test_an_agent_whose_step_fails_is_as_it_was(steps):
             twin.step([i % 3])
         twin.step([1])
         np.testing.assert_equal(held_by(agents[i]), held_by(twin))
+
+
+@pytest.mark.parametrize("timeout", [0.3, None])
+def test_an_agent_that_is_at_work_elsewhere_keeps_nobody_waiting(timeout):
+    """Of a tick of many: the others are stepped meanwhile, and it when it is free."""
+    agents = own_agents(MANY)
+    observations = {i: [1] for i in range(MANY)}
+    results = {}
+    with ThreadPoolManager() as manager:
+        for i, agent in enumerate(agents):
+            manager.register_agent(i, agent)
+        tick = threading.Thread(
+            target=lambda: results.update(manager.step_all_agents(observations, timeout=timeout))
+        )
+        lock = manager._registry[7].lock
+        lock.acquire()
+        try:
+            tick.start()
+            until(lambda: all(agent.curr_timestep for agent in agents if agent is not agents[7]))
+            if timeout is not None:
+                tick.join()
+        finally:
+            lock.release()
+        tick.join()
+        assert all(results[i].success for i in range(MANY) if i != 7)
+        if timeout is None:
+            assert results[7].success
+        else:
+            assert isinstance(results[7].error, StepTimeoutError)
+            assert agents[7].curr_timestep == 0
+            assert manager.step_all_agents({7: [1]})[7].success
+    assert {agent.curr_timestep for agent in agents} == {1}
+
+
+def test_results_are_pickled():
+    result = TaskResult("a", False, None, ValueError("no"), 0.5)
+    copied = pickle.loads(pickle.dumps(result))
+    assert repr(copied) == repr(result)
 
 
 def test_agents_whose_actions_cannot_be_drawn_are_as_they_were():

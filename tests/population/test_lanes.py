@@ -208,3 +208,13 @@ def test_a_factor_of_one_state_between_others(in_lanes):
         np.testing.assert_allclose(ours.qs[0], others.qs[0], atol=1e-12)
         np.testing.assert_allclose(ours.qs[2], others.qs[1], atol=1e-12)
         np.testing.assert_allclose(ours.q_pi, others.q_pi, atol=1e-12)
+
+
+@pytest.mark.parametrize("compute_vfe", [True, False])
+@pytest.mark.parametrize("dF", [1.0, 1e-6])
+def test_iterations_with_and_without_the_free_energy(compute_vfe, dF):
+    model = small_model(inference_params={"compute_vfe": compute_vfe, "dF": dF})
+    ours, others = (populated(model, SIZE, in_lanes) for in_lanes in (True, False))
+    for observed in observations(model, 5, 3):
+        np.testing.assert_array_equal(ours.step(observed), others.step(observed))
+        assert_same_numbers(ours, others, 0.0)

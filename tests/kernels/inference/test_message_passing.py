@@ -126,6 +126,25 @@ def test_lengths_of_beliefs(num_states, params, level):
         set_simd_level(before)
 
 
+def test_certain_transitions_that_depend_on_two_factors():
+    """Transitions with one entry a column are lists of entries, not matrices."""
+    rng = np.random.default_rng(3)
+    sizes = (24, 2)
+    B = [distribution(rng, (24, 24, 2, 2), "deterministic"), np.stack([np.eye(2)] * 2, axis=-1)]
+    model = {
+        "A": object_array([distribution(rng, (5, *sizes), "smooth")]),
+        "B": object_array(B),
+        "B_factor_list": [[0, 1], [1]],
+        "inference_algo": "MMP",
+        "inference_horizon": 3,
+        "policy_len": 2,
+    }
+    agent, reference = Agent(**model), quiet(Reference, **model)
+    assert agent.model._parts["factors"][0]["sparse_start"] is not None
+    for t, seen in enumerate([0, 3, 1, 4]):
+        assert_same_step(agent, reference, [seen], t)
+
+
 @slow
 @given(model=mmp_models(), seed=st.integers(0, 2**32 - 1), level=st.sampled_from(simd_levels()))
 def test_roots_are_logarithms(model, seed, level):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_arrays import object_array, observations
+from random_arrays import distribution, object_array, observations
 from random_models import models
 
 from freeagent_core import Agent, GenerativeModel
@@ -131,3 +131,22 @@ def test_learning_in_place_is_packing_again(case, seed, algorithm):
         np.testing.assert_allclose(agent.q_pi, fresh.q_pi, rtol=1e-7, atol=1e-9)
         np.random.seed(seed)
         agent.sample_action()
+
+
+def test_what_is_not_to_be_learned_stays():
+    rng = np.random.default_rng(0)
+    A = object_array(distribution(rng, (3, 2, 4), "smooth") for _ in range(2))
+    B = object_array(distribution(rng, (n, n, 2), "smooth") for n in (2, 4))
+    arguments = {"pA": object_array(3 * a for a in A), "pB": object_array(3 * b for b in B)}
+    agent = Agent(A, B, **arguments, factors_to_learn=[1], modalities_to_learn=[0])
+    for _ in range(3):
+        before = agent.infer_states([0, 2])
+        agent.infer_policies()
+        agent.sample_action()
+        agent.infer_states([1, 1])
+        agent.update_A([1, 1])
+        agent.update_B(before)
+    np.testing.assert_array_equal(agent.pB[0], arguments["pB"][0])
+    np.testing.assert_array_equal(agent.pA[1], arguments["pA"][1])
+    assert not np.array_equal(agent.pB[1], arguments["pB"][1])
+    assert not np.array_equal(agent.pA[0], arguments["pA"][0])
