@@ -140,6 +140,7 @@ cdef class PopulationCalls:
         cdef PopulationCore core = self._core
         cdef double cost = self.costs.get(operations, 0.0), measured
         cdef double expected = cost * core.size if cost > 0.0 else INFINITY  # unknown: all threads
+        cdef const unsigned char* wanted = NULL
         cdef Py_ssize_t chunk, helpers
         if to_learn is not None and not core.learns:
             begin_learning(core, self._model)
@@ -147,8 +148,10 @@ cdef class PopulationCalls:
         helpers = min(num_threads, (core.size + chunk - 1) // chunk) - 1
         if helpers > 0:  # while the work is still prepared
             _helpers_awake(helpers, expected)
+        if to_learn is not None:
+            wanted = <const unsigned char*>PyBytes_AS_STRING(to_learn)
         core.begin(operations, chunk, num_threads, call.observations, call.mask, call.beliefs,
-                   NULL if to_learn is None else <const unsigned char*>PyBytes_AS_STRING(to_learn), lr)
+                   wanted, lr)
         try:
             if helpers > 0:
                 core.offer(_helpers_awake(helpers, expected))

@@ -69,15 +69,16 @@ cdef LearnedModel _update(AgentCore core, str of, object evidence, bytes to_lear
             core.load_beliefs(workspace)
             learned.prepare_A()
             learned.show_A()  # what is returned below, and whenever callers ask
-            learn_A(&learned.own, vectors, core.state.qs, wanted, rate, &workspace.work)
-            refresh(&learned.own)
+            learn_A(&learned.own, &learned.model, vectors, core.state.qs, wanted, rate,
+                    &workspace.work)
+            refresh(&learned.own, &learned.model)
         elif of == "B":
             core.load_beliefs(workspace)
             learned.prepare_B()
             learned.show_B()
-            learn_B(&learned.own, workspace.work.action, core.state.qs, workspace.work.prior,
-                    wanted, rate, &workspace.work)
-            refresh(&learned.own)
+            learn_B(&learned.own, &learned.model, workspace.work.action, core.state.qs,
+                    workspace.work.prior, wanted, rate, &workspace.work)
+            refresh(&learned.own, &learned.model)
         else:
             learned.prepare_D()
             learned.show_D()

@@ -23,6 +23,7 @@ from freeagent_core._kernels.inference.lane_inference cimport (
     infer_posterior_in_lanes, predict_in_lanes,
 )
 from freeagent_core._kernels.learning.dirichlet_updates cimport refresh_weights
+from freeagent_core._kernels.learning.own_arrays cimport Learned
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneGroup, lane_memory
 from freeagent_core._kernels.model.structs cimport Factor, Group, Model
 from freeagent_core._kernels.planning.lane_policies cimport evaluate_in_lanes
@@ -48,7 +49,8 @@ cdef int infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, i
         return status
     for i in range(LANES):
         task[i] = &tasks[i if i < count else 0]
-    _find_arrays(lanes, task, memory)
+    if operations & (INFER_STATES | INFER_POLICIES):
+        _find_arrays(lanes, task, memory)
     if operations & INFER_STATES:
         _infer_states(lanes, task, count, memory)
     elif operations & INFER_POLICIES:
@@ -67,17 +69,21 @@ cdef int infer_in_lanes(const LaneModel* lanes, Task* tasks, Py_ssize_t count, i
 
 # Whose arrays each lane reads. Cost: num_factors a lane.
 cdef void _find_arrays(const LaneModel* lanes, Task** task, LaneMemory* memory) noexcept nogil:
-    cdef const AgentState* agent
+    cdef const Learned* learned
     cdef Py_ssize_t lane, f
     for lane in range(LANES):
-        agent = task[lane].agent
-        memory.D_of[lane] = agent.model.D
-        memory.A_of[lane] = (agent.model if agent.learned != NULL and agent.learned.has_A
-                             else lanes.model)
+        learned = task[lane].agent.learned
+        memory.D_of[lane], memory.A_of[lane] = lanes.model.D, lanes.A
         for f in range(lanes.model.num_factors):
-            memory.B_of[LANES * f + lane] = (
-                agent.model.factors[f].B if agent.learned != NULL and agent.learned.has_B
-                else lanes.B[f])
+            memory.B_of[LANES * f + lane] = lanes.B[f]
+        if learned == NULL:
+            continue
+        if learned.D != NULL:
+            memory.D_of[lane] = learned.D
+        if learned.has_A:
+            memory.A_of[lane] = <const double**>learned.A
+        for f in range(lanes.model.num_factors if learned.has_B else 0):
+            memory.B_of[LANES * f + lane] = learned.B[f]
 
 
 # What the evaluation of policies reads of models that agents have learned, as arrays of lanes.
@@ -102,26 +108,27 @@ cdef void _gather_group(const LaneModel* lanes, Py_ssize_t g, Task** task, bint 
     cdef const Group* group = &lanes.model.groups[g]
     cdef const LaneGroup* own = &lanes.groups[g]
     cdef const double* rows[LANES]
-    cdef const Group* others
+    cdef const Learned* learned
     cdef double* here = memory.A + LANES * own.A_start
     cdef Py_ssize_t k, m, s, lane, stride
     for k in range(group.num_modalities):
         m = group.modalities[k]
         for lane in range(LANES):
-            rows[lane] = memory.A_of[lane].modalities[m].A
+            rows[lane] = memory.A_of[lane][m]
         P.lanes.gather(rows, lanes.model.modalities[m].num_obs * group.num_joint, False, here)
         here += LANES * lanes.model.modalities[m].num_obs * group.num_joint
     for lane in range(LANES):
-        rows[lane] = memory.A_of[lane].groups[g].utility
+        learned = task[lane].agent.learned
+        rows[lane] = learned.utility[g] if learned.has_A else group.utility
     P.lanes.gather(rows, group.num_utility_steps * group.num_joint, False,
                    memory.utility + LANES * own.utility_start)
     here = memory.neg_ambiguity + LANES * own.likelihood_start
     for lane in range(LANES):
-        if task[lane].agent.learned.has_A:
-            rows[0], stride = task[lane].agent.learned.neg_ambiguity[g], 1
+        learned = task[lane].agent.learned
+        if learned.has_A:
+            rows[0], stride = learned.neg_ambiguity[g], 1
         else:
-            others = &memory.A_of[lane].groups[g]
-            rows[0], stride = others.outcomes + others.num_outcomes, others.outcome_stride
+            rows[0], stride = group.outcomes + group.num_outcomes, group.outcome_stride
         for s in range(group.num_joint):
             here[LANES * s + lane] = rows[0][s * stride]
     for s in range(group.num_joint if weights else 0):

@@ -38,7 +38,7 @@ from freeagent_core._kernels.learning.learned_model cimport (
     FirstParameters, learned_arrays, own_parameters,
 )
 from freeagent_core._kernels.learning.own_arrays cimport (
-    fetch_A, fetch_B, fetch_structs, free_learned, new_learned,
+    fetch_counts_A, fetch_counts_B, fetch_heads, fetch_learned, free_learned, new_learned,
 )
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.message_lanes cimport MessageLanes
@@ -341,6 +341,8 @@ cdef class PopulationCore(ParallelWork):
             lanes = &self.learned_lanes.lanes
         elif not learned and self.lanes is not None:
             lanes = &self.lanes.lanes
+        if learned and self._fetches:
+            self._fetch_block(start, stop)
         for i in range(start, stop):
             if (self._mask != NULL and not self._mask[i]
                     or (self._learned != NULL and self._learned[i] != NULL) != learned):
@@ -391,6 +393,7 @@ cdef class PopulationCore(ParallelWork):
         if infer_in_lanes(lanes, tasks, count, self._operations, &memory) == 0:
             keep_lanes(lanes, tasks, count, self._operations, &memory)
         for i in range(count):
+            tasks[i].agent.model = &self.packed.model  # whose policies are its own: no new reading
             self._note_step(index[i], &tasks[i])
 
     cdef void _prepare_task(self, Py_ssize_t i, AgentState* agent, History* history,
@@ -453,7 +456,9 @@ cdef class PopulationCore(ParallelWork):
         agent.learned = self._learned[i] if self._learned != NULL else NULL
         agent.parameters = &self.parameters.values
         agent.search_size = self._search_size
-        load_row(&self._rows, i, agent, history)
+        if agent.learned != NULL:  # what updates have put off
+            refresh(agent.learned, &self.packed.model)
+        load_row(&self._rows, i, &self.packed.model, agent, history)
 
     cdef void _keep_step(self, Py_ssize_t i, Task* task) noexcept nogil:
         cdef AgentState* agent = task.agent
@@ -580,35 +585,50 @@ cdef class PopulationCore(ParallelWork):
             derive_B(self._learned[i])
         else:
             learn_D(self._learned[i], NULL, nothing, 0.0)
-        refresh(self._learned[i])
+        refresh(self._learned[i], &self.packed.model)
 
     # Ask for the memory of agents after agent i, but not of those from `stop` on.
     cdef void _fetch(self, Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
+        cdef const Model* shape = &self.packed.model
+        if i + 6 < stop and self._learned[i + 6] != NULL:
+            fetch_learned(self._learned[i + 6])
         if i + 4 < stop and self._learned[i + 4] != NULL:
-            fetch_structs(self._learned[i + 4])
+            fetch_heads(self._learned[i + 4])
         i += 2
         if i >= stop or self._learned[i] == NULL:
             return
-        if self._operations == LEARN_A and self._learned[i].A_block != NULL:
-            fetch_A(self._learned[i])
-        elif self._operations == LEARN_B and self._learned[i].B_block != NULL:
-            fetch_B(self._learned[i], self._rows.action + i * self.packed.model.num_factors)
+        if self._operations == LEARN_A:
+            fetch_counts_A(self._learned[i], shape, self._observations + i * shape.num_modalities)
+        elif self._operations == LEARN_B:
+            fetch_counts_B(self._learned[i], shape, self._rows.action + i * shape.num_factors)
+
+    # Of the agents of a block what they begin with, and the structs of those after it.
+    cdef void _fetch_block(self, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(start, stop):
+            if self._learned[i] != NULL:
+                fetch_heads(self._learned[i])
+        for i in range(stop, min(stop + LANES, self.size)):
+            if self._learned[i] != NULL:
+                fetch_learned(self._learned[i])
 
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil:
         cdef Py_ssize_t qs_size = self.packed.model.qs_size
         cdef Py_ssize_t m, num_modalities = self.packed.model.num_modalities
         cdef Learned* own = self._learned[i]
+        cdef const Model* shape = &self.packed.model
         cdef const double* qs = self._rows.qs + i * qs_size
         if self._operations == LEARN_A:
             for m in range(num_modalities):
                 work.observation[m] = self._observations[i * num_modalities + m]
-            learn_A(own, False, qs, self._to_learn, self._lr, work)
+            learn_A(own, shape, False, qs, self._to_learn, self._lr, work)
         elif self._operations == LEARN_B:
-            learn_B(own, self._rows.action + i * self.packed.model.num_factors, qs,
+            learn_B(own, shape, self._rows.action + i * self.packed.model.num_factors, qs,
                     self._given_qs + i * qs_size, self._to_learn, self._lr, work)
         else:
             learn_D(own, self._given_qs + i * qs_size, self._to_learn, self._lr)
-        refresh(own)
+        if self.learned_lanes is None:  # else when it is read next, with all of it
+            refresh(own, shape)
         if self.packed.model.tree.num_enumerated == 0:  # they could not be enumerated as they were
             self._rows.has_policies[i] = 0
 

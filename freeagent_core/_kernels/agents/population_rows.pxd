@@ -31,7 +31,7 @@ cdef struct Rows:                  # the arrays of a population, a row per agent
 
 cdef dict new_rows(Rows* rows, Py_ssize_t size, const Model* model,
                    const StepParameters* parameters)
-cdef void load_row(const Rows* rows, Py_ssize_t i, AgentState* agent,
+cdef void load_row(const Rows* rows, Py_ssize_t i, const Model* model, AgentState* agent,
                    History* history) noexcept nogil
 cdef void begin_row(const Rows* rows, Py_ssize_t i, const Model* model,
                     const StepParameters* parameters) noexcept nogil

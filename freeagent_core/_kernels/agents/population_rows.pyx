@@ -68,10 +68,10 @@ cdef void* _new(dict state, str name, Py_ssize_t size, Py_ssize_t width,
     return &memory[0]
 
 
-# Agent i, whose model and parameters `agent` has, and what message passing reads of its past.
-cdef void load_row(const Rows* rows, Py_ssize_t i, AgentState* agent,
+# Agent i, whose parameters `agent` has, and what message passing reads of its past. Sizes are read
+# of `model`, its own or the shared one.
+cdef void load_row(const Rows* rows, Py_ssize_t i, const Model* model, AgentState* agent,
                    History* history) noexcept nogil:
-    cdef const Model* model = agent.model
     cdef Py_ssize_t horizon = agent.parameters.inference_horizon, first
     agent.qs = rows.qs + i * model.qs_size
     agent.has_action = rows.has_action[i]

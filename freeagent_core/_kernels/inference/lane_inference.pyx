@@ -10,7 +10,7 @@ from libc.string cimport memset
 from freeagent_core._kernels.base.primitives cimport FC_EPS, P
 from freeagent_core._kernels.inference.fixed_point_iteration cimport MIN_PRODUCT
 from freeagent_core._kernels.model.lane_model cimport LANES, joint_in_lanes
-from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Modality, Model
+from freeagent_core._kernels.model.structs cimport MAX_FACTORS, Factor, Group, Model
 
 
 # memory.prior = B q(s_before) under each agent's last action, or D of those that have none, with
@@ -81,8 +81,7 @@ cdef void _product_of_outcomes(const LaneModel* lanes, LaneMemory* memory,
     for i in range(group.num_modalities):
         m = group.modalities[i]
         for lane in range(LANES):
-            rows[lane] = (memory.A_of[lane].modalities[m].A
-                          + outcomes[lane][m] * group.num_joint)
+            rows[lane] = memory.A_of[lane][m] + outcomes[lane][m] * group.num_joint
         P.lanes.multiply_eps(rows, memory.prior if i == 0 else memory.qs,
                              FC_EPS if i == 0 else 0.0, group.num_joint, memory.qs, memory.norm)
 
@@ -92,7 +91,6 @@ cdef void _product_of_outcomes(const LaneModel* lanes, LaneMemory* memory,
 cdef void _log_likelihood(const LaneModel* lanes, LaneMemory* memory,
                           const Py_ssize_t** outcomes) noexcept nogil:
     cdef const Group* group
-    cdef const Modality* modality
     cdef const double* rows[LANES]
     cdef double* total
     cdef Py_ssize_t g, i, m, lane
@@ -102,8 +100,8 @@ cdef void _log_likelihood(const LaneModel* lanes, LaneMemory* memory,
         for i in range(group.num_modalities):
             m = group.modalities[i]
             for lane in range(LANES):
-                modality = &memory.A_of[lane].modalities[m]
-                rows[lane] = ((modality.A if lanes.own else modality.log_A)
+                rows[lane] = ((memory.A_of[lane][m] if lanes.own
+                               else lanes.model.modalities[m].log_A)
                               + outcomes[lane][m] * group.num_joint)
             if not lanes.own:
                 P.lanes.gather(rows, group.num_joint, i > 0, total)

@@ -16,19 +16,21 @@ from freeagent_core._kernels.base.status cimport NO_MEMORY
 from freeagent_core._kernels.learning.own_arrays cimport (
     adopt, adopt_A, adopt_B, STALE, STALE_MEAN, STALE_OUTCOMES, STALE_WEIGHTS,
 )
-from freeagent_core._kernels.model.structs cimport Factor, Group, MAX_FACTORS, Modality, padded
+from freeagent_core._kernels.model.structs cimport (
+    Factor, Group, MAX_FACTORS, Modality, Model, padded,
+)
 
 
 # q(s) = prod_f q_f(s_f) over `factors`: joint_belief of these. pymdp's spm_cross.
 # Cost: the size of the joint.
-cdef const double* _joint(Learned* own, const double* qs, const int32_t* factors,
+cdef const double* _joint(const Model* shape, const double* qs, const int32_t* factors,
                           Py_ssize_t count, Workspace* work) noexcept nogil:
     cdef const double* parts[MAX_FACTORS]
     cdef Py_ssize_t sizes[MAX_FACTORS]
     cdef Py_ssize_t i
     for i in range(count):
-        parts[i] = qs + own.factors[factors[i]].offset
-        sizes[i] = own.factors[factors[i]].num_states
+        parts[i] = qs + shape.factors[factors[i]].offset
+        sizes[i] = shape.factors[factors[i]].num_states
     return joint_belief(parts, sizes, count, work.joint, work.max_joint)
 
 
@@ -48,27 +50,27 @@ cdef void add_outcomes(const double* observation, Py_ssize_t outcome, Py_ssize_t
             P.add_counts(lr, weight, q, mask + row, pA + row, num_joint, STALE, columns)
 
 
-# add_outcomes in each modality to learn, and which columns that changed.
+# add_outcomes in each modality to learn, and which columns that changed. `shape`: the agent's model
+# or the one that it shares, of which sizes and C are read; many agents that share it leave it in the
+# first cache.
 # pymdp.legacy.learning.update_obs_likelihood_dirichlet_factorized. Cost: that of add_outcomes.
-cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned char* to_learn,
-                  double lr, Workspace* work) noexcept nogil:
-    cdef Group* group
-    cdef Modality* modality
+cdef void learn_A(Learned* own, const Model* shape, bint vectors, const double* qs,
+                  const unsigned char* to_learn, double lr, Workspace* work) noexcept nogil:
+    cdef const Group* group
     cdef const double* q
     cdef Py_ssize_t g, k, m
     adopt_A(own)
-    for g in range(own.num_groups):
-        group = &own.groups[g]
-        q = _joint(own, qs, group.factors, group.num_factors, work)
+    for g in range(shape.num_groups):
+        group = &shape.groups[g]
+        q = _joint(shape, qs, group.factors, group.num_factors, work)
         for k in range(group.num_modalities):
             m = group.modalities[k]
             if not to_learn[m]:
                 continue
-            modality = &own.modalities[m]
             # A > 0 where its parameters are, once it is their mean
             add_outcomes(work.distributions[m] if vectors else NULL, work.observation[m],
-                         modality.num_obs, group.num_joint, q,
-                         modality.A if own.first_A else own.pA[m], lr, own.pA[m], own.columns[g])
+                         shape.modalities[m].num_obs, group.num_joint, q,
+                         own.A[m] if own.first_A else own.pA[m], lr, own.pA[m], own.columns[g])
         if own.first_A:  # A need not have been the mean of pA
             memset(own.columns[g], STALE, group.num_joint)
     own.first_A = False
@@ -76,25 +78,26 @@ cdef void learn_A(Learned* own, bint vectors, const double* qs, const unsigned c
 
 
 # pB[u, p, s] += lr * q(p) q(s) where B[u, p, s] > 0, in each factor to learn, u the chosen action;
-# which columns that changed. pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
+# which columns that changed. `shape`: see learn_A.
+# pymdp.legacy.learning.update_state_likelihood_dirichlet_interactions.
 # Cost: num_states per previous state of positive probability.
-cdef void learn_B(Learned* own, const Py_ssize_t* action, const double* qs,
+cdef void learn_B(Learned* own, const Model* shape, const Py_ssize_t* action, const double* qs,
                   const double* qs_previous, const unsigned char* to_learn, double lr,
                   Workspace* work) noexcept nogil:
-    cdef Factor* factor
+    cdef const Factor* factor
     cdef const double* q
     cdef const double* mask
     cdef Py_ssize_t f, row, stride
     adopt_B(own)
-    for f in range(own.num_factors):
-        factor = &own.factors[f]
+    for f in range(shape.num_factors):
+        factor = &shape.factors[f]
         if own.first_B:
             memset(own.transitions[f], STALE, factor.num_controls * factor.num_previous)
         if not to_learn[f]:
             continue
-        q = _joint(own, qs_previous, factor.dependencies, factor.num_dependencies, work)
+        q = _joint(shape, qs_previous, factor.dependencies, factor.num_dependencies, work)
         row = action[f] * factor.num_previous
-        mask = factor.B if own.first_B else own.pB[f]
+        mask = own.B[f] if own.first_B else own.pB[f]
         stride = factor.stride if own.first_B else factor.num_states
         P.add_count_rows(lr, q, factor.num_previous, qs + factor.offset, factor.num_states,
                          mask + row * stride, stride, own.pB[f] + row * factor.num_states,
@@ -142,32 +145,32 @@ cdef void derive_B(Learned* own) noexcept nogil:
 
 # A = pA / sum(pA), B = pB / sum(pB) in the columns that updates changed, and what belief updates
 # and lanes read beside them: expected utility and ambiguity of states, `backward` of MMP.
-# pymdp.legacy.utils.norm_dist_obj_arr. Cost: a division and a logarithm per entry of these columns
+# `shape`: see learn_A. pymdp.legacy.utils.norm_dist_obj_arr. Cost: a division and a logarithm per entry of these columns
 # of A, a division per entry of those of B.
-cdef void refresh(Learned* own) noexcept nogil:
-    cdef Group* group
-    cdef Modality* modality
-    cdef Factor* factor
+cdef void refresh(Learned* own, const Model* shape) noexcept nogil:
+    cdef const Group* group
+    cdef const Modality* modality
+    cdef const Factor* factor
     cdef Py_ssize_t g, k, m, s, f
     if own.stale_A:
-        for g in range(own.num_groups):
-            group = &own.groups[g]
+        for g in range(shape.num_groups):
+            group = &shape.groups[g]
             for k in range(group.num_modalities):
                 m = group.modalities[k]
-                modality = &own.modalities[m]
+                modality = &shape.modalities[m]
                 P.column_means(own.pA[m], modality.num_obs, group.num_joint, own.columns[g],
                                STALE_MEAN, modality.log_C, group.num_utility_steps,
                                modality.num_obs if modality.num_C_steps > 1 else 0, k > 0,
-                               <double*>modality.A, <double*>group.utility, own.neg_ambiguity[g])
+                               own.A[m], own.utility[g], own.neg_ambiguity[g])
             for s in range(group.num_joint):
                 own.columns[g][s] &= ~STALE_MEAN
         own.stale_A = False
     if own.stale_B:
-        for f in range(own.num_factors):
-            factor = &own.factors[f]
+        for f in range(shape.num_factors):
+            factor = &shape.factors[f]
             k = factor.num_controls * factor.num_previous
             P.row_means(own.pB[f], k, factor.num_states, own.transitions[f], STALE_MEAN,
-                        <double*>factor.B, factor.stride)
+                        own.B[f], factor.stride)
             if factor.backward != NULL:
                 _refresh_backward(own, f)
             for s in range(k):

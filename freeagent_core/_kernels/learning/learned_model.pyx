@@ -410,7 +410,7 @@ cdef object learned_arrays(Learned* own, str name, list shapes):
         return _as_object_array([_ends_exchanged(p) for p in _copies(own.pB, shapes)])
     if name == "pD":
         return _as_object_array(_copies(own.pD, shapes))
-    refresh(own)
+    refresh(own, own.model)
     arrays = []
     for i, shape in enumerate(shapes):
         if name == "A":

@@ -13,7 +13,7 @@ from freeagent_core._kernels.model.structs cimport padded
 
 
 cdef enum:
-    FETCHED_STRUCTS = 2048         # bytes of a Learned and of the structs behind it
+    LINE = 64                      # bytes
 
 
 # `own` is an agent's that has learned nothing yet; the model and what it has are the agent's copies
@@ -60,13 +60,17 @@ cdef void free_learned(Learned* own) noexcept nogil:
     free(own.weight_memory)
 
 
+cdef inline Py_ssize_t _whole_lines(Py_ssize_t num_bytes) noexcept nogil:
+    return (num_bytes + LINE - 1) // LINE * LINE
+
+
 # Memory for pA and what adopt_A makes, unless there is some. Returns 0 or NO_MEMORY.
 # Cost: num_modalities.
 cdef int own_A(Learned* own, const double** first_pA) noexcept nogil:
     cdef const Group* group
     cdef unsigned char* states
     cdef double* here
-    cdef Py_ssize_t g, k, size = 0, columns = 0
+    cdef Py_ssize_t g, k, size = 0, columns = 0, head
     if own.A_block != NULL:
         return 0
     for g in range(own.num_groups):
@@ -75,17 +79,18 @@ cdef int own_A(Learned* own, const double** first_pA) noexcept nogil:
         for k in range(group.num_modalities):
             size += 2 * padded(own.modalities[group.modalities[k]].num_obs * group.num_joint)
         size += padded(group.num_utility_steps * group.num_joint) + 2 * padded(group.num_joint)
-    own.A_block = allocate_aligned(
-        size * sizeof(double) + columns
-        + own.num_groups * (sizeof(double*) + sizeof(unsigned char*))
-        + own.model.num_modalities * sizeof(double*))
+    head = _whole_lines(
+        (2 * own.model.num_modalities + 3 * own.num_groups) * sizeof(double*) + columns)
+    own.A_block = allocate_aligned(head + size * sizeof(double))
     if own.A_block == NULL:
         return NO_MEMORY
-    here, own.A_size = <double*>own.A_block, size
-    own.neg_ambiguity = <double**>(here + size)
+    own.pA = <double**>own.A_block
+    own.A = own.pA + own.model.num_modalities
+    own.utility = own.A + own.model.num_modalities
+    own.neg_ambiguity = own.utility + own.num_groups
     own.columns = <unsigned char**>(own.neg_ambiguity + own.num_groups)
-    own.pA = <double**>(own.columns + own.num_groups)
-    states = <unsigned char*>(own.pA + own.model.num_modalities)
+    states = <unsigned char*>(own.columns + own.num_groups)
+    here = <double*>(<char*>own.A_block + head)
     for g in range(own.num_groups):
         group = &own.groups[g]
         own.columns[g] = states
@@ -102,7 +107,7 @@ cdef int own_B(Learned* own, const double** first_pB) noexcept nogil:
     cdef const Factor* factor
     cdef unsigned char* states
     cdef double* here
-    cdef Py_ssize_t f, rows, size = 0, columns = 0
+    cdef Py_ssize_t f, rows, size = 0, columns = 0, head
     if own.B_block != NULL:
         return 0
     for f in range(own.num_factors):
@@ -113,15 +118,15 @@ cdef int own_B(Learned* own, const double** first_pB) noexcept nogil:
         size += padded(factor.num_controls)  # of flags
         if factor.backward != NULL:
             size += factor.num_controls * factor.num_states * padded(factor.num_previous)
-    own.B_block = allocate_aligned(
-        size * sizeof(double) + columns
-        + own.num_factors * (sizeof(double*) + sizeof(unsigned char*)))
+    head = _whole_lines(3 * own.num_factors * sizeof(double*) + columns)
+    own.B_block = allocate_aligned(head + size * sizeof(double))
     if own.B_block == NULL:
         return NO_MEMORY
-    here = <double*>own.B_block
-    own.transitions = <unsigned char**>(here + size)
-    own.pB = <double**>(own.transitions + own.num_factors)
-    states = <unsigned char*>(own.pB + own.num_factors)
+    own.pB = <double**>own.B_block
+    own.B = own.pB + own.num_factors
+    own.transitions = <unsigned char**>(own.B + own.num_factors)
+    states = <unsigned char*>(own.transitions + own.num_factors)
+    here = <double*>(<char*>own.B_block + head)
     for f in range(own.num_factors):
         factor = &own.factors[f]
         rows = factor.num_controls * factor.num_previous
@@ -178,11 +183,13 @@ cdef void adopt_A(Learned* own) noexcept nogil:
         for k in range(group.num_modalities):
             m = group.modalities[k]
             modality = &own.modalities[m]
-            modality.A = adopt(modality.A, modality.num_obs * group.num_joint, &here)
+            own.A[m] = adopt(modality.A, modality.num_obs * group.num_joint, &here)
+            modality.A = own.A[m]
             modality.log_A = NULL
             memcpy(own.pA[m], own.first_pA[m],
                    modality.num_obs * group.num_joint * sizeof(double))
-        group.utility = adopt(group.utility, group.num_utility_steps * group.num_joint, &here)
+        own.utility[g] = adopt(group.utility, group.num_utility_steps * group.num_joint, &here)
+        group.utility = own.utility[g]
         own.neg_ambiguity[g] = here
         for s in range(group.num_joint):
             here[s] = group.outcomes[s * group.outcome_stride + group.num_outcomes]
@@ -216,7 +223,7 @@ cdef void adopt_B(Learned* own) noexcept nogil:
             else:
                 memcpy(B + i * factor.stride, factor.B + i * factor.stride,
                        factor.stride * sizeof(double))
-        factor.B = B
+        factor.B = own.B[f] = B
         factor.is_sparse = <unsigned char*>memset(here, 0, factor.num_controls)
         here += padded(factor.num_controls)
         factor.deterministic_next = NULL
@@ -253,22 +260,32 @@ cdef extern from *:
     void fc_fetch(const void* memory, Py_ssize_t num_bytes) nogil
 
 
-cdef void fetch_structs(const Learned* own) noexcept nogil:
-    fc_fetch(own, FETCHED_STRUCTS)
+cdef void fetch_learned(const Learned* own) noexcept nogil:
+    fc_fetch(own, 2 * LINE)
 
 
-# After fetch_structs of the same agent, a while later.
-cdef void fetch_A(const Learned* own) noexcept nogil:
-    fc_fetch(own.A_block, own.A_size * sizeof(double))
+# After fetch_learned of the same agent, a while later: the heads of what it has learned.
+cdef void fetch_heads(const Learned* own) noexcept nogil:
+    fc_fetch(own.pA, LINE)
+    fc_fetch(own.pB, LINE)
 
 
-cdef void fetch_B(const Learned* own, const Py_ssize_t* action) noexcept nogil:
+# After fetch_heads: the counts that an update adds to.
+cdef void fetch_counts_A(const Learned* own, const Model* shape,
+                         const Py_ssize_t* outcomes) noexcept nogil:
+    cdef Py_ssize_t g, k, m, n
+    for g in range(shape.num_groups if own.pA != NULL else 0):
+        n = shape.groups[g].num_joint
+        for k in range(shape.groups[g].num_modalities):
+            m = shape.groups[g].modalities[k]
+            fc_fetch(own.pA[m] + outcomes[m] * n, n * sizeof(double))
+
+
+cdef void fetch_counts_B(const Learned* own, const Model* shape,
+                         const Py_ssize_t* action) noexcept nogil:
     cdef const Factor* factor
-    cdef Py_ssize_t f
-    for f in range(own.num_factors):
-        factor = &own.factors[f]
-        fc_fetch(own.pB[f] + action[f] * factor.num_previous * factor.num_states,
-                 factor.num_previous * factor.num_states * sizeof(double))
-        if own.has_B:
-            fc_fetch(factor.B + action[f] * factor.num_previous * factor.stride,
-                     factor.num_previous * factor.stride * sizeof(double))
+    cdef Py_ssize_t f, size
+    for f in range(shape.num_factors if own.pB != NULL else 0):
+        factor = &shape.factors[f]
+        size = factor.num_previous * factor.num_states
+        fc_fetch(own.pB[f] + action[f] * size, size * sizeof(double))

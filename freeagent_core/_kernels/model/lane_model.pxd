@@ -21,6 +21,7 @@ cdef struct LaneModel:
     const Model* model             # with a tree of policies
     bint own                       # of agents that learn, each with arrays of its own
     bint only_with_B               # it does not pay for those that have not learned B
+    const double** A               # (num_modalities,): (num_obs, num_joint)
     const double* B[MAX_FACTORS]   # (num_controls, num_previous, B_stride)
     Py_ssize_t B_stride[MAX_FACTORS]  # num_states; `own`: Factor.stride
     Py_ssize_t B_start[MAX_FACTORS]   # row of agents' own B, of num_states without a stride
@@ -36,7 +37,7 @@ cdef struct LaneModel:
 
 cdef struct LaneMemory:            # of one block of agents
     # what each lane reads: the shared model's arrays, or those that its agent has learned
-    const Model* A_of[LANES]       # whose modalities and groups
+    const double** A_of[LANES]     # as LaneModel.A
     const double* B_of[LANES * MAX_FACTORS]  # as LaneModel.B, those of a factor adjacent
     const double* D_of[LANES]
     # the same as arrays of lanes, of agents that learn
@@ -80,6 +81,7 @@ cdef class PackedLanes:
     cdef readonly PackedModel packed
     cdef list _keep
     cdef LaneGroup* _groups
+    cdef const double** _modalities
     cdef const double* _array(self, object array, tuple shape, str name) except NULL
 
 

@@ -39,9 +39,11 @@ cdef class PackedLanes:
 
     def __cinit__(self):
         self._groups = NULL
+        self._modalities = NULL
 
     def __dealloc__(self):
         free(self._groups)
+        free(self._modalities)
 
     def __init__(self, PackedModel packed not None, list B, list A, bint own=False):
         cdef const Model* model = &packed.model
@@ -58,10 +60,14 @@ cdef class PackedLanes:
         if len(B) != model.num_factors or len(A) != model.num_groups:
             raise ValueError("lanes need B of each factor and A of each group")
         self._groups = <LaneGroup*>calloc(model.num_groups, sizeof(LaneGroup))
-        if self._groups == NULL:
+        self._modalities = <const double**>calloc(model.num_modalities, sizeof(double*))
+        if self._groups == NULL or self._modalities == NULL:
             raise MemoryError("no memory for the lanes of a model")
         self.packed, self._keep = packed, []
         lanes.model, lanes.groups, lanes.own = model, self._groups, own
+        for m in range(model.num_modalities):
+            self._modalities[m] = model.modalities[m].A
+        lanes.A = self._modalities
         for f in range(model.num_factors):
             factor = &model.factors[f]
             lanes.B_stride[f] = factor.stride if own else factor.num_states
