@@ -14,24 +14,35 @@ ALWAYS_INLINE vm counts_after(vm y, double a, double w, vm x, vm mask)
     return y + vm_select(mask > VM_SPLAT(0.0), added, VM_SPLAT(0.0));
 }
 
+/* Up to VM_LANES entries of add_counts. */
+ALWAYS_INLINE void add_counts_block(double a, double w, const double *x, const double *mask,
+                                    double *y, unsigned char mark, unsigned char *marks,
+                                    ptrdiff_t left)
+{
+    const vm before = vm_load_some(y, left, 0.0);
+    const vm after = counts_after(before, a, w, vm_load_some(x, left, 0.0),
+                                  vm_load_some(mask, left, 0.0));
+    if (marks != NULL) {
+        if (vm_bits(after != before) == 0)
+            return;
+        for (ptrdiff_t k = 0; k < left; k++)
+            marks[k] |= mark;
+    }
+    vm_store_some(y, after, left);
+}
+
 /* y[i] = counts_after(y[i], ...). With `marks`: where that changed a bit of y, and for the rest of
  * the vector, marks[i] |= mark. Cost: n. */
 static void add_counts(double a, double w, const double *x, const double *mask, double *y,
                        ptrdiff_t n, unsigned char mark, unsigned char *marks)
 {
-    for (ptrdiff_t i = 0; i < n; i += VM_LANES) {
-        const ptrdiff_t left = n - i < VM_LANES ? n - i : VM_LANES;
-        const vm before = vm_load_some(y + i, left, 0.0);
-        const vm after = counts_after(before, a, w, vm_load_some(x + i, left, 0.0),
-                                      vm_load_some(mask + i, left, 0.0));
-        if (marks != NULL) {
-            if (vm_bits(after != before) == 0)
-                continue;
-            for (ptrdiff_t k = 0; k < left; k++)
-                marks[i + k] |= mark;
-        }
-        vm_store_some(y + i, after, left);
-    }
+    ptrdiff_t i = 0;
+    for (; i + VM_LANES <= n; i += VM_LANES)
+        add_counts_block(a, w, x + i, mask + i, y + i, mark, marks == NULL ? NULL : marks + i,
+                         VM_LANES);
+    if (i < n)
+        add_counts_block(a, w, x + i, mask + i, y + i, mark, marks == NULL ? NULL : marks + i,
+                         n - i);
 }
 
 /* Up to VM_LANES columns of column_means. */
@@ -49,7 +60,7 @@ ALWAYS_INLINE void column_means_block(const double *counts, ptrdiff_t num_obs, p
         const vm mean = vm_load_some(counts + o * n, left, 1.0) / total;
         vm_store_some(A + o * n, mean, left);
         expected = vm_fma(VM_SPLAT(log_C[o]), mean, expected);
-        sum = vm_fma(mean, log_of_sum(mean + VM_SPLAT(FC_MASK)), sum);
+        sum = vm_fma(mean, entropy_log_of_sum(mean + VM_SPLAT(FC_MASK)), sum);
     }
     vm_store_some(neg_ambiguity, sum, left);
     vm_store_some(utility, expected, left);

@@ -4,13 +4,12 @@
 
 #include "vectors.h"
 
-/* log(x + eps) of x >= 0 in the sum of an entropy: the same series, log(m) = 2 s + s z odd(z) with
+/* log(x) of x > 0 that is not subnormal in the sum of an entropy: the same series, log(m) = 2 s + s z odd(z) with
  * s = (m - 1) / (m + 1), without the two parts that keep it below 1 ulp where log(x) is close to 0 and
  * x log(x) too. The error is below 2 ulp, and finite for inf and NaN, which x itself shows.
  * Cost: two thirds of log_normal. */
-ALWAYS_INLINE vm entropy_log(vm x)
+ALWAYS_INLINE vm entropy_log_of_sum(vm x)
 {
-    x += VM_SPLAT(FC_EPS);
     const vmi bits = (vmi)x + VM_SPLATI(0x3ff0000000000000LL - 0x3fe6a09e00000000LL);
     /* unsigned: AVX2 has no arithmetic shift of 64 bits */
     const vm k = (vm)((vmi)((vmu)bits >> 52) + VM_SPLATI(ROUND_MAGIC_BITS - 0x3ff)) -
@@ -21,6 +20,12 @@ ALWAYS_INLINE vm entropy_log(vm x)
     const vm w = z * z;
     const vm series = vm_fma(z, vm_fma(z, log_series_even(w), log_series_odd(w)), VM_SPLAT(2.0));
     return vm_fma(k, VM_SPLAT(6.93147180559945286227e-01), s * series);
+}
+
+/* log(x + eps) of x >= 0. Cost: entropy_log_of_sum. */
+ALWAYS_INLINE vm entropy_log(vm x)
+{
+    return entropy_log_of_sum(x + VM_SPLAT(FC_EPS));
 }
 
 /* sum_i x[i] * log(x[i] + eps), as in pymdp.legacy.maths.spm_MDP_G and calc_free_energy.

@@ -79,7 +79,7 @@ cdef class PopulationCore(ParallelWork):
     cdef int _own(self, Py_ssize_t i, FirstParameters first, Py_ssize_t which) except -1
     cdef const Learned* _learned_of(self, Py_ssize_t i, str name) except? NULL
     cdef void _fetch(self, Py_ssize_t i, Py_ssize_t stop) noexcept nogil
-    cdef void _fetch_block(self, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+    cdef void _fetch_ahead(self, Py_ssize_t start) noexcept nogil
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil
 
     # Agent i acts, by the probabilities to choose by.

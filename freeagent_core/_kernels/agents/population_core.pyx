@@ -38,7 +38,8 @@ from freeagent_core._kernels.learning.learned_model cimport (
     FirstParameters, learned_arrays, own_parameters,
 )
 from freeagent_core._kernels.learning.own_arrays cimport (
-    fetch_counts_A, fetch_counts_B, fetch_heads, fetch_learned, free_learned, new_learned,
+    fetch_all, fetch_counts_A, fetch_counts_B, fetch_heads, fetch_learned, fetch_rows, free_learned,
+    new_learned,
 )
 from freeagent_core._kernels.model.lane_model cimport LANES, LaneMemory
 from freeagent_core._kernels.model.message_lanes cimport MessageLanes
@@ -342,7 +343,7 @@ cdef class PopulationCore(ParallelWork):
         elif not learned and self.lanes is not None:
             lanes = &self.lanes.lanes
         if learned and self._fetches:
-            self._fetch_block(start, stop)
+            self._fetch_ahead(start)
         for i in range(start, stop):
             if (self._mask != NULL and not self._mask[i]
                     or (self._learned != NULL and self._learned[i] != NULL) != learned):
@@ -602,15 +603,27 @@ cdef class PopulationCore(ParallelWork):
         elif self._operations == LEARN_B:
             fetch_counts_B(self._learned[i], shape, self._rows.action + i * shape.num_factors)
 
-    # Of the agents of a block what they begin with, and the structs of those after it.
-    cdef void _fetch_block(self, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-        cdef Py_ssize_t i
-        for i in range(start, stop):
-            if self._learned[i] != NULL:
-                fetch_heads(self._learned[i])
-        for i in range(stop, min(stop + LANES, self.size)):
+    # Ask for what steps read of the agents after `start`, a block of lanes each time: for the structs
+    # of those that come late, for what they point to of those that come soon.
+    cdef void _fetch_ahead(self, Py_ssize_t start) noexcept nogil:
+        cdef const Model* shape = &self.packed.model
+        cdef Py_ssize_t i, last = self.size
+        for i in range(min(start + 3 * LANES, last), min(start + 4 * LANES, last)):
             if self._learned[i] != NULL:
                 fetch_learned(self._learned[i])
+        if self._operations & INFER_POLICIES:
+            for i in range(min(start + LANES, last), min(start + 2 * LANES, last)):
+                if self._learned[i] != NULL:
+                    fetch_all(self._learned[i])
+        elif self._operations & INFER_STATES:
+            for i in range(min(start + 2 * LANES, last), min(start + 3 * LANES, last)):
+                if self._learned[i] != NULL:
+                    fetch_heads(self._learned[i])
+            for i in range(min(start + LANES, last), min(start + 2 * LANES, last)):
+                if self._learned[i] != NULL:
+                    fetch_rows(self._learned[i], shape,
+                               self._observations + i * shape.num_modalities,
+                               self._rows.action + i * shape.num_factors)
 
     cdef void _learn(self, Py_ssize_t i, Workspace* work) noexcept nogil:
         cdef Py_ssize_t qs_size = self.packed.model.qs_size

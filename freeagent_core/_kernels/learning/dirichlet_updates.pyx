@@ -151,6 +151,7 @@ cdef void refresh(Learned* own, const Model* shape) noexcept nogil:
     cdef const Group* group
     cdef const Modality* modality
     cdef const Factor* factor
+    cdef unsigned char* marks
     cdef Py_ssize_t g, k, m, s, f
     if own.stale_A:
         for g in range(shape.num_groups):
@@ -162,8 +163,9 @@ cdef void refresh(Learned* own, const Model* shape) noexcept nogil:
                                STALE_MEAN, modality.log_C, group.num_utility_steps,
                                modality.num_obs if modality.num_C_steps > 1 else 0, k > 0,
                                own.A[m], own.utility[g], own.neg_ambiguity[g])
+            marks = own.columns[g]
             for s in range(group.num_joint):
-                own.columns[g][s] &= ~STALE_MEAN
+                marks[s] &= ~STALE_MEAN
         own.stale_A = False
     if own.stale_B:
         for f in range(shape.num_factors):
@@ -173,8 +175,9 @@ cdef void refresh(Learned* own, const Model* shape) noexcept nogil:
                         own.B[f], factor.stride)
             if factor.backward != NULL:
                 _refresh_backward(own, f)
+            marks = own.transitions[f]
             for s in range(k):
-                own.transitions[f][s] &= ~STALE_MEAN
+                marks[s] &= ~STALE_MEAN
         own.stale_B = False
 
 

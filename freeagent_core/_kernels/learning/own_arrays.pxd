@@ -27,6 +27,7 @@ cdef struct Learned:               # one agent's own arrays, as the kernels writ
     unsigned char** transitions    # (num_factors,): (num_controls, num_previous) of ColumnState
     double* D                      # (qs_size,)
     double** pD                    # (num_factors,): (num_states,)
+    Py_ssize_t A_bytes, B_bytes    # of A_block and B_block
     # the others
     Py_ssize_t num_factors
     Py_ssize_t num_groups
@@ -56,6 +57,9 @@ cdef void fetch_counts_A(const Learned* own, const Model* shape,
                          const Py_ssize_t* outcomes) noexcept nogil
 cdef void fetch_counts_B(const Learned* own, const Model* shape,
                          const Py_ssize_t* action) noexcept nogil
+cdef void fetch_all(const Learned* own) noexcept nogil
+cdef void fetch_rows(const Learned* own, const Model* shape, const Py_ssize_t* outcomes,
+                     const Py_ssize_t* action) noexcept nogil
 cdef int own_A(Learned* own, const double** first_pA) noexcept nogil
 cdef int own_B(Learned* own, const double** first_pB) noexcept nogil
 cdef int own_D(Learned* own, const double** first_pD) noexcept nogil

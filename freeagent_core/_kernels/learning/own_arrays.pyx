@@ -81,7 +81,8 @@ cdef int own_A(Learned* own, const double** first_pA) noexcept nogil:
         size += padded(group.num_utility_steps * group.num_joint) + 2 * padded(group.num_joint)
     head = _whole_lines(
         (2 * own.model.num_modalities + 3 * own.num_groups) * sizeof(double*) + columns)
-    own.A_block = allocate_aligned(head + size * sizeof(double))
+    own.A_bytes = head + size * sizeof(double)
+    own.A_block = allocate_aligned(own.A_bytes)
     if own.A_block == NULL:
         return NO_MEMORY
     own.pA = <double**>own.A_block
@@ -119,7 +120,8 @@ cdef int own_B(Learned* own, const double** first_pB) noexcept nogil:
         if factor.backward != NULL:
             size += factor.num_controls * factor.num_states * padded(factor.num_previous)
     head = _whole_lines(3 * own.num_factors * sizeof(double*) + columns)
-    own.B_block = allocate_aligned(head + size * sizeof(double))
+    own.B_bytes = head + size * sizeof(double)
+    own.B_block = allocate_aligned(own.B_bytes)
     if own.B_block == NULL:
         return NO_MEMORY
     own.pB = <double**>own.B_block
@@ -266,8 +268,10 @@ cdef void fetch_learned(const Learned* own) noexcept nogil:
 
 # After fetch_learned of the same agent, a while later: the heads of what it has learned.
 cdef void fetch_heads(const Learned* own) noexcept nogil:
-    fc_fetch(own.pA, LINE)
-    fc_fetch(own.pB, LINE)
+    if own.pA != NULL:
+        fc_fetch(own.pA, LINE)
+    if own.pB != NULL:
+        fc_fetch(own.pB, LINE)
 
 
 # After fetch_heads: the counts that an update adds to.
@@ -289,3 +293,25 @@ cdef void fetch_counts_B(const Learned* own, const Model* shape,
         factor = &shape.factors[f]
         size = factor.num_previous * factor.num_states
         fc_fetch(own.pB[f] + action[f] * size, size * sizeof(double))
+
+
+# After fetch_learned: what the evaluation of policies in lanes reads, and `refresh` before it.
+cdef void fetch_all(const Learned* own) noexcept nogil:
+    fc_fetch(own.pA, own.A_bytes)
+    fc_fetch(own.pB, own.B_bytes)
+
+
+# After fetch_heads: what belief updates read.
+cdef void fetch_rows(const Learned* own, const Model* shape, const Py_ssize_t* outcomes,
+                     const Py_ssize_t* action) noexcept nogil:
+    cdef const Factor* factor
+    cdef Py_ssize_t g, k, m, n, f
+    for g in range(shape.num_groups if own.has_A else 0):
+        n = shape.groups[g].num_joint
+        for k in range(shape.groups[g].num_modalities):
+            m = shape.groups[g].modalities[k]
+            fc_fetch(own.A[m] + outcomes[m] * n, n * sizeof(double))
+    for f in range(shape.num_factors if own.has_B else 0):
+        factor = &shape.factors[f]
+        n = factor.num_previous * factor.stride
+        fc_fetch(own.B[f] + action[f] * n, n * sizeof(double))
