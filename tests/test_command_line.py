@@ -141,3 +141,28 @@ def test_a_reader_that_ends_leaves_no_traceback():
     os.close(writer)
     assert run.returncode == 1
     assert run.stderr == b""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("command", [["info"], ["demo", "--agents", "3", "--ticks", "2"]])
+def test_a_full_disk_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "freeagent_core", *command], stdout=full, stderr=subprocess.PIPE
+        )
+    assert run.returncode == 1
+    assert run.stderr.decode() == "freeagent-core: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["1", "2", "1, 2"])
+@pytest.mark.parametrize("command", ["info", "demo"])
+def test_closed_streams(closed, command):
+    program = (
+        f"import os, sys\nfor number in ({closed},): os.close(number)\n"
+        f"os.execv(sys.executable, [sys.executable, '-m', 'freeagent_core', {command!r}]"
+        f" + ['--agents', '3', '--ticks', '2'] * ({command!r} == 'demo'))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert ("1" in closed) == (run.stdout == "")

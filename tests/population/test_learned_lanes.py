@@ -120,6 +120,23 @@ def test_the_bits_do_not_depend_on_the_block(
         set_simd_level(usual)
 
 
+def test_what_is_learned_does_not_depend_on_how_many_learn():
+    """Of many agents, what the next ones learn from is read ahead."""
+    model = learning_model()
+    size = 1 + (1 << 20) // (8 * sum(x.size for x in (*model.pA, *model.pB)))
+    many, few = (Population(model, n, seed=0) for n in (size, 5))
+    for observed in observations(model, 1, 3):
+        masks = np.ones((3, size), dtype=bool)
+        observed = np.resize(observed, (size, observed.shape[1]))
+        actions = step(many, observed, "ABD", masks)
+        np.testing.assert_array_equal(step(few, observed[:5], "ABD", masks[:, :5]), actions[:5])
+    for name, array in few._core.state.items():
+        np.testing.assert_array_equal(many._core.state[name][:5], array, name)
+    for i in range(5):
+        for mine, others in zip(few.parameters(i)["pB"], many.parameters(i)["pB"], strict=True):
+            np.testing.assert_array_equal(mine, others)
+
+
 def learning_model(**changes):
     return GenerativeModel(**that_learns({**small_model_arguments(), **changes}, "ABD"))
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from jax_reference import assert_equal
+from random_arrays import distribution
 from random_batches import random_batch
 
 from freeagent_core.pymdp_v1 import Agent, random
@@ -105,6 +106,18 @@ def test_learning_of_some_modalities(algorithm, learned):
         ran += is_compiled(agent, env) and len(counts) > 1
         assert_same_run(*both(agent, env, 4, seed))
     assert ran > 2
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_preferences_of_each_agent(algorithm):
+    """A, B and D are all agents' own model; only C differs."""
+    rng = np.random.default_rng(0)
+    A = [distribution(rng, (4, 3), "smooth")]
+    B = [distribution(rng, (3, 3, 2), "smooth")]
+    agent = Agent(A, B, C=[rng.normal(size=(5, 4))], batch_size=5, inference_algo=algorithm)
+    env = PymdpEnv(A, B, agent.D)
+    assert is_compiled(agent, env)
+    assert_same_run(*both(agent, env, 6, 0))
 
 
 @pytest.mark.parametrize("algorithm", ["ovf", "exact", "mmp", "vmp"])
