@@ -1,6 +1,8 @@
 """Agents that learn, eight at a time, one a SIMD lane: the numbers of one agent alone, to the bit
 whatever its block."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -173,6 +175,53 @@ def test_a_copy_and_a_saved_population_step_in_lanes_too(tmp_path):
             step(each, observed, "ABD", everyone)
         for name, array in first._core.state.items():
             np.testing.assert_array_equal(loaded._core.state[name], array, name)
+
+
+def _copied(each, path):
+    copy = pickle.loads(pickle.dumps(each))
+    return [*copy.infer_states([[0, 0]] * SIZE), copy.parameters(1)["A"][0]]
+
+
+def _loaded(each, path):
+    each.save(path)
+    loaded = Population.load(path, each.model)
+    loaded.infer_policies()
+    return [loaded.G, loaded.parameters(2)["B"][0]]
+
+
+def _alone(each, path):
+    """Of one agent, which does not fill lanes."""
+    each.infer_policies(np.arange(SIZE) == 3)
+    return list(each.policies_of(3))
+
+
+READERS = {
+    "parameters": lambda each, path: [*each.parameters(0)["A"], *each.parameters(0)["B"]],
+    "infer_states": lambda each, path: each.infer_states([[1, 2]] * SIZE),
+    "infer_policies": lambda each, path: each.infer_policies(),
+    "sample_action": lambda each, path: [each.sample_action(), each.parameters(1)["A"][0]],
+    "copy": _copied,
+    "file": _loaded,
+    "policies_of": _alone,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("weights", [False, True])
+def test_what_updates_put_off_is_there_whoever_reads_it(reader, weights, tmp_path):
+    """Agents alone have it at once."""
+    model = learning_model(use_param_info_gain=weights)
+    first, *rest = observations(model, 11, 3)
+    found = []
+    for in_lanes in (True, False):
+        each = populated(model, SIZE, in_lanes, learns=True)
+        each.step(first)
+        for observed in rest:  # twice, and nothing reads between
+            each.update_A(observed)
+            each.update_B(each.qs)
+        found.append(READERS[reader](each, tmp_path / "population"))
+    for mine, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize(
