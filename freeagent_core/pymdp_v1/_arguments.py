@@ -26,7 +26,7 @@ def floats(value: Any, name: str) -> Array:
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ModelError(f"{name}{list(at)} must be finite, got {array[at]}")
+        raise ModelError(f"{name}{list(at) if at else ''} must be finite, got {array[at]}")
     array.flags.writeable = False
     return array
 

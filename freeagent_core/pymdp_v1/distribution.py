@@ -352,6 +352,8 @@ def compile_model(config: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Mode
     >>> model.A[0].data.shape, model.B["s"].data.shape, model.num_controls
     ((3, 4), (4, 4, 2), [2])
     """
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config must be a dict, got {type(config).__name__}")
     for part in ("observations", "controls", "states"):
         if part not in config:
             raise ValueError(f"config must have an entry {part!r}")

@@ -294,3 +294,8 @@ def test_integers_of_other_libraries_are_taken():
 def test_arrays_without_axes_or_entries(name, values, message):
     with pytest.raises(ValueError, match=message):
         Agent(**model(**{name: values}))
+
+
+def test_a_number_that_is_not_finite_has_no_index():
+    with pytest.raises(ValueError, match="gamma must be finite, got nan"):
+        Agent(**model(gamma=np.nan))

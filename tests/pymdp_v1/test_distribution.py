@@ -149,6 +149,8 @@ def test_bad_descriptions():
         config = {key: value for key, value in (CONFIG | change).items() if value is not None}
         with pytest.raises(ValueError, match=message):
             distribution.compile_model(config)
+    with pytest.raises(TypeError, match="config must be a dict, got NoneType"):
+        distribution.compile_model(None)
     model = distribution.compile_model(CONFIG)
     with pytest.raises(AttributeError, match="only supports attributes"):
         _ = model.E
