@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import os
@@ -63,10 +64,15 @@ def write_population(path: Path | BinaryIO, model: GenerativeModel, core: Popula
                 arrays[f"{name}/{k}"] = np.stack([row[k] for row in rows])
     header = {"format": FORMAT, "version": VERSION, "model": fingerprint(model)}
     arrays.update((name, np.array(value)) for name, value in header.items())
-    if not isinstance(path, Path):
-        np.savez(path, **arrays)
-        return
-    write_atomically(path, lambda file: np.savez(file, **arrays))
+    try:
+        if isinstance(path, Path):
+            write_atomically(path, lambda file: np.savez(file, **arrays))
+        else:
+            np.savez(path, **arrays)
+    except Exception as error:
+        if cause := _first_cause(error):
+            raise cause from None
+        raise
 
 
 class PopulationContents:
@@ -187,13 +193,8 @@ def read_population(path: Path | BinaryIO, model: GenerativeModel) -> Population
         else:
             arrays = _read_arrays(path)
         header = [str(arrays.get("format")), int(arrays["version"]), str(arrays["model"])]
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
     except Exception as error:  # zipfile and NumPy raise what they come across
-        cause: BaseException | None = error
-        while isinstance(cause, Exception):
-            cause = cause.__context__
-        if cause is not None:  # or what they come across as they end after Ctrl-C
+        if cause := _first_cause(error):
             raise cause from None
         raise ValueError(f"{path} is not a file of Population.save") from None
     if header[0] != FORMAT or arrays.get("state/random", np.empty(0)).ndim != 2:
@@ -205,6 +206,18 @@ def read_population(path: Path | BinaryIO, model: GenerativeModel) -> Population
     if len(arrays["state/random"]) < 1:
         raise ValueError(f"{path} has no agents")
     return PopulationContents(arrays, model)
+
+
+def _first_cause(error: Exception) -> BaseException | None:
+    """Return what no file is to blame for: Ctrl-C, a lack of memory or what the system says of the
+    file. zipfile raises other errors as it ends after it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        is_damage = isinstance(cause, OSError) and cause.errno in (None, errno.EINVAL)
+        if not isinstance(cause, Exception) or isinstance(cause, MemoryError | OSError):
+            return None if is_damage else cause
+        cause = cause.__context__
+    return None
 
 
 def _read_arrays(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:

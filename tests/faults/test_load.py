@@ -1,5 +1,6 @@
 """Files that `Population.save` did not write: an error before memory is taken, no code is run."""
 
+import errno
 import io
 import os
 import pickle
@@ -205,3 +206,52 @@ def test_every_byte_that_is_changed_or_missing():
                 Population.load(io.BytesIO(each), shared).step([0, 0])
             except ValueError:
                 continue
+
+
+class Failing(io.BytesIO):
+    """A file of which one call fails, and with `for_ever` each after it."""
+
+    def __init__(self, contents, error, at, for_ever):
+        super().__init__(contents)
+        self.count, self.error, self.at, self.for_ever = 0, error, at, for_ever
+
+    def _may_fail(self):
+        self.count += 1
+        if self.count == self.at or (self.for_ever and self.count > self.at):
+            raise self.error
+
+    def read(self, *arguments):
+        self._may_fail()
+        return super().read(*arguments)
+
+    def write(self, *arguments):
+        self._may_fail()
+        return super().write(*arguments)
+
+    def seek(self, *arguments):
+        self._may_fail()
+        return super().seek(*arguments)
+
+
+@pytest.mark.parametrize("for_ever", [False, True])
+@pytest.mark.parametrize("error", [MemoryError("none"), OSError(errno.EIO, "disk")], ids=repr)
+def test_what_no_file_is_to_blame_for_is_raised_as_it_is(error, for_ever):
+    population, contents = Population(model(), 3, seed=0), io.BytesIO()
+    population.save(contents)
+    failed = 0
+    for at in range(1, 60):
+        for call in (population.save, lambda file: Population.load(file, population.model)):
+            file = Failing(contents.getvalue(), error, at, for_ever)
+            raised = None
+            try:
+                call(file)
+            except Exception as caught:
+                raised = caught
+            if raised is None:
+                assert file.count < at
+            elif raised is error:
+                failed += 1
+            else:  # zipfile itself takes some for damage
+                assert isinstance(raised, ValueError)
+                assert isinstance(error, OSError)
+    assert failed > 30
