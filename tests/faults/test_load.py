@@ -248,10 +248,10 @@ def test_what_no_file_is_to_blame_for_is_raised_as_it_is(error, for_ever):
             except Exception as caught:
                 raised = caught
             if raised is None:
-                assert file.count < at
+                assert file.count < at or isinstance(error, OSError)
             elif raised is error:
                 failed += 1
-            else:  # zipfile itself takes some for damage
+            else:  # zipfile takes some errors of the disk for damage, or goes on without `seek`
                 assert isinstance(raised, ValueError)
                 assert isinstance(error, OSError)
     assert failed > 30
