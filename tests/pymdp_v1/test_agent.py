@@ -94,6 +94,22 @@ def test_whole_numbers_may_be_floats_and_one_agent_needs_no_axis():
     np.testing.assert_equal(floats, expected)
 
 
+@pytest.mark.parametrize("algorithm", ["mmp", "vmp"])
+def test_steps_before_the_valid_ones_have_no_free_energy(algorithm):
+    agent = two_factors(inference_algo=algorithm)
+    window = [np.array([[2, 0, 1]]), np.array([[0, 1, 1]])]
+    actions = np.array([[[0, 1], [1, 0]]])
+    arguments = {"return_info": True, "empirical_prior": agent.D}
+    _, info = agent.infer_states(
+        window, past_actions=actions, valid_steps=np.array([2]), **arguments
+    )
+    _, short = agent.infer_states(
+        [o[:, 1:] for o in window], past_actions=actions[:, 1:], **arguments
+    )
+    assert info["vfe_t"][0, 0] == 0.0
+    np.testing.assert_allclose(info["vfe_t"][:, 1:], short["vfe_t"], rtol=1e-12)
+
+
 def test_replace_and_index():
     agent = Agent(A, B, batch_size=3, gamma=np.array([1.0, 2.0, 3.0]), pA=A, learn_A=True)
     assert agent[1].batch_size == 1

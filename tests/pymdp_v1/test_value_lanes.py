@@ -152,3 +152,19 @@ def test_too_many_policies_for_lanes_have_the_same_numbers():
         alone = agent[i].infer_policies([q[i : i + 1] for q in qs])
         np.testing.assert_allclose(q_pi[i], alone[0][0], rtol=0, atol=ALONE)
         np.testing.assert_allclose(G[i], alone[1][0], rtol=0, atol=ALONE * 10)
+
+
+@pytest.mark.parametrize("own", ["A", "B"])
+def test_large_models_of_their_own_are_evaluated_one_by_one(own):
+    """Their matrices would not stay in the first cache."""
+    rng = np.random.default_rng(0)
+    A, B = distribution(rng, (3, 70), "smooth"), distribution(rng, (70, 70, 2), "smooth")
+    arrays = {"A": [A], "B": [B]}
+    arrays[own] = [np.stack([distribution(rng, arrays[own][0].shape, "smooth") for _ in range(9)])]
+    agent = Agent(**arrays, C=[np.array([0.0, 1.0, 2.0])], batch_size=9)
+    qs = [rng.dirichlet(np.ones(70), (9, 1))]
+    q_pi, G = agent.infer_policies(qs)
+    for i in range(9):
+        mine, others = agent[i].infer_policies([q[i : i + 1] for q in qs]), (q_pi[i], G[i])
+        for a, b in zip(mine, others, strict=True):
+            np.testing.assert_allclose(a[0], b, rtol=0, atol=ALONE * np.abs(G).max())

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from parity import assert_same_episode
+from pymdp.legacy.agent import Agent as Reference
 from random_arrays import distribution, object_array, observations
 from random_models import models
 
@@ -150,3 +152,19 @@ def test_what_is_not_to_be_learned_stays():
     np.testing.assert_array_equal(agent.pA[1], arguments["pA"][1])
     assert not np.array_equal(agent.pB[1], arguments["pB"][1])
     assert not np.array_equal(agent.pA[0], arguments["pA"][0])
+
+
+def test_learning_of_what_is_not_quite_normalised():
+    """Its last outcome is not the complement of the others; what is learned from it is."""
+    rng = np.random.default_rng(1)
+    A = object_array([distribution(rng, (3, 4), "smooth")])
+    B = object_array([distribution(rng, (4, 4, 2), "smooth")])
+    arguments = {"A": A, "B": B, "pA": object_array([5 * A[0]]), "policy_len": 2}
+    agent, reference = Agent(**arguments), Reference(**arguments)
+    for each in (agent, reference):
+        each.A = object_array([A[0] * (1 + 1e-7)])
+    assert agent.model._parts["groups"][0]["learned_complement_start"] is None
+    for _ in range(2):
+        assert_same_episode(agent, reference, [[0], [2]])
+        agent.update_A([1])
+        reference.update_A([1])
