@@ -72,9 +72,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--version", action="version", version=f"freeagent_core {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="agents look for a reward that a cue tells of")
-    demo.add_argument("--agents", type=_positive, default=300, help="default: %(default)s")
-    demo.add_argument("--ticks", type=_positive, default=12, help="default: %(default)s")
-    demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    demo.add_argument(
+        "--agents", type=_positive, default=300, help="how many, after the first; default: 300"
+    )
+    demo.add_argument("--ticks", type=_positive, default=12, help="their steps; default: 12")
+    demo.add_argument("--seed", type=_seed, default=0, help="of all that is drawn; default: 0")
     report = commands.add_parser(
         "report", help="how many agents this machine runs, and how to coordinate them"
     )
@@ -109,7 +111,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     else:
         from freeagent_core import demo as demo_module
 
-        demo_module.run(chosen.agents, chosen.ticks, chosen.seed)
+        try:
+            demo_module.run(chosen.agents, chosen.ticks, chosen.seed)
+        except KeyboardInterrupt:
+            return INTERRUPTED
     return 0
 
 
@@ -117,6 +122,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 2^32 - 1, got {number}")
     return number
 
 

@@ -7,7 +7,9 @@ which, most of the time. Each agent plans all 625 sequences of four moves at eve
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
@@ -30,10 +32,12 @@ POLICY_LEN = 4
 CUE_VALIDITY = 0.9
 REFERENCE_SECONDS = 5.0
 MAX_TICKS_ALONE = 16
-FRAMES_PER_LINE = 8
-READ_NEXT = """
-Read next, in the project's folder docs/: quickstart.md (a model of your own in 20 lines),
-active_inference.md (what the agent above did, and why), many_agents.md (populations)."""
+FRAME_WIDTH = 10
+WIDEST = 80
+READ_NEXT = (
+    "Read next, in the project's folder docs/: quickstart.md (a model of your own in 20 lines), "
+    "active_inference.md (what the agent above did, and why), many_agents.md (populations)."
+)
 
 
 class GridWorld:
@@ -184,6 +188,16 @@ def walk(world: GridWorld, agent: Any, side: int, ticks: int) -> Walk:
     return steps
 
 
+def columns() -> int:
+    """Return how wide text may be: at most `WIDEST`, and not beyond the terminal."""
+    return max(min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST), 1)
+
+
+def say(text: str) -> None:
+    """Print a paragraph."""
+    print(textwrap.fill(text, max(columns() - 1, 20)))
+
+
 def drawn(world: GridWorld, steps: Walk) -> str:
     """Return a walk as text: a frame per tick, and what the agent believes then."""
     frames = []
@@ -195,10 +209,12 @@ def drawn(world: GridWorld, steps: Walk) -> str:
         seen = ("", "cue: L", "cue: R")[cue] or ("", "reward", "shock")[outcome]
         frames.append([f"tick {tick}", *map("".join, rows), seen, f"L {left:.0%}"])
     lines = []
-    for start in range(0, len(frames), FRAMES_PER_LINE):
-        some = frames[start : start + FRAMES_PER_LINE]
+    frames_in_line = max(columns() // FRAME_WIDTH, 1)
+    for start in range(0, len(frames), frames_in_line):
+        some = frames[start : start + frames_in_line]
         lines += [
-            "  ".join(f"{part:8}" for part in row).rstrip() for row in zip(*some, strict=True)
+            "".join(f"{part:{FRAME_WIDTH}}" for part in row).rstrip()
+            for row in zip(*some, strict=True)
         ]
         lines.append("")
     return "\n".join(lines)
@@ -247,19 +263,20 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
     model = GenerativeModel(**arguments)
     agent = Agent.from_model(model)
     alone = walk(world, agent, side=0, ticks=MAX_TICKS_ALONE)
-    print(
+    say(
         "One agent (@). The reward is at L or R, the other has a shock; C has a cue that is right "
-        f"{CUE_VALIDITY:.0%} of\nthe time. Nobody tells the agent to ask for the cue: of its "
-        f"{len(model.policies)} plans of {POLICY_LEN} moves it prefers\nthose that lead to what "
-        "it likes and those that tell it what it does not know.\nBelow each tick: what it sees, "
-        "and how sure it is that the reward is at L.\n"
+        f"{CUE_VALIDITY:.0%} of the time. Nobody tells the agent to ask for the cue: of its "
+        f"{len(model.policies)} plans of {POLICY_LEN} moves it prefers those that lead to what "
+        "it likes and those that tell it what it does not know. Below each tick: what it sees, "
+        "and how sure it is that the reward is at L."
     )
+    print()
     print(drawn(world, alone))
     np.random.seed(seed)
     world = GridWorld(seed)
     agents = [Agent.from_model(model) for _ in range(num_agents)]
-    print(
-        f"Now {num_agents} agents, {ticks} ticks, {len(model.policies)} policies each, "
+    say(
+        f"Now {num_agents:,} agents, {ticks} ticks, {len(model.policies)} policies each, "
         "the reward at L for some and at R for others:"
     )
     with closing(progress(ticks, "freeagent_core")) as bar:
@@ -285,5 +302,6 @@ def run(num_agents: int = 300, ticks: int = 12, seed: int = 0) -> None:
         whole = steps >= ticks * (num_agents if name == "freeagent_core" else 3)
         shown = f"{share:.0%}" if whole else "-"
         print(f"{name:16}{steps:>8,}{duration:>10.2f}{steps / duration:>12,.1f}{shown:>20}")
-    print(note)
-    print(READ_NEXT)
+    say(note)
+    print()
+    say(READ_NEXT)

@@ -27,7 +27,8 @@ def test_demo(capsys, monkeypatch):
     alone = out.index("One agent (@)")
     assert alone < out.index("tick 1") < out.index("cue: L") < out.index("20 agents")
     assert "reward\n" in out
-    assert "docs/" in out.splitlines()[-2]
+    assert "docs/" in out.split("\n\n")[-1]
+    assert max(map(len, out.splitlines())) <= demo.WIDEST
     assert "pymdp.legacy" in out
     row = next(line for line in out.splitlines() if line.startswith("freeagent_core"))
     assert row.split()[1] == "240"
@@ -99,7 +100,36 @@ def test_a_walk_is_drawn():
     ]
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["demo", "--agents", "0"]])
+def test_text_fits_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setitem(sys.modules, "pymdp.legacy.agent", None)
+    demo.run(2, 2)
+    text, frames, rest = capsys.readouterr().out.partition("tick 1    tick 2    tick 3    tick 4\n")
+    assert frames
+    table = rest.index("steps/s")
+    for line in (text + rest[:table]).splitlines()[:-1]:
+        assert len(line) <= 40
+
+
+def test_ctrl_c_ends_the_demo_without_a_traceback(capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "walk", interrupt)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["demo", "--agents", "0"],
+        ["demo", "--seed", "-1"],
+        ["demo", "--seed", "4294967296"],
+    ],
+)
 def test_bad_arguments(arguments, capsys):
     with pytest.raises(SystemExit) as info:
         main(arguments)
