@@ -70,6 +70,9 @@ LINES: dict[str, dict[str, tuple[str, ...]]] = {
     "a method of a base, which every subclass has as its own": {
         f"{KERNELS}/agents/parallel_work.pyx": ("cdef void _run(",),
     },
+    "a search that begins with a tree as large as it may be, with nothing to expand": {
+        f"{KERNELS}/planning/observation_tree.pyx": ("if s.num_used >= s.settings.max_nodes",),
+    },
     "what the compiler asks for after a loop that returns": {
         f"{KERNELS}/action/action_selection.pyx": ("return first",),
     },
