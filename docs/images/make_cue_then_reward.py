@@ -45,12 +45,12 @@ def draw_beliefs(axes, world, steps):
     ticks = np.arange(1, len(steps.left) + 1)
     axes.bar(ticks, steps.left, color=PATH, width=0.7)
     axes.axhline(0.5, color=INK, lw=0.8, ls=":")
-    named = {1: "cannot know", 1 + steps.cells.index(world.cue): "sees the cue"}
-    named[len(ticks)] = "is there"
+    named = {1: "cannot\nknow", 1 + steps.cells.index(world.cue): "sees\nthe cue"}
+    named[len(ticks)] = "is\nthere"
     for tick, text in named.items():
-        axes.text(tick, steps.left[tick - 1] + 0.02, text, ha="center", color=INK, fontsize=9)
+        axes.text(tick, steps.left[tick - 1] + 0.03, text, ha="center", color=INK, fontsize=9)
     axes.set(
-        ylim=(0, 1.18),
+        ylim=(0, 1.28),
         yticks=[0, 0.5, 1],
         yticklabels=["0%", "50%", "100%"],
         xticks=ticks,
