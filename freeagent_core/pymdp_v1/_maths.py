@@ -18,6 +18,12 @@ def _floats(x: Any) -> FloatArray:
     return np.asarray(as_array(x), dtype=np.float64)
 
 
+def softmax(x: FloatArray) -> FloatArray:
+    """Return exp(x) / sum of exp(x), along the last axis."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
 # --- logarithms ----------------------------------------------------------------------------------
 
 

@@ -1,8 +1,7 @@
 """Algorithms of state inference: the functions of ``pymdp.algos``, for one agent.
 
 Each is its formula in NumPy; `Agent.infer_states` does the same for a batch, in compiled code.
-Left out: filtering that pymdp's own agents do not call, and variants for XLA
-(docs/pymdp_v1_left_out.md).
+Variants for XLA are left out (docs/pymdp_v1_left_out.md).
 """
 
 from __future__ import annotations
@@ -13,6 +12,10 @@ from typing import Any
 import numpy as np
 
 from freeagent_core.pymdp_v1._arrays import FloatArray, as_array
+from freeagent_core.pymdp_v1._filtering import (
+    update_variational_filtering,
+    variational_filtering_step,
+)
 from freeagent_core.pymdp_v1._hmm import (
     hmm_filter_scan_colstoch,
     hmm_filter_scan_rowstoch,
@@ -21,14 +24,19 @@ from freeagent_core.pymdp_v1._hmm import (
     hmm_smoother_scan_rowstoch,
     run_exact_single_factor_hmm_scan,
 )
+from freeagent_core.pymdp_v1._marginal_likelihoods import (
+    all_marginal_log_likelihood,
+    marginal_log_likelihood,
+    mll_factors,
+)
 from freeagent_core.pymdp_v1._maths import (
     MINVAL,
     _floats,
     compute_log_likelihood,
     compute_log_likelihood_per_modality,
-    factor_dot,
     factor_dot_flex,
     log_stable,
+    softmax,
 )
 
 __all__ = [
@@ -50,6 +58,8 @@ __all__ = [
     "run_vanilla_fpi",
     "run_vmp",
     "update_marginals",
+    "update_variational_filtering",
+    "variational_filtering_step",
 ]
 
 Dependencies = Sequence[Sequence[int]]
@@ -67,75 +77,7 @@ def add(x: Any, y: Any) -> Any:
     return x + y
 
 
-def _softmax(x: FloatArray) -> FloatArray:
-    powers = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-
-
 # --- one step ------------------------------------------------------------------------------------
-
-
-def marginal_log_likelihood(qs: Sequence[Any], log_likelihood: Any, i: int) -> FloatArray:
-    """Return the log likelihood of factor i's states that beliefs about the others expect.
-
-    Parameters
-    ----------
-    qs : list of (num_states,) array
-    log_likelihood : (*num_states) array
-    i : int
-
-    Returns
-    -------
-    (num_states,) array
-
-    Examples
-    --------
-    >>> marginal_log_likelihood([np.ones(2) / 2, np.array([1.0, 0.0])], np.eye(2), 0)
-    array([1., 0.])
-    """
-    return factor_dot(log_likelihood, [q for j, q in enumerate(qs) if j != i], keep_dims=(i,))
-
-
-def mll_factors(qs: Sequence[Any], ll_m: Any, factor_list_m: Sequence[int]) -> list[FloatArray]:
-    """Return `marginal_log_likelihood` of each factor that a modality depends on.
-
-    Parameters
-    ----------
-    qs : list of (num_states,) array
-        Of all factors.
-    ll_m : array
-        Over the states of the modality's factors.
-    factor_list_m : list of int
-
-    Returns
-    -------
-    list of array
-    """
-    own = [qs[f] for f in factor_list_m]
-    return [marginal_log_likelihood(own, ll_m, i) for i in range(len(own))]
-
-
-def all_marginal_log_likelihood(
-    qs: Sequence[Any], log_likelihoods: Sequence[Any], all_factor_lists: Dependencies
-) -> list[FloatArray]:
-    """Return for each factor the sum of `marginal_log_likelihood` over the modalities.
-
-    Parameters
-    ----------
-    qs : list of (num_states,) array
-    log_likelihoods : list of array
-    all_factor_lists : list of list of int
-
-    Returns
-    -------
-    list of array
-        Of one zero where no modality depends on the factor.
-    """
-    totals = [np.zeros(1) for _ in qs]
-    for ll_m, factors in zip(log_likelihoods, all_factor_lists, strict=True):
-        for f, message in zip(factors, mll_factors(qs, ll_m, factors), strict=True):
-            totals[f] = totals[f] + message
-    return totals
 
 
 def run_vanilla_fpi(
@@ -176,9 +118,9 @@ def _iterated(
     log_prior = [log_stable(p) for p in prior]
     log_q = [np.zeros_like(p) for p in log_prior]
     for _ in range(num_iter):
-        messages = all_marginal_log_likelihood([_softmax(q) for q in log_q], log_likelihoods, lists)
+        messages = all_marginal_log_likelihood([softmax(q) for q in log_q], log_likelihoods, lists)
         log_q = [p + message for p, message in zip(log_prior, messages, strict=True)]
-    return [_softmax(q) for q in log_q]
+    return [softmax(q) for q in log_q]
 
 
 def run_factorized_fpi(
@@ -212,7 +154,7 @@ def run_factorized_fpi(
     array([0.8182, 0.1818])
     """
     if len(prior) == 1:
-        return [_softmax(compute_log_likelihood(obs, A, distr_obs) + log_stable(prior[0]))]
+        return [softmax(compute_log_likelihood(obs, A, distr_obs) + log_stable(prior[0]))]
     log_likelihoods = compute_log_likelihood_per_modality(obs, A, distr_obs)
     return _iterated(prior, log_likelihoods, A_dependencies, num_iter)
 
@@ -241,7 +183,7 @@ def mirror_gradient_descent_step(
     """
     logs = _floats(ln_qs)
     logs = logs + tau * (_floats(ln_A) - logs + lnB_past + lnB_future)
-    return _softmax(np.asarray(logs - logs.mean(axis=-1, keepdims=True)))
+    return softmax(np.asarray(logs - logs.mean(axis=-1, keepdims=True)))
 
 
 def update_marginals(
