@@ -1,15 +1,14 @@
 """Ctrl-C at a moment that a test chooses."""
 
 import gc
-import os
 import signal
 import threading
 import time
 
 import pytest
+from sanitized import SLOWER
 
-# The thread sanitizer makes a step twenty times as long.
-LONGEST_STORM = 1200 if "san.so" in os.environ.get("LD_PRELOAD", "") else 60
+LONGEST_STORM = 60 * SLOWER  # seconds
 collect_ignore = ["out_of_memory_of_batches.py"]  # a program, which imports the one beside it
 
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from manager_agents import model
+from sanitized import SLOWER
 
 from freeagent_core import Agent, Population
 from freeagent_core._agent import threads
@@ -241,7 +242,7 @@ def test_one_agent_within_a_long_kernel(interrupt, make, call):
     with pytest.raises(ZeroDivisionError):
         run()
     timer.join()
-    assert time.perf_counter() - begun < 20  # not when the search is done (minutes)
+    assert time.perf_counter() - begun < 20 * SLOWER  # not when the search is done (minutes)
     assert agent.curr_timestep == 0
     assert agent.action is None
     with pytest.raises(AttributeError):
@@ -262,7 +263,7 @@ def test_a_population_within_one_agent(interrupt, num_threads):
     with pytest.raises(KeyboardInterrupt):
         population.step(np.zeros(3, int))
     timer.join()
-    assert time.perf_counter() - begun < 20
+    assert time.perf_counter() - begun < 20 * SLOWER
     assert (population.timesteps == 0).all()
 
 
