@@ -34,6 +34,7 @@ REFERENCE_SECONDS = 5.0
 MAX_TICKS_ALONE = 16
 FRAME_WIDTH = 10
 WIDEST = 80
+BAR_WIDTH = 10
 READ_NEXT = (
     "Read next, in the project's folder docs/: quickstart.md (a model of your own in 20 lines), "
     "active_inference.md (what the agent above did, and why), many_agents.md (populations)."
@@ -223,7 +224,7 @@ def drawn(world: GridWorld, steps: Walk) -> str:
 def progress(ticks: int, label: str) -> Generator[int, None, None]:
     """Count to `ticks` with a progress bar on stderr, where that is a terminal.
 
-    The bar is rich's; without rich it is a line of text. It is gone at the end, and when the
+    The bar is rich's; without rich it is one of signs. It is gone at the end, and when the
     generator is closed.
     """
     if not sys.stderr.isatty():
@@ -234,7 +235,9 @@ def progress(ticks: int, label: str) -> Generator[int, None, None]:
     except ImportError:
         try:
             for tick in range(ticks):
-                print(f"\r{label} {tick + 1}/{ticks}", end="", file=sys.stderr, flush=True)
+                bar = "#" * (BAR_WIDTH * (tick + 1) // ticks)
+                text = f"\r{label} [{bar:{BAR_WIDTH}}] {tick + 1}/{ticks}"
+                print(text, end="", file=sys.stderr, flush=True)
                 yield tick
         finally:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
