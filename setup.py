@@ -94,14 +94,13 @@ if sanitize:
 # By folder: modules that make models, read arguments and copy arrays, for kernels of others.
 COLD = {
     ".": ["c_api"],
-    "managers": ["_records"],
     "_c_api": ["arguments", "core_target", "errors", "handles", "models", "populations"]
     + ["python_agents"],
     "_kernels/agents": ["agent_learning", "agent_policies", "agent_traces", "agent_transfer"]
     + ["batch_threads", "batched_inference", "batched_trees", "batched_windows"]
     + ["message_passing_prior", "message_passing_window", "own_model", "parameters"]
     + ["processor_affinity", "rollout_run"]
-    + ["sampled_environment", "step_batch"],
+    + ["sampled_environment"],
     "_kernels/base": ["interrupts", "primitives", "status"],
     "_kernels/model": ["batched_model", "graph_memory", "lane_model", "message_lanes"]
     + ["packed_model", "shared_workspaces", "workspace"],

@@ -1,4 +1,3 @@
-# cython: boundscheck=True, wraparound=True
 """What managers keep and return per agent, compiled: at 30 agents of 25 us a tick these loops
 in Python were 17 % of the inference (benchmarks/coordination.py)."""
 

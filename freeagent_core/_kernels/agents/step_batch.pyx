@@ -1,4 +1,3 @@
-# cython: boundscheck=True, wraparound=True
 """A step of many `AgentCore`s, of one model or several: one crossing of Python for all.
 
 Observations are read, and actions drawn, in the order given and with the GIL, so that the
