@@ -94,18 +94,24 @@ if sanitize:
 # By folder: modules that make models, read arguments and copy arrays, for kernels of others.
 COLD = {
     ".": ["c_api"],
+    "_agent": ["population_calls"],
+    "managers": ["_records"],
     "_c_api": ["arguments", "core_target", "errors", "handles", "models", "populations"]
     + ["python_agents"],
-    "_kernels/agents": ["agent_learning", "agent_policies", "agent_traces", "agent_transfer"]
-    + ["batch_threads", "batched_inference", "batched_trees", "batched_windows"]
+    "_kernels/agents": ["agent_history", "agent_learning", "agent_policies", "agent_traces"]
+    + ["agent_transfer", "batch_threads", "batched_inference", "batched_trees", "batched_windows"]
     + ["message_passing_prior", "message_passing_window", "own_model", "parameters"]
-    + ["processor_affinity", "rollout_run"]
-    + ["sampled_environment"],
+    + ["population_rows", "processor_affinity", "rollout_run", "sampled_environment"],
     "_kernels/base": ["interrupts", "primitives", "status"],
     "_kernels/model": ["batched_model", "graph_memory", "lane_model", "message_lanes"]
     + ["packed_model", "shared_workspaces", "workspace"],
     "_kernels/planning": ["policy_plan"],
 }
+
+
+# Modules that read arguments at each step and pass a call on.
+PASSING = ["agent_core", "agents", "calls", "learned_model", "operations", "parallel_work"]
+PASSING += ["population_core", "python_input", "step_batch"]
 
 
 def is_cold(source):
@@ -117,10 +123,23 @@ def is_cold(source):
 # Such modules are smaller by 40% with -Os, which adds at most half a percent to the instructions of
 # a step, a hundredth to those of a call of `pymdp_v1`. Those that pass a call on are not among
 # them: infer_states of an agent with 32 states took a fifth longer.
-# Without tables for unwinding, stacks that debuggers show end there; Python's are whole.
-small_args = ["-Os", "-fno-asynchronous-unwind-tables"]
+# They are smaller by a tenth with -O2.
+small_args, passing_args = ["-Os"], ["-O2"]
 if debug or coverage or sanitize or sys.platform == "win32":
-    small_args = []
+    small_args = passing_args = []
+elif sys.platform == "linux":
+    # No padding before what is jumped to: 2% less. Without tables for unwinding, another 3%, the
+    # stacks that debuggers show end in this package; Python's are whole. FREEAGENT_CORE_DEBUG=1 has
+    # both.
+    compile_args += ["-falign-jumps=1", "-fno-asynchronous-unwind-tables"]
+
+
+def optimization(source):
+    """Return the options that make a module smaller."""
+    if is_cold(source):
+        return small_args
+    return passing_args if source.stem in PASSING else []
+
 
 csrc = [f"csrc/primitives_{level}.c" for level in PRIMITIVES] + ["csrc/dispatch.c"]
 headers = [
@@ -147,7 +166,7 @@ extensions = [
         include_dirs=["csrc", "freeagent_core/include", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=headers + (csrc if source.stem == "primitives" else []),
-        extra_compile_args=compile_args + (small_args if is_cold(source) else []),
+        extra_compile_args=compile_args + optimization(source),
         extra_link_args=link_args,
     )
     for source in sorted(Path("freeagent_core").rglob("*.pyx"))
