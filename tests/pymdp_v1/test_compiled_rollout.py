@@ -115,7 +115,9 @@ def test_preferences_of_each_agent(algorithm):
     rng = np.random.default_rng(0)
     A = [distribution(rng, (4, 3), "smooth")]
     B = [distribution(rng, (3, 3, 2), "smooth")]
-    agent = Agent(A, B, C=[rng.normal(size=(5, 4))], batch_size=5, inference_algo=algorithm)
+    C = [rng.normal(size=(5, 1, 4))]
+    agent = Agent(A, B, C=C, batch_size=5, inference_algo=algorithm)
+    np.testing.assert_array_equal(agent.C[0], C[0])
     env = PymdpEnv(A, B, agent.D)
     assert is_compiled(agent, env)
     assert_same_run(*both(agent, env, 6, 0))
