@@ -66,11 +66,13 @@ class ShardActor:
         return True
 
     def run(self, number: int, received: int, operation: str, *arguments: Any) -> Reply:
-        """Carry out operation `number`, the one after the last.
+        """Carry out operation `number`, the one after the last; the last is not repeated.
 
         The driver has the replies up to `received`.
         """
         self._received = received
+        if number == self._number and number in self._replies:
+            return self.reply(number)
         if number != self._number + 1:
             raise RuntimeError(f"operation {number} came after {self._number}")
         outcome: tuple[bool, Any]

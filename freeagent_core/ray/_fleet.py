@@ -99,24 +99,29 @@ class Fleet:
     def submit(self, operation: str, arguments: Sequence[tuple[Any, ...]]) -> Operation:
         """Log and send an operation; wait first while too many are in flight.
 
-        An error leaves the agents and the logs as they were.
+        An error leaves the agents and the logs as they were. Once all shards have logged the
+        operation, all of them carry it out: Ctrl-C is raised when it has been sent.
         """
         with self.lock:
             while len(self._in_flight) >= self._max_in_flight:
                 self.complete(self._in_flight[0])
-            sent: list[list[Any]] = []
             try:
-                for shard, each in zip(self.shards, arguments, strict=True):
-                    sent.append(shard.prepare(operation, each))
+                sent = [
+                    shard.prepare(operation, each)
+                    for shard, each in zip(self.shards, arguments, strict=True)
+                ]
             except BaseException:
-                for shard, _ in zip(self.shards, sent, strict=False):
+                for shard in self.shards:
                     shard.withdraw()
                 raise
-            numbers = [
+            interrupts = [
                 shard.send(operation, each) for shard, each in zip(self.shards, sent, strict=True)
             ]
-            submitted = Operation(numbers)
+            submitted = Operation([shard.number for shard in self.shards])
             self._in_flight.append(submitted)
+            for interrupt in interrupts:
+                if interrupt is not None:
+                    raise interrupt
             return submitted
 
     def complete(

@@ -37,7 +37,7 @@ class PopulationInputs:
         num_obs = self._model.num_obs
         shape = self._size, len(num_obs)
         try:
-            array = np.asarray(observations)
+            array = np.array(observations)  # another thread may write into the caller's
         except ValueError:
             raise ValueError(f"observations must have shape {shape}; rows differ") from None
         if array.ndim == 1 and len(num_obs) == 1:
@@ -54,7 +54,7 @@ class PopulationInputs:
             raise ValueError(
                 f"observations[{i}, {m}] must be in 0 to {num_obs[m] - 1}, got {array[i, m]}"
             )
-        return array.astype(np.intp)  # always a copy
+        return array.astype(np.intp, copy=False)
 
     def beliefs(self, beliefs: Any, name: str) -> list[npt.NDArray[np.float64]]:
         """Return an array per factor, each of shape (size, num_states[f])."""
@@ -65,8 +65,8 @@ class PopulationInputs:
             )
         checked = []
         for f, n in enumerate(num_states):
-            array = check.real_array(beliefs[f], f"{name}[{f}]")
+            array = np.array(check.real_array(beliefs[f], f"{name}[{f}]"))
             check.check_shape(array, (self._size, n), f"{name}[{f}]")
             check.check_non_negative(array, f"{name}[{f}]")
-            checked.append(np.array(array))
+            checked.append(array)
         return checked

@@ -46,7 +46,7 @@ class OperationLog:
         self._directory = directory
         self._entries: list[Entry] = entries or []
         self._file: BinaryIO | None = None
-        self._last_length = 0
+        self._last_start = 0
 
     def append(self, entry: Entry) -> None:
         """Add an entry; an error leaves the log as it was."""
@@ -56,19 +56,20 @@ class OperationLog:
             assert self._file is not None
             record = _record(entry)
             start = self._file.tell()
+            self._last_start = start
             try:
                 _write(self._file, record)
             except BaseException:
                 self._cut(start)
                 raise
-            self._last_length = len(record)
         self._entries.append(entry)
 
-    def withdraw(self) -> None:
-        """Take back the last entry, which has not been sent."""
-        self._entries.pop()
-        if self._file is not None:
-            self._cut(self._file.tell() - self._last_length)
+    def withdraw(self, number: int) -> None:
+        """Take back the last entry, which has not been sent, if it is after `number`."""
+        if self._entries and self._entries[-1].number > number:
+            self._entries.pop()
+            if self._file is not None:
+                self._cut(self._last_start)
 
     def replace(self, number: int, operation: str, arguments: tuple[Any, ...]) -> None:
         """Put another operation in the place of an entry, in memory."""

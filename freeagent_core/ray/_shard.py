@@ -146,18 +146,35 @@ class Shard:
         return sent
 
     def withdraw(self) -> None:
-        """Take back what `prepare` logged."""
-        self._log.withdraw()
+        """Take back what `prepare` logged, if it has."""
+        self._log.withdraw(self.number)
 
-    def send(self, operation: str, arguments: list[Any]) -> int:
-        """Send the operation that `prepare` logged and return its number."""
-        self.number += 1
-        self._pending[self.number] = self._actor.run.remote(
-            self.number, self._received, operation, *arguments
-        )
-        if self.number % self._placement.checkpoint_interval == 0:
-            self._begin_checkpoint()
-        return self.number
+    def send(self, operation: str, arguments: list[Any]) -> KeyboardInterrupt | None:
+        """Send the operation that `prepare` logged; `number` is its number from then on.
+
+        Ctrl-C meanwhile is returned, for the caller to raise: what is logged is sent.
+        """
+        interrupt = None
+        number = self.number + 1
+        received = self._received if self._pending else number
+        while self.number < number:
+            try:  # again after Ctrl-C: the actor carries it out once
+                self._pending[number] = self._actor.run.remote(
+                    number, received, operation, *arguments
+                )
+                self.number = number
+            except KeyboardInterrupt as error:
+                interrupt = error
+        try:
+            if number % self._placement.checkpoint_interval == 0:
+                self._begin_checkpoint()
+        except KeyboardInterrupt as error:
+            interrupt = error
+        return interrupt
+
+    def waits_for(self, number: int) -> bool:
+        """Return whether the reply to operation `number` has not been received."""
+        return number in self._pending
 
     def receive(self, number: int, deadline: float | None = None) -> tuple[bool, Any]:
         """Return what operation `number` returned, restoring the actor where it is lost.
@@ -178,8 +195,12 @@ class Shard:
             except ray.exceptions.RayError as error:
                 self._mend(error, attempt)
                 continue
-            del self._pending[number]
-            self._note_checkpoints(reply)
+            reference = self._pending.pop(number)
+            try:
+                self._note_checkpoints(reply)
+            except BaseException:  # Ctrl-C: the reply has not been handed on
+                self._pending[number] = reference
+                raise
             return reply.succeeded, reply.result
         raise AssertionError("unreachable: _mend raises at the last attempt")
 

@@ -145,9 +145,17 @@ class RayManager(Manager):
             involved = sorted(parts)
             for i in involved:
                 locks.enter_context(self._actors[i].lock)
-            errors = {i: self._actors[i].begin_step(parts[i], deadline) for i in involved}
-            for i in involved:
-                results.update(self._actors[i].finish_step(parts[i], deadline, errors[i]))
+            begun: dict[int, Exception | int] = {}
+            try:
+                for i in involved:
+                    begun[i] = self._actors[i].begin_step(parts[i], deadline)
+                for i in involved:
+                    results.update(self._actors[i].finish_step(parts[i], deadline, begun[i]))
+                    del begun[i]
+            except BaseException:  # Ctrl-C: the agents have stepped, or will
+                for i, number in begun.items():
+                    self._actors[i].leave_behind(number, parts[i])
+                raise
         return results
 
     def submit_task(
@@ -222,7 +230,7 @@ class _Actor:
         self.used: set[int] = set()
         self._shard = shard
         self._pickle = pickle
-        self._late: tuple[int, Any] | None = None  # a step that nobody waits for any more
+        self._late: tuple[int, Any] | None = None  # what nobody waits for any more
 
     def add(self, agent: bytes) -> int:
         """Take an agent in and return its slot."""
@@ -245,6 +253,9 @@ class _Actor:
             succeeded, result = self._shard.receive(number)
         except ShardLostError as error:
             raise self._leave_out(number, error) from error
+        except BaseException:  # Ctrl-C
+            self._late = number, None
+            raise
         if not succeeded:
             raise result
         return result
@@ -259,9 +270,14 @@ class _Actor:
             # one pickle of what is pickled: an actor reads all of it, or none
             observations = self._pickle.dumps([self._pickle.loads(each) for _, _, each in part])
             seconds = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-            return self._send("step", (slots, observations, seconds))
+            return self._send("step", (slots, observations, seconds), part)
         except Exception as error:
             return error
+
+    def leave_behind(self, begun: Exception | int, part: list[tuple[Record, int, bytes]]) -> None:
+        """Note that nobody waits for a step any more."""
+        if not isinstance(begun, Exception) and self._shard.waits_for(begun):
+            self._late = begun, part
 
     def finish_step(
         self,
@@ -308,12 +324,39 @@ class _Actor:
     def _settle(self, deadline: float | None) -> None:
         """Wait for a step that has been left behind."""
         if self._late is not None:
-            (number, part), self._late = self._late, None
-            self._outcomes(number, part, deadline)
+            number, part = self._late
+            try:
+                if not self._shard.waits_for(number):  # Ctrl-C came after it
+                    pass
+                elif part is None:
+                    self._shard.receive(number, deadline)
+                else:
+                    self._outcomes(number, part, deadline)
+            except ShardLostError as error:
+                self._late = None
+                raise self._leave_out(number, error) from error
+            except WorkerDiedError:
+                self._late = None
+                raise
+            self._late = None
 
-    def _send(self, operation: str, arguments: tuple[Any, ...]) -> int:
-        sent = self._shard.prepare(operation, arguments)
-        return self._shard.send(operation, sent)
+    def _send(
+        self,
+        operation: str,
+        arguments: tuple[Any, ...],
+        part: list[tuple[Record, int, bytes]] | None = None,
+    ) -> int:
+        try:
+            sent = self._shard.prepare(operation, arguments)
+        except BaseException:
+            self._shard.withdraw()
+            raise
+        interrupt = self._shard.send(operation, sent)
+        number = self._shard.number
+        if interrupt is not None:
+            self._late = number, part
+            raise interrupt
+        return number
 
     def _leave_out(self, number: int, error: ShardLostError) -> WorkerDiedError:
         self._shard.skip(number)
